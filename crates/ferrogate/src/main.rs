@@ -1,0 +1,2 @@
+//! The `ferrogate` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! (made when its first code arrives)
