@@ -1,1 +1,15 @@
-//! (made when its first code arrives)
+//! The objects of the Kubernetes API that Ferrogate reads, as plain data, and the schema they are
+//! judged by.
+//!
+//! Field names and shapes are those of the API, so that any manifest that applies to a cluster
+//! reads the same here. Defaults are filled in by [`schema`] before these types are read.
+
+pub mod backend;
+pub mod core;
+pub mod gateway;
+pub mod http_route;
+mod object;
+pub mod reference_grant;
+pub mod schema;
+
+pub use object::{Meta, Object, Resource};

@@ -1,1 +1,14 @@
-//! (made when its first code arrives)
+//! The words every later crate shares: names of objects, where a value came from, what was found
+//! wrong, and the matchers of a route. Plain values, no I/O.
+
+mod finding;
+mod host;
+mod matcher;
+mod object;
+mod pattern;
+
+pub use finding::{Finding, FindingKind, Place, Scope, Severity};
+pub use host::{HostPattern, HostPatternError};
+pub use matcher::{HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};
+pub use object::{Age, ObjectRef, Origin, kinds};
+pub use pattern::{Pattern, PatternError};

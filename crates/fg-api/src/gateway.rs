@@ -1,0 +1,200 @@
+//! `GatewayClass` and `Gateway`, `gateway.networking.k8s.io/v1`.
+
+use std::collections::BTreeMap;
+
+use fg_base::Text;
+use serde::{Deserialize, Serialize};
+
+/// A class of gateways and the controller that serves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayClassSpec {
+    /// Who serves the class; ours begin with `ferrogate.dev/`.
+    pub controller_name: Text,
+    /// Settings for all gateways of the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters_ref: Option<ParametersReference>,
+    /// Words for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Text>,
+}
+
+/// A reference to implementation-specific settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParametersReference {
+    /// API group.
+    pub group: Text,
+    /// Kind.
+    pub kind: Text,
+    /// Name.
+    pub name: Text,
+    /// Namespace, for classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text>,
+}
+
+/// Where traffic comes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewaySpec {
+    /// The class, by name.
+    pub gateway_class_name: Text,
+    /// What it listens on; never empty.
+    #[serde(default)]
+    pub listeners: Vec<Listener>,
+    /// The addresses to bind; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<GatewayAddress>,
+    /// Labels, annotations and settings for what is generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infrastructure: Option<Infrastructure>,
+    /// Who may add listeners by `ListenerSet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_listeners: Option<serde_json::Value>,
+    /// TLS settings for all listeners and backends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<serde_json::Value>,
+    /// Whether routes without parents attach here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_scope: Option<Text>,
+}
+
+/// `spec.infrastructure`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Infrastructure {
+    /// Labels for generated objects.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Text, Text>,
+    /// Annotations for generated objects.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<Text, Text>,
+    /// Settings of this gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters_ref: Option<ParametersReference>,
+}
+
+/// One entry of `spec.addresses`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayAddress {
+    /// `IPAddress` (default), `Hostname`, or an own type.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text>,
+    /// The address; absent asks for any of that type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Text>,
+    /// From where the address can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routability: Option<Text>,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listener {
+    /// Unique in the Gateway; routes attach by it.
+    pub name: Text,
+    /// Hosts it serves; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<Text>,
+    /// Port, 1 to 65535.
+    pub port: u16,
+    /// `HTTP`, `HTTPS`, `TLS`, `TCP`, `UDP`, or an own one.
+    pub protocol: Text,
+    /// TLS settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ListenerTls>,
+    /// Which routes may attach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_routes: Option<AllowedRoutes>,
+    /// Filters that run before routing (experimental).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filters: Option<serde_json::Value>,
+}
+
+/// `listeners[].tls`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerTls {
+    /// `Terminate` (default) or `Passthrough`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text>,
+    /// Secrets with certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificate_refs: Vec<SecretReference>,
+    /// Settings of the implementation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<Text, Text>,
+}
+
+/// A reference to a Secret (or another kind that holds one).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretReference {
+    /// API group; default core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Text>,
+    /// Kind; default `Secret`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text>,
+    /// Name.
+    pub name: Text,
+    /// Namespace; default that of the referrer. Another one needs a `ReferenceGrant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text>,
+}
+
+/// `listeners[].allowedRoutes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedRoutes {
+    /// From which namespaces; default `Same`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<RouteNamespaces>,
+    /// Which kinds; empty means all that fit the protocol.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<RouteGroupKind>,
+}
+
+/// `allowedRoutes.namespaces`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteNamespaces {
+    /// `Same` (default), `All`, or `Selector`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Text>,
+    /// Which namespaces, for `Selector`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// A Kubernetes label selector.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector {
+    /// Labels that must be there with these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub match_labels: BTreeMap<Text, Text>,
+    /// More requirements, all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_expressions: Vec<LabelRequirement>,
+}
+
+/// One requirement of a label selector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelRequirement {
+    /// The label.
+    pub key: Text,
+    /// `In`, `NotIn`, `Exists`, or `DoesNotExist`.
+    pub operator: Text,
+    /// Values, for `In` and `NotIn`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Text>,
+}
+
+/// A route kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RouteGroupKind {
+    /// API group; default that of the Gateway API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Text>,
+    /// Kind.
+    pub kind: Text,
+}

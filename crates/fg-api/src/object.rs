@@ -1,0 +1,112 @@
+//! An object with its identity, and the closed set of kinds that are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fg_base::Text;
+use fg_model::{Age, ObjectRef, Origin};
+
+use crate::backend::BackendSpec;
+use crate::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
+use crate::gateway::{GatewayClassSpec, GatewaySpec};
+use crate::http_route::HttpRouteSpec;
+use crate::reference_grant::ReferenceGrantSpec;
+
+/// The part of `metadata` that has meaning for a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// Counted up with each change of the spec; 1 when the source gives none.
+    pub generation: i64,
+    /// `creationTimestamp`. Units: seconds since the epoch; `None` when the source gives none.
+    pub created: Option<i64>,
+    /// Labels.
+    pub labels: BTreeMap<Text, Text>,
+    /// Annotations.
+    pub annotations: BTreeMap<Text, Text>,
+}
+
+/// One object: who it is, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object<S> {
+    /// Group, kind, namespace and name.
+    pub id: Arc<ObjectRef>,
+    /// Labels, generation, age.
+    pub meta: Meta,
+    /// The `spec`, or the whole body for kinds that have none.
+    pub spec: S,
+}
+
+impl<S> Object<S> {
+    /// The origin of the whole object.
+    pub fn origin(&self) -> Origin {
+        Origin::of(self.id.clone(), self.meta.generation)
+    }
+
+    /// Its age for precedence.
+    pub fn age(&self) -> Age {
+        Age {
+            created: self.meta.created.unwrap_or(i64::MAX),
+            namespace: self.id.namespace.clone(),
+            name: self.id.name.clone(),
+        }
+    }
+}
+
+/// Any object that Ferrogate reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// `GatewayClass`.
+    GatewayClass(Arc<Object<GatewayClassSpec>>),
+    /// `Gateway`.
+    Gateway(Arc<Object<GatewaySpec>>),
+    /// `HTTPRoute`.
+    HttpRoute(Arc<Object<HttpRouteSpec>>),
+    /// `ReferenceGrant`.
+    ReferenceGrant(Arc<Object<ReferenceGrantSpec>>),
+    /// `Namespace`: only its labels matter.
+    Namespace(Arc<Object<()>>),
+    /// `Service`.
+    Service(Arc<Object<ServiceSpec>>),
+    /// `EndpointSlice`.
+    EndpointSlice(Arc<Object<EndpointSlice>>),
+    /// `Secret`.
+    Secret(Arc<Object<Secret>>),
+    /// `ConfigMap`.
+    ConfigMap(Arc<Object<ConfigMap>>),
+    /// kgateway's `Backend`.
+    Backend(Arc<Object<BackendSpec>>),
+}
+
+impl Resource {
+    /// Group, kind, namespace and name.
+    pub fn id(&self) -> &Arc<ObjectRef> {
+        match self {
+            Self::GatewayClass(o) => &o.id,
+            Self::Gateway(o) => &o.id,
+            Self::HttpRoute(o) => &o.id,
+            Self::ReferenceGrant(o) => &o.id,
+            Self::Namespace(o) => &o.id,
+            Self::Service(o) => &o.id,
+            Self::EndpointSlice(o) => &o.id,
+            Self::Secret(o) => &o.id,
+            Self::ConfigMap(o) => &o.id,
+            Self::Backend(o) => &o.id,
+        }
+    }
+
+    /// Labels, generation, age.
+    pub fn meta(&self) -> &Meta {
+        match self {
+            Self::GatewayClass(o) => &o.meta,
+            Self::Gateway(o) => &o.meta,
+            Self::HttpRoute(o) => &o.meta,
+            Self::ReferenceGrant(o) => &o.meta,
+            Self::Namespace(o) => &o.meta,
+            Self::Service(o) => &o.meta,
+            Self::EndpointSlice(o) => &o.meta,
+            Self::Secret(o) => &o.meta,
+            Self::ConfigMap(o) => &o.meta,
+            Self::Backend(o) => &o.meta,
+        }
+    }
+}

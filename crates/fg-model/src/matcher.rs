@@ -1,0 +1,61 @@
+//! What a rule matches on.
+
+use fg_base::Text;
+use serde::Serialize;
+
+use crate::Pattern;
+
+/// How a path is matched. The path is the canonical one, without query.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum PathMatch {
+    /// The whole path, byte for byte.
+    Exact(Text),
+    /// Whole path elements from the start; kept without a trailing slash, so `/` is the empty string.
+    Prefix(Text),
+    /// RE2 syntax over the whole path.
+    Regex(Pattern),
+}
+
+/// How a header's or query parameter's value is matched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum ValueMatch {
+    /// Byte for byte.
+    Exact(Text),
+    /// RE2 syntax over the whole value.
+    Regex(Pattern),
+}
+
+/// One header that must be there with a fitting value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct HeaderMatch {
+    /// Lower-case name.
+    pub name: Text,
+    /// The value. Several values of one name are one, joined by `, `.
+    pub value: ValueMatch,
+}
+
+/// One query parameter that must be there with a fitting value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct QueryMatch {
+    /// Name, case-sensitive, after percent-decoding.
+    pub name: Text,
+    /// The value, after percent-decoding; the first of several counts.
+    pub value: ValueMatch,
+}
+
+/// One match of a rule: all of its parts must hold.
+///
+/// Shape: `headers` and `query` have no two entries of one name (the first was kept) and are
+/// sorted by name, so that equal matches are equal values.
+/// Source: Gateway API `HTTPRouteMatch`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Match {
+    /// The path; the default is the prefix `/`.
+    pub path: PathMatch,
+    /// The method, upper-case as written; `None` is any.
+    pub method: Option<Text>,
+    /// Headers, all of them.
+    pub headers: Vec<HeaderMatch>,
+    /// Query parameters, all of them.
+    pub query: Vec<QueryMatch>,
+}
