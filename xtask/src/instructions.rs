@@ -1,0 +1,223 @@
+//! Instruction counts of hot paths, as a test: no clock, so that a busy machine gives the same answer.
+//!
+//! A crate that wants its paths counted has an example called `instructions`. Without words it prints the names of its
+//! cases, a line each; with `CASE N` it does that case N times. Each case is run under valgrind with two numbers of
+//! repetitions, and the difference is the cost of one, start-up and set-up excluded. The cost may not exceed the one in
+//! `examples/instructions.txt` beside it by more than a tenth; `UPDATE=1 cargo xtask test` writes that file anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::packages;
+use crate::steps::{Counts, Steps};
+use crate::workspace::{Crate, cargo, output};
+
+/// Repetitions of the short and of the long run. Apart far enough that one stray page fault does not show.
+const SHORT: u64 = 100;
+const LONG: u64 = 1_100;
+
+/// How much a count may exceed the recorded one, in percent: what another minor version of the compiler may change.
+const TOLERANCE_PERCENT: u64 = 10;
+
+/// One step for each crate that has cases.
+pub(crate) fn steps_of_instructions(steps: &mut Steps, crates: &[Crate]) -> anyhow::Result<()> {
+    let counted: Vec<&Crate> = crates
+        .iter()
+        .filter(|each| each.targets_of("example").any(|it| it == "instructions"))
+        .collect();
+    if counted.is_empty() {
+        steps.not_run("instruction counts", "there is no such test yet");
+        return Ok(());
+    }
+    if let Err(missing) = packages::ensure("valgrind", "valgrind") {
+        steps.not_run("instruction counts", missing);
+        return Ok(());
+    }
+    for each in counted {
+        let name = format!("instruction counts of {}", each.name);
+        let mut counts = Counts::default();
+        steps.step(
+            &name,
+            "release build, then each case under valgrind",
+            || {
+                let outcome = count_crate(each, &mut counts);
+                if outcome.is_err() && counts.failed == 0 {
+                    counts.failed = 1;
+                }
+                outcome
+            },
+        );
+        steps.counted(&name, counts);
+    }
+    Ok(())
+}
+
+/// Counts every case of one crate and judges it. Errors: a case costs more than recorded, or could not run.
+fn count_crate(each: &Crate, counts: &mut Counts) -> anyhow::Result<()> {
+    let folder = each
+        .manifest_path
+        .parent()
+        .context("a manifest lies in a folder")?;
+    let record = folder.join("examples/instructions.txt");
+    let program = build(each)?;
+    let mut found = BTreeMap::new();
+    for case in output(&mut Command::new(&program))?.lines() {
+        let cost = cost(&program, case)?;
+        println!("    {case}: {cost} instructions");
+        found.insert(case.to_owned(), cost);
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&record, to_text(&found))?;
+    }
+    let recorded = std::fs::read_to_string(&record).unwrap_or_default();
+    let complaints = judge(&from_text(&recorded)?, &found);
+    let complained = u64::try_from(complaints.len()).unwrap_or(u64::MAX);
+    let cases = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    counts.failed += complained;
+    counts.passed += cases.saturating_sub(complained);
+    ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+    Ok(())
+}
+
+/// Builds the example of one crate in the release profile. Returns where it is.
+fn build(each: &Crate) -> anyhow::Result<PathBuf> {
+    let mut command = cargo([
+        "build",
+        "--quiet",
+        "--release",
+        "--example",
+        "instructions",
+        "--message-format=json",
+    ])?;
+    command.args(["--package", &each.name]);
+    let messages = output(&mut command)?;
+    for line in messages.lines() {
+        let message: serde_json::Value =
+            serde_json::from_str(line).context("message of cargo build")?;
+        if let (Some("instructions"), Some(path)) = (
+            message["target"]["name"].as_str(),
+            message["executable"].as_str(),
+        ) {
+            return Ok(path.into());
+        }
+    }
+    bail!("cargo built no example `instructions` of {}", each.name)
+}
+
+/// The instructions that one repetition of a case takes.
+fn cost(program: &Path, case: &str) -> anyhow::Result<u64> {
+    let short = count(program, case, SHORT)?;
+    let long = count(program, case, LONG)?;
+    Ok(long.saturating_sub(short) / (LONG - SHORT))
+}
+
+/// The instructions of one whole run.
+fn count(program: &Path, case: &str, repetitions: u64) -> anyhow::Result<u64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args([
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        "--cachegrind-out-file=/dev/null",
+    ]);
+    valgrind.arg(program).arg(case).arg(repetitions.to_string());
+    let run = valgrind.output().context("cannot start valgrind")?;
+    let text = String::from_utf8_lossy(&run.stderr);
+    ensure!(run.status.success(), "case {case}: {}\n{text}", run.status);
+    references(&text).with_context(|| format!("case {case}: valgrind printed no count"))
+}
+
+/// The number of a line `==1== I refs:        1,234,567`.
+fn references(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.split_once("refs:"))?.1;
+    line.trim().replace(',', "").parse().ok()
+}
+
+/// What is wrong with the counts found, in words.
+fn judge(recorded: &BTreeMap<String, u64>, found: &BTreeMap<String, u64>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (case, cost) in found {
+        match recorded.get(case) {
+            None => complaints.push(format!("{case} has no recorded count: run with UPDATE=1")),
+            Some(before) if cost * 100 > before * (100 + TOLERANCE_PERCENT) => {
+                complaints.push(format!(
+                    "{case} takes {cost} instructions, recorded are {before}"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for case in recorded.keys().filter(|case| !found.contains_key(*case)) {
+        complaints.push(format!("{case} is recorded but no case of that name runs"));
+    }
+    complaints
+}
+
+/// The record: a line `case count` each.
+fn to_text(counts: &BTreeMap<String, u64>) -> String {
+    let mut text = String::new();
+    for (case, count) in counts {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{case} {count}");
+    }
+    text
+}
+
+fn from_text(text: &str) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    for line in text.lines() {
+        let (case, count) = line
+            .split_once(' ')
+            .with_context(|| format!("not `case count`: {line}"))?;
+        counts.insert(
+            case.to_owned(),
+            count
+                .trim()
+                .parse()
+                .with_context(|| format!("not a count: {line}"))?,
+        );
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(text: &str) -> BTreeMap<String, u64> {
+        from_text(text).unwrap()
+    }
+
+    #[test]
+    fn a_tenth_more_passes_and_beyond_that_fails() {
+        let recorded = counts("head 1000\nroute 200\n");
+        assert_eq!(
+            judge(&recorded, &counts("head 1100\nroute 10\n")),
+            Vec::<String>::new()
+        );
+        assert_eq!(judge(&recorded, &counts("head 1101\nroute 200\n")).len(), 1);
+    }
+
+    #[test]
+    fn cases_and_record_have_the_same_names() {
+        assert_eq!(judge(&counts("head 10\n"), &counts("chain 10\n")).len(), 2);
+    }
+
+    #[test]
+    fn the_count_is_read_from_what_valgrind_prints() {
+        assert_eq!(
+            references("==7== \n==7== I   refs:      1,234,567\n"),
+            Some(1_234_567)
+        );
+        assert_eq!(references("nothing"), None);
+    }
+
+    #[test]
+    fn the_record_reads_back() {
+        let some = counts("chain 7\nhead 9\n");
+        assert_eq!(counts(&to_text(&some)), some);
+    }
+}
