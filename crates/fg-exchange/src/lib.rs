@@ -1,1 +1,24 @@
-//! (made when its first code arrives)
+//! One request and its reply as every filter sees it: the head, the facts, the verdict, the fault,
+//! and the traits of filters. Knows no socket, no HTTP library and no protocol version.
+
+pub mod body;
+mod edit;
+mod facts;
+mod fault;
+mod field;
+mod filter;
+mod head;
+mod name;
+pub mod path;
+mod reply;
+mod request;
+
+pub use edit::{is_token, is_value};
+pub use facts::{Facts, Scheme};
+pub use fault::{Blame, Fault, Reason, Retry};
+pub use field::{Field, Span};
+pub use filter::{Filter, LocalReply, Part, Setting, Verdict};
+pub use head::Head;
+pub use name::Name;
+pub use reply::Reply;
+pub use request::{Method, Request, Version};

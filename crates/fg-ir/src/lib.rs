@@ -1,1 +1,16 @@
-//! (made when its first code arrives)
+//! What gateways should do: listeners, rules, backends and endpoints, as plain values.
+//!
+//! The IR says what should happen. It knows no Kubernetes, no Envoy and no HTTP library. Values
+//! are immutable, compared by derived equality, and each carries its origin. Children point to
+//! parents: a rule names its listeners; nothing contains a list of its children, so that one edit
+//! is one small change.
+
+mod backend;
+mod change;
+mod listener;
+mod rule;
+
+pub use backend::{Backend, BackendKey, BackendKind, BackendProtocol, Endpoints, StaticHost};
+pub use change::{Change, Ir};
+pub use listener::{Listener, ListenerKey, Protocol};
+pub use rule::{Action, Attachment, Refusal, RefusalKind, Rule, RuleBackend, RuleKey, Target};

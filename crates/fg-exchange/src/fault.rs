@@ -1,0 +1,135 @@
+//! What went wrong with a request: decided where it is known, never guessed later.
+
+use std::fmt;
+
+/// Who is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The client: bad request, too slow, went away.
+    Client,
+    /// The gateway or its configuration.
+    Gateway,
+    /// The backend.
+    Upstream,
+}
+
+/// Whether the request may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// No.
+    Never,
+    /// Nothing was sent, so any other endpoint may get it.
+    Unsent,
+    /// A reused connection ended before its first reply byte: once more on a fresh one, if the
+    /// request can be replayed.
+    Stale,
+}
+
+macro_rules! reasons {
+    ($($variant:ident = $text:literal $status:literal $blame:ident $doc:literal),+ $(,)?) => {
+        /// Why the gateway answered by itself; stands in the reason header, the log and metrics.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $(#[doc = $doc] $variant),+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of their numbers.
+            pub const ALL: &[Reason] = &[$(Reason::$variant),+];
+
+            /// The machine-readable word.
+            pub const fn text(self) -> &'static str {
+                match self { $(Reason::$variant => $text),+ }
+            }
+
+            /// The status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Reason::$variant => $status),+ }
+            }
+
+            /// Who is to blame.
+            pub const fn blame(self) -> Blame {
+                match self { $(Reason::$variant => Blame::$blame),+ }
+            }
+
+            /// One sentence for people; never an address or a secret.
+            pub const fn words(self) -> &'static str {
+                match self { $(Reason::$variant => $doc),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    BadRequest = "bad_request" 400 Client "The request is malformed or ambiguous.",
+    BadPath = "bad_path" 400 Client "The request path is malformed or ambiguous.",
+    BadHost = "bad_host" 400 Client "The Host header is missing, repeated or malformed.",
+    MethodNotAllowed = "method_not_allowed" 405 Client "The method is not allowed here.",
+    RequestTimeout = "client_timeout" 408 Client "The client took too long to send the request.",
+    UriTooLong = "uri_too_long" 414 Client "The request line is too long.",
+    BodyTooLarge = "body_too_large" 413 Client "The request body is too large.",
+    ExpectationFailed = "expectation_failed" 417 Client "The Expect header asks for something unknown.",
+    HeadTooLarge = "head_too_large" 431 Client "The request head is too large or has too many fields.",
+    VersionNotSupported = "version_not_supported" 505 Client "The protocol version is not supported.",
+    NotImplemented = "not_implemented" 501 Client "The transfer coding is not supported.",
+    ClientClosed = "client_closed" 499 Client "The client went away before the reply.",
+    NoListener = "no_listener" 404 Client "No listener serves this host.",
+    NoRoute = "no_route" 404 Client "No route matches this request.",
+    NoBackends = "no_backends" 500 Gateway "The route has no backend that can take the request.",
+    InvalidBackend = "invalid_backend" 500 Gateway "The backend reference chosen for this request is invalid.",
+    InvalidRule = "invalid_rule" 500 Gateway "The route's rule is invalid.",
+    FilterNotFound = "filter_not_found" 500 Gateway "The rule refers to a filter that does not exist.",
+    Internal = "internal_error" 500 Gateway "The gateway failed while handling the request.",
+    NoEndpoints = "no_endpoints" 503 Upstream "The backend has no ready endpoint.",
+    ConnectFailed = "connect_failed" 503 Upstream "No connection to the backend could be made.",
+    Overloaded = "overloaded" 503 Gateway "The gateway is at its limit of connections.",
+    Draining = "draining" 503 Gateway "The gateway is shutting down.",
+    UpstreamClosed = "upstream_closed" 502 Upstream "The backend closed the connection before it replied.",
+    UpstreamReset = "upstream_reset" 502 Upstream "The backend reset the connection.",
+    BadReply = "bad_reply" 502 Upstream "The backend's reply is malformed or ambiguous.",
+    ReplyTooLarge = "reply_head_too_large" 502 Upstream "The backend's reply head is too large.",
+    UpstreamTimeout = "upstream_timeout" 504 Upstream "The backend took too long to reply.",
+    RouteTimeout = "request_timeout" 504 Upstream "The request took longer than the route allows.",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// Why a request failed, and what may be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The reason; gives status and blame.
+    pub reason: Reason,
+    /// Whether it may be tried again.
+    pub retry: Retry,
+    /// More for the log, never for the client.
+    pub detail: Option<Box<str>>,
+}
+
+impl Fault {
+    /// A fault that ends the request.
+    pub const fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            retry: Retry::Never,
+            detail: None,
+        }
+    }
+
+    /// The same, with a word on trying again.
+    #[must_use]
+    pub const fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The same, with more for the log.
+    #[must_use]
+    pub fn detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(detail.to_string().into());
+        self
+    }
+}

@@ -1,0 +1,65 @@
+//! What a policy gives a data plane that runs in Rust: one [`Part`].
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::body::BodyFilter;
+use crate::{Facts, Reply, Request};
+
+/// What a filter wants to happen next.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// Answer with this instead; filters after this one do not see the request.
+    Reply(Box<LocalReply>),
+}
+
+/// An answer that a filter gives itself.
+#[derive(Debug, Default)]
+pub struct LocalReply {
+    /// Status, 200 to 599.
+    pub status: u16,
+    /// Header fields: lower-case name and a valid value. Framing fields are the engine's.
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+    /// Body; may be empty.
+    pub body: Vec<u8>,
+}
+
+/// A filter that decides at once: no allocation it can avoid, no waiting.
+pub trait Filter: Send + Sync + fmt::Debug {
+    /// Sees and edits the request before a backend is chosen (or, for a backend's own filters,
+    /// before it is sent there).
+    fn request(&self, request: &mut Request, facts: &Facts) -> Verdict {
+        let _ = (request, facts);
+        Verdict::Continue
+    }
+
+    /// Sees and edits the reply; called in the reverse order of the requests' filters.
+    fn reply(&self, reply: &mut Reply, facts: &Facts) {
+        let _ = (reply, facts);
+    }
+
+    /// What it would do, in words, for `ferrogate explain`.
+    fn describe(&self) -> String;
+}
+
+/// Data that the engine reads instead of calling a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Time for the whole exchange, from the complete request head; `None` is no limit.
+    RequestTimeout(Option<Duration>),
+    /// Time for one try; `None` is no limit.
+    BackendRequestTimeout(Option<Duration>),
+}
+
+/// What a policy gives the proxy.
+#[derive(Debug)]
+pub enum Part {
+    /// A filter of heads that decides at once.
+    Filter(Box<dyn Filter>),
+    /// A filter of bodies.
+    Body(Box<dyn BodyFilter>),
+    /// Settings that the engine reads.
+    Settings(Vec<Setting>),
+}

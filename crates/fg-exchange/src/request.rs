@@ -1,0 +1,242 @@
+//! A request: its head, and the parts of its first line in canonical form.
+
+use crate::field::Span;
+use crate::head::Head;
+
+/// A request method. Source: RFC 9110 §9, case-sensitive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// GET
+    #[default]
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// CONNECT
+    Connect,
+    /// OPTIONS
+    Options,
+    /// TRACE
+    Trace,
+    /// PATCH
+    Patch,
+    /// Any other token; the text is in [`Request::method_text`].
+    Other,
+}
+
+impl Method {
+    /// Resolves a method as written.
+    pub fn resolve(text: &[u8]) -> Self {
+        match text {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// The text; empty for [`Method::Other`].
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Other => "",
+        }
+    }
+
+    /// Whether sending it twice has the effect of sending it once. Source: RFC 9110 §9.2.2.
+    pub const fn is_idempotent(self) -> bool {
+        matches!(
+            self,
+            Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace
+        )
+    }
+}
+
+/// The protocol version that a message came with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// As it stands in a log.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// A request's head as filters see it.
+///
+/// Shape: `path` is canonical (see [`crate::path`]) and begins with `/`, or is `*` for `OPTIONS *`;
+/// `query` is without its `?`; `authority` is lower-case host with an optional port, never empty
+/// for HTTP/1.1 (may be for HTTP/1.0). The `Host` field is not in the head: it is written from the
+/// authority when the request is sent.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// Header fields.
+    pub head: Head,
+    method: Method,
+    version: Version,
+    method_span: Span,
+    path: Span,
+    query: Option<Span>,
+    authority: Span,
+}
+
+impl Request {
+    /// An empty request that owns no memory yet.
+    pub const fn new() -> Self {
+        const NONE: Span = Span { start: 0, len: 0 };
+        Self {
+            head: Head::new(),
+            method: Method::Get,
+            version: Version::Http11,
+            method_span: NONE,
+            path: NONE,
+            query: None,
+            authority: NONE,
+        }
+    }
+
+    /// Forgets everything but the capacity of the buffers.
+    pub fn clear(&mut self) {
+        self.head.clear();
+        self.method = Method::Get;
+        self.version = Version::Http11;
+        self.method_span = Span::default();
+        self.path = Span::default();
+        self.query = None;
+        self.authority = Span::default();
+    }
+
+    /// The method.
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The method's text.
+    pub fn method_text(&self) -> &[u8] {
+        if self.method == Method::Other {
+            self.head.slice(self.method_span)
+        } else {
+            self.method.text().as_bytes()
+        }
+    }
+
+    /// The version it came with.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The canonical path, without query.
+    #[inline]
+    pub fn path(&self) -> &[u8] {
+        self.head.slice(self.path)
+    }
+
+    /// The query without `?`, as written; `None` when there was no `?`.
+    pub fn query(&self) -> Option<&[u8]> {
+        self.query.map(|span| self.head.slice(span))
+    }
+
+    /// Host and optional port, lower-case.
+    #[inline]
+    pub fn authority(&self) -> &[u8] {
+        self.head.slice(self.authority)
+    }
+
+    /// The authority without its port and without a trailing dot; brackets of an IPv6 address stay.
+    #[inline]
+    pub fn host(&self) -> &[u8] {
+        host_of(self.authority())
+    }
+
+    /// Sets the method as received.
+    pub fn set_method(&mut self, method: Method, text: Span) {
+        self.method = method;
+        self.method_span = text;
+    }
+
+    /// Sets the version as received.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// Sets path and query to spans of the head.
+    pub fn set_target(&mut self, path: Span, query: Option<Span>) {
+        self.path = path;
+        self.query = query;
+    }
+
+    /// Sets the authority to a span of the head.
+    pub fn set_authority_span(&mut self, authority: Span) {
+        self.authority = authority;
+    }
+
+    /// Replaces the path. The caller vouches that it is canonical.
+    pub fn set_path(&mut self, path: &[u8]) {
+        self.path = self.head.keep(path);
+    }
+
+    /// Replaces the authority. The caller vouches that it is valid and lower-case.
+    pub fn set_authority(&mut self, authority: &[u8]) {
+        self.authority = self.head.keep(authority);
+    }
+}
+
+/// The host of an authority: without port, without a trailing dot.
+fn host_of(authority: &[u8]) -> &[u8] {
+    let host = match authority.iter().rposition(|&b| b == b':' || b == b']') {
+        Some(at) if authority.get(at) == Some(&b':') => authority.get(..at).unwrap_or_default(),
+        _ => authority,
+    };
+    host.strip_suffix(b".").unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_authority_without_port_and_dot() {
+        for (authority, host) in [
+            ("a.com", "a.com"),
+            ("a.com:80", "a.com"),
+            ("a.com.:80", "a.com"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(
+                host_of(authority.as_bytes()),
+                host.as_bytes(),
+                "{authority}"
+            );
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What happens to requests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use fg_base::Text;
+use fg_model::{Age, FindingKind, HostPattern, Match, ObjectRef, Origin};
+use fg_policies::traffic;
+use serde::Serialize;
+
+use crate::{BackendKey, ListenerKey};
+
+/// Names a rule: its route, and its place there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RuleKey {
+    /// The route.
+    pub route: Arc<ObjectRef>,
+    /// Index in `spec.rules`.
+    pub rule: u32,
+}
+
+impl fmt::Display for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rule {}", self.route, self.rule)
+    }
+}
+
+/// One listener that a route is attached to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Attachment {
+    /// The listener.
+    pub listener: ListenerKey,
+    /// The route's hostnames *as written* that share hosts with the listener's; `[Any]` when the
+    /// route has none. Never empty. The listener's own hostname bounds them: it is chosen first.
+    pub hostnames: Vec<HostPattern>,
+}
+
+/// A rule of a route.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rule {
+    /// Its name.
+    pub key: RuleKey,
+    /// Where it was written.
+    pub origin: Origin,
+    /// `rules[].name`.
+    pub name: Option<Text>,
+    /// Where it is served; shared by the rules of a route.
+    pub attachments: Arc<[Attachment]>,
+    /// The route's age, for precedence; shared by the rules of a route.
+    pub age: Arc<Age>,
+    /// Any of these, with their index in `matches[]`; never empty unless all were dropped.
+    pub matches: Vec<(u32, Match)>,
+    /// Policies of the rule.
+    pub policies: traffic::Set,
+    /// What happens in the end.
+    pub action: Action,
+}
+
+/// What a rule does with a request that its policies let through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Action {
+    /// Sends it to one of these, by weight. The sum of the weights is positive.
+    Forward(Vec<RuleBackend>),
+    /// Answers 500 (fenced rule).
+    Refuse(Refusal),
+}
+
+/// Why a rule, or a share of its requests, is answered by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Refusal {
+    /// What is wrong: decides status and reason, in `fg-proxy`.
+    pub kind: RefusalKind,
+    /// The finding behind it, if any.
+    pub finding: Option<FindingKind>,
+    /// What is wrong, in words, for `explain` and the log.
+    pub text: Text,
+}
+
+/// The kinds of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum RefusalKind {
+    /// The rule has no backend, or none with a weight above 0.
+    NoBackends,
+    /// The backend reference chosen is invalid.
+    InvalidBackend,
+    /// A filter of the rule does not exist.
+    FilterNotFound,
+    /// The rule is invalid in another way.
+    InvalidRule,
+}
+
+/// One backend of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RuleBackend {
+    /// Where it was written.
+    pub origin: Origin,
+    /// Its share. Units: 0 to 1,000,000; 0 is never; default 1.
+    pub weight: u32,
+    /// Where its share goes.
+    pub target: Target,
+    /// Policies for this backend only.
+    pub policies: traffic::Set,
+}
+
+/// Where a share of the requests goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Target {
+    /// To a backend.
+    Backend(BackendKey),
+    /// Nowhere: its share is answered 500.
+    Broken(Refusal),
+}

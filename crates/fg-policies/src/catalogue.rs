@@ -1,0 +1,57 @@
+//! The macro behind the catalogue: from a list of policy folders to a typed set.
+
+/// For each kind of attachment: a module with the typed [`Set`], its merge and, with the `native`
+/// facet, the chain of parts sorted by stage.
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $kind:ident: { $($policy:ident),+ $(,)? }),+ $(,)?) => {
+        $(
+            $(#[$doc])*
+            pub mod $kind {
+                use std::sync::Arc;
+
+                /// What every policy of this kind says about itself, by name.
+                pub const ALL: &[crate::Meta] = &[$(crate::$policy::META),+];
+
+                /// The checked policies of one place. Absent means not configured there.
+                #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+                pub struct Set {
+                    $(
+                        #[doc = concat!("See [`crate::", stringify!($policy), "`].")]
+                        #[serde(skip_serializing_if = "Option::is_none")]
+                        pub $policy: Option<Arc<crate::$policy::Ir>>,
+                    )+
+                }
+
+                impl Set {
+                    /// Whether nothing is configured.
+                    pub fn is_empty(&self) -> bool {
+                        true $(&& self.$policy.is_none())+
+                    }
+
+                    /// This set over a more general one: a policy set here wins.
+                    #[must_use]
+                    pub fn over(&self, general: &Self) -> Self {
+                        Self { $($policy: self.$policy.clone().or_else(|| general.$policy.clone())),+ }
+                    }
+
+                    /// The parts of the configured policies in the order of their stages.
+                    #[cfg(feature = "native")]
+                    pub fn chain(&self) -> Vec<(crate::Meta, crate::native::Part)> {
+                        let mut parts = Vec::new();
+                        $(
+                            if let Some(ir) = &self.$policy {
+                                parts.extend(
+                                    crate::$policy::native::build(ir)
+                                        .into_iter()
+                                        .map(|part| (crate::$policy::META, part)),
+                                );
+                            }
+                        )+
+                        parts.sort_by_key(|(meta, _)| (meta.stage, meta.name));
+                        parts
+                    }
+                }
+            }
+        )+
+    };
+}

@@ -1,0 +1,27 @@
+//! Changes header fields of requests and replies: `RequestHeaderModifier`, `ResponseHeaderModifier`.
+//!
+//! `set` replaces, `add` appends, `remove` deletes; names are case-insensitive.
+//! Source: Gateway API `HTTPHeaderFilter`.
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::{Changes, Ir};
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "header_modifier",
+    stage: Stage::Headers,
+    per_backend: true,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};

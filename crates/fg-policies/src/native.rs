@@ -1,0 +1,5 @@
+//! The facet for our own proxy: what `build` of a policy returns.
+//!
+//! A policy's `native.rs` has one function, `build(&Ir) -> Vec<Part>`; most give one part.
+
+pub use fg_exchange::{Facts, Filter, LocalReply, Part, Reply, Request, Setting, Verdict};

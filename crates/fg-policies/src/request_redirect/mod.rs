@@ -1,0 +1,26 @@
+//! Answers with a redirect: `RequestRedirect`.
+//!
+//! Source: Gateway API `HTTPRequestRedirectFilter`.
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::Ir;
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "request_redirect",
+    stage: Stage::Answer,
+    per_backend: false,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};

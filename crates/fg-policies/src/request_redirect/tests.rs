@@ -1,0 +1,1 @@
+//! Edges that the examples of the README do not show.

@@ -1,0 +1,14 @@
+//! The checked form.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Time limits; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Ir {
+    /// The whole exchange.
+    pub request: Option<Duration>,
+    /// One try.
+    pub backend_request: Option<Duration>,
+}

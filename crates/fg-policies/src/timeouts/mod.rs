@@ -1,0 +1,28 @@
+//! Time limits of a rule: `timeouts.request` and `timeouts.backendRequest`.
+//!
+//! Source: Gateway API `HTTPRouteTimeouts`, durations by GEP-2257.
+
+mod duration;
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use duration::parse_duration;
+pub use ir::Ir;
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "timeouts",
+    stage: Stage::Setting,
+    per_backend: false,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};

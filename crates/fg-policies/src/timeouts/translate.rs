@@ -1,0 +1,29 @@
+//! From the fields of a rule to the checked form.
+
+use fg_api::http_route::HttpRouteTimeouts;
+use fg_base::Text;
+use fg_model::FindingKind;
+
+use super::{Ir, parse_duration};
+use crate::TranslateScope;
+
+/// Checks time limits; `0s` is none, and so is one that cannot be read (with a finding).
+pub fn translate(timeouts: &HttpRouteTimeouts, scope: &mut dyn TranslateScope) -> Option<Ir> {
+    let mut read = |place: &str, text: Option<&Text>| {
+        let text = text?;
+        let duration = parse_duration(text);
+        if duration.is_none() {
+            scope.report(
+                place,
+                FindingKind::UnsupportedValue,
+                format!("`{text}` is no duration"),
+                Some("write it like `500ms`, `10s` or `1m30s`".to_owned()),
+            );
+        }
+        duration.filter(|duration| !duration.is_zero())
+    };
+    Some(Ir {
+        request: read("timeouts.request", timeouts.request.as_ref()),
+        backend_request: read("timeouts.backendRequest", timeouts.backend_request.as_ref()),
+    })
+}

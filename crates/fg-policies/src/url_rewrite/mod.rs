@@ -1,0 +1,26 @@
+//! Changes host and path on the way to a backend: `URLRewrite`.
+//!
+//! Source: Gateway API `HTTPURLRewriteFilter`.
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::Ir;
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "url_rewrite",
+    stage: Stage::Rewrite,
+    per_backend: true,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};
