@@ -9,6 +9,7 @@ mod facets;
 mod fuzz;
 mod generate;
 mod instructions;
+mod new_policy;
 mod packages;
 mod steps;
 mod test;
@@ -69,6 +70,12 @@ const VERBS: &[Verb] = &[
         words: "",
         does: "builds each crate alone and each of its feature combinations",
         run: facets::run,
+    },
+    Verb {
+        name: "new-policy",
+        words: "NAME [--kind KIND]",
+        does: "makes a policy's folder and writes its two words in lib.rs",
+        run: new_policy::run,
     },
 ];
 

@@ -59,7 +59,7 @@ pub(super) fn judge(catalogue: &Catalogue) -> Vec<Problem> {
                 "is not in the catalogue: write `{name}` in the `catalogue!` of lib.rs"
             ));
         }
-        for file in ["api.rs", "ir.rs", "translate.rs", "README.md"] {
+        for file in ["ir.rs", "translate.rs", "README.md"] {
             if !files.contains(file) {
                 complain(format!("has no {file}"));
             }
