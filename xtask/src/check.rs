@@ -17,7 +17,7 @@ pub(crate) fn steps_of_check(steps: &mut Steps) {
     steps.command(
         "format",
         "rustfmt leaves every file as it is",
-        cargo(["fmt", "--all", "--check"]),
+        cargo(["fmt", "--all", "--", "--check", "-l"]),
     );
     steps.step(
         "tidy",
