@@ -1,0 +1,211 @@
+//! CPU time of a proxy for each completed request: proxy on one core, load and upstream on the other.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::Bench;
+use crate::bench::load::{self, Script};
+use crate::bench::peers::{PROXY_CORE, Running};
+use crate::bench::results::{Cpu, CpuFigure, Results, Stamp, median};
+use crate::bench::site::{self, PROXY_IP, Route, Site, UPSTREAM_IP};
+use crate::bench::upstream;
+
+/// Bytes of a small reply and of a large one.
+const SMALL: usize = 128;
+const LARGE: usize = 64 * 1024;
+
+/// The results with one route, the base of those with many.
+pub(crate) const ONE_ROUTE: &str = "routes-1";
+/// 5,000 routes on one host.
+pub(crate) const ONE_HOST: &str = "routes-5000-on-1-host";
+/// 5,000 routes spread over 50 hosts.
+pub(crate) const MANY_HOSTS: &str = "routes-5000-on-50-hosts";
+
+/// One measurement that is interleaved with others.
+struct Case {
+    /// The name of its results.
+    name: &'static str,
+    /// What the proxies are configured with.
+    routes: Vec<Route>,
+    /// What is asked for.
+    requests: Vec<Route>,
+    connections: u32,
+}
+
+/// HTTP/1.1 keep-alive, small replies, three numbers of connections.
+pub(crate) fn keep_alive(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    for (name, connections) in [
+        ("keep-alive-16", 16),
+        ("keep-alive-128", 128),
+        ("keep-alive-512", 512),
+    ] {
+        let case = Case {
+            name,
+            routes: site::one_route(),
+            requests: site::one_route(),
+            connections,
+        };
+        measure(bench, results, SMALL, &[case])?;
+    }
+    Ok(())
+}
+
+/// Replies of 64 KiB.
+pub(crate) fn large(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    let case = Case {
+        name: "large-64k",
+        routes: site::one_route(),
+        requests: site::one_route(),
+        connections: 128,
+    };
+    measure(bench, results, LARGE, &[case])
+}
+
+/// One route against 5,000, with the same requests.
+pub(crate) fn routes(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    let one_host = site::many_routes(5000, 1);
+    let many_hosts = site::many_routes(5000, 50);
+    let case = |name, routes, requests| Case {
+        name,
+        routes,
+        requests,
+        connections: 128,
+    };
+    let cases = [
+        case(ONE_ROUTE, site::one_route(), one_host.clone()),
+        case(ONE_HOST, one_host.clone(), one_host),
+        case(MANY_HOSTS, many_hosts.clone(), many_hosts),
+    ];
+    measure(bench, results, SMALL, &cases)
+}
+
+/// Starts every proxy for every case, then goes round them. What goes wrong is kept in the results.
+fn measure(
+    bench: &Bench,
+    results: &mut Results,
+    reply: usize,
+    cases: &[Case],
+) -> anyhow::Result<()> {
+    let stamp = Stamp::now()?;
+    let outcome = go_round(bench, reply, cases);
+    for case in cases {
+        let entry = match &outcome {
+            Ok(figures) => Cpu {
+                stamp: stamp.clone(),
+                seconds: bench.options.seconds,
+                failed: None,
+                peers: figures
+                    .get(case.name)
+                    .into_iter()
+                    .flatten()
+                    .map(|(peer, rounds)| (peer.clone(), figure(rounds)))
+                    .collect(),
+            },
+            Err(error) => {
+                println!("  {} failed: {error:#}", case.name);
+                Cpu {
+                    stamp: stamp.clone(),
+                    failed: Some(format!("{error:#}")),
+                    ..Cpu::default()
+                }
+            }
+        };
+        results.cpu.insert(case.name.to_owned(), entry);
+    }
+    Ok(())
+}
+
+/// One round of one proxy.
+struct Round {
+    microseconds: f64,
+    requests_per_second: f64,
+    p99_us: f64,
+}
+
+/// Rounds by case and proxy.
+type Figures = BTreeMap<&'static str, BTreeMap<String, Vec<Round>>>;
+
+fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figures> {
+    let folder = bench.folder.join("cpu");
+    std::fs::create_dir_all(&folder)?;
+    let address = site::free_address(UPSTREAM_IP)?;
+    let _upstream = upstream::start(address, reply, &folder)?;
+    let mut running: Vec<(&Case, Script, Running)> = Vec::new();
+    for case in cases {
+        let script = Script::write(&case.requests, &folder.join(format!("{}.lua", case.name)))?;
+        for peer in &bench.peers {
+            let site = Site {
+                listen: site::free_address(PROXY_IP)?,
+                upstream: address,
+                routes: case.routes.clone(),
+                workers: 1,
+                core: Some(PROXY_CORE),
+                connections: case.connections,
+            };
+            let proxy = peer.start(&site, &folder.join(format!("{}-{}", case.name, peer.name)))?;
+            running.push((case, script.clone(), proxy));
+        }
+    }
+    let mut figures = Figures::new();
+    for round in 0..=bench.options.rounds {
+        for (case, script, proxy) in &running {
+            let warm_up = round == 0;
+            let seconds = if warm_up { 1 } else { bench.options.seconds };
+            let one = self::round(proxy, script, case.connections, seconds)
+                .map_err(|error| error.context(format!("{} in {}", proxy.name, case.name)))?;
+            let label = if warm_up {
+                "warm-up".to_owned()
+            } else {
+                format!("{round}/{}", bench.options.rounds)
+            };
+            println!(
+                "  {:24} {:8} {:10} {:8.2} µs a request, {:7.0} requests a second",
+                case.name, label, proxy.name, one.microseconds, one.requests_per_second
+            );
+            if !warm_up {
+                figures
+                    .entry(case.name)
+                    .or_default()
+                    .entry(proxy.name.to_owned())
+                    .or_default()
+                    .push(one);
+            }
+        }
+    }
+    Ok(figures)
+}
+
+fn round(
+    proxy: &Running,
+    script: &Script,
+    connections: u32,
+    seconds: u64,
+) -> anyhow::Result<Round> {
+    let cpu_before = proxy.process.cpu_time()?;
+    let begin = Instant::now();
+    let count = load::run(proxy.listen, script, connections, seconds)?;
+    let elapsed = begin.elapsed();
+    let cpu = proxy.process.cpu_time()?.saturating_sub(cpu_before);
+    let requests = count.requests as f64;
+    Ok(Round {
+        microseconds: cpu.as_secs_f64() * 1e6 / requests,
+        requests_per_second: requests / elapsed.as_secs_f64(),
+        p99_us: count.p99_us as f64,
+    })
+}
+
+fn figure(rounds: &[Round]) -> CpuFigure {
+    let of = |get: fn(&Round) -> f64| rounds.iter().map(get).map(hundredths).collect::<Vec<f64>>();
+    let microseconds = of(|round| round.microseconds);
+    CpuFigure {
+        median: hundredths(median(&microseconds)),
+        rounds: microseconds,
+        requests_per_second: median(&of(|round| round.requests_per_second)).round(),
+        p99_us: median(&of(|round| round.p99_us)),
+    }
+}
+
+/// Two digits after the point are more than the measurement is worth.
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
