@@ -64,7 +64,6 @@ impl Script {
                 "}
 local requests, next = {}, 0
 init = function(args)
-  wrk.init(args)
   for i, target in ipairs(targets) do
     wrk.headers[\"Host\"] = target[1]
     requests[i] = wrk.format(\"GET\", target[2])

@@ -206,19 +206,28 @@ fn parent_of(pid: u32) -> Option<u32> {
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Lets this process itself open as many descriptors as its children may.
-pub(crate) fn raise_own_descriptor_limit() -> anyhow::Result<()> {
+/// Lets this process itself open as many descriptors as its children may: the hard limit, if that is less. Errors: the
+/// limit is below `needed`.
+pub(crate) fn raise_own_descriptor_limit(needed: u32) -> anyhow::Result<()> {
+    let own = std::process::id();
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .context("the kernel names no descriptor limit")?;
+    // Soft limit, hard limit, unit.
+    let hard = line.split_whitespace().nth(1).unwrap_or_default();
+    let hard = hard.parse::<u32>().unwrap_or(DESCRIPTORS);
+    let limit = hard.min(DESCRIPTORS);
+    if limit < needed {
+        bail!("{needed} descriptors are needed, and the hard limit is {hard}");
+    }
     let status = Command::new("prlimit")
-        .args([
-            format!("--pid={}", std::process::id()),
-            format!("--nofile={DESCRIPTORS}:{DESCRIPTORS}"),
-        ])
+        .args([format!("--pid={own}"), format!("--nofile={limit}:")])
         .status()
         .context("cannot run prlimit")?;
     if !status.success() {
-        bail!(
-            "cannot raise the descriptor limit to {DESCRIPTORS} (needs root, or a higher hard limit)"
-        );
+        bail!("cannot raise the descriptor limit to {limit}");
     }
     Ok(())
 }

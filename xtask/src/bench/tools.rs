@@ -35,8 +35,9 @@ pub(crate) fn peers(options: &Options, folder: &Path) -> anyhow::Result<Vec<Peer
     if options.wants_peer("envoy") {
         let program = envoy(folder)?;
         let text = said(Command::new(&program).arg("--version"))?;
-        // As in `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
-        let version = text
+        // As in `version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+        let build = version_in(&text, "version: ")?;
+        let version = build
             .split('/')
             .nth(1)
             .context("envoy names no version")?

@@ -33,10 +33,15 @@ fn configuration(site: &Site, folder: &Path) -> anyhow::Result<String> {
         fs::write(&file, map)?;
         format!("use_backend %[base,map_beg({})]", file.display())
     };
+    // `maxconn` counts for memory; the pool ratios keep HAProxy from closing upstream connections that it could reuse
+    // when more than a fifth of the descriptors that `maxconn` allows are taken.
     Ok(format!(
         "global
   nbthread {workers}
   maxconn {connections}
+  no strict-limits
+  tune.pool-low-fd-ratio 90
+  tune.pool-high-fd-ratio 95
 defaults
   mode http
   no log

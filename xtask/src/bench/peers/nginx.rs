@@ -34,7 +34,6 @@ fn configuration(site: &Site, folder: &Path) -> anyhow::Result<String> {
 pid {folder}/nginx.pid;
 error_log {folder}/error.log error;
 worker_processes {workers};
-worker_rlimit_nofile 65536;
 events {{ worker_connections {connections}; }}
 http {{
   access_log off;

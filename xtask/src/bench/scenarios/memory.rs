@@ -22,8 +22,8 @@ const WORKERS: u32 = 2;
 
 /// Measures all three for all proxies. What one proxy cannot do is kept as its failure.
 pub(crate) fn measure(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
-    process::raise_own_descriptor_limit()?;
     let connections: u32 = if bench.options.quick { 1000 } else { 10_000 };
+    process::raise_own_descriptor_limit(connections + 100)?;
     let folder = bench.folder.join("memory");
     std::fs::create_dir_all(&folder)?;
     let address = site::free_address(UPSTREAM_IP)?;
