@@ -71,7 +71,6 @@ reasons! {
     ExpectationFailed = "expectation_failed" 417 Client "The Expect header asks for something unknown.",
     HeadTooLarge = "head_too_large" 431 Client "The request head is too large or has too many fields.",
     VersionNotSupported = "version_not_supported" 505 Client "The protocol version is not supported.",
-    NotImplemented = "not_implemented" 501 Client "The transfer coding is not supported.",
     ClientClosed = "client_closed" 499 Client "The client went away before the reply.",
     NoListener = "no_listener" 404 Client "No listener serves this host.",
     NoRoute = "no_route" 404 Client "No route matches this request.",

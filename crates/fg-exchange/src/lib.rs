@@ -9,7 +9,6 @@ mod field;
 mod filter;
 mod head;
 mod name;
-pub mod path;
 mod reply;
 mod request;
 

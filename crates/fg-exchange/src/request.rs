@@ -93,10 +93,10 @@ impl Version {
 
 /// A request's head as filters see it.
 ///
-/// Shape: `path` is canonical (see [`crate::path`]) and begins with `/`, or is `*` for `OPTIONS *`;
-/// `query` is without its `?`; `authority` is lower-case host with an optional port, never empty
-/// for HTTP/1.1 (may be for HTTP/1.0). The `Host` field is not in the head: it is written from the
-/// authority when the request is sent.
+/// Shape: `path` is canonical (see [`fg_model::path`]) and begins with `/`, or is `*` for
+/// `OPTIONS *`; `query` is without its `?`; `authority` is the host as written with an optional
+/// port, never empty for HTTP/1.1 (may be for HTTP/1.0); `host` is its canonical form. The `Host`
+/// field is not in the head: it is written from the authority when the request is sent.
 #[derive(Debug, Default)]
 pub struct Request {
     /// Header fields.
@@ -107,6 +107,7 @@ pub struct Request {
     path: Span,
     query: Option<Span>,
     authority: Span,
+    host: Span,
 }
 
 impl Request {
@@ -121,6 +122,7 @@ impl Request {
             path: NONE,
             query: None,
             authority: NONE,
+            host: NONE,
         }
     }
 
@@ -133,6 +135,7 @@ impl Request {
         self.path = Span::default();
         self.query = None;
         self.authority = Span::default();
+        self.host = Span::default();
     }
 
     /// The method.
@@ -165,16 +168,17 @@ impl Request {
         self.query.map(|span| self.head.slice(span))
     }
 
-    /// Host and optional port, lower-case.
+    /// Host and optional port, as written.
     #[inline]
     pub fn authority(&self) -> &[u8] {
         self.head.slice(self.authority)
     }
 
-    /// The authority without its port and without a trailing dot; brackets of an IPv6 address stay.
+    /// The host that routing sees: lower-case, without port, without a trailing dot. The brackets
+    /// of an IPv6 address stay.
     #[inline]
     pub fn host(&self) -> &[u8] {
-        host_of(self.authority())
+        self.head.slice(self.host)
     }
 
     /// Sets the method as received.
@@ -194,9 +198,18 @@ impl Request {
         self.query = query;
     }
 
-    /// Sets the authority to a span of the head.
-    pub fn set_authority_span(&mut self, authority: Span) {
+    /// Sets the authority to a span of the received bytes that was checked to be valid.
+    pub fn set_received_authority(&mut self, authority: Span) {
         self.authority = authority;
+        let length = host_of(self.head.slice(authority)).len();
+        let host = Span { start: authority.start, len: length as u32 };
+        let plain = !self.head.slice(host).iter().any(u8::is_ascii_uppercase);
+        self.host = if plain {
+            host
+        } else {
+            let lower = self.head.slice(host).to_ascii_lowercase();
+            self.head.keep(&lower)
+        };
     }
 
     /// Replaces the path. The caller vouches that it is canonical.
@@ -204,9 +217,10 @@ impl Request {
         self.path = self.head.keep(path);
     }
 
-    /// Replaces the authority. The caller vouches that it is valid and lower-case.
+    /// Replaces the authority. The caller vouches that it is valid.
     pub fn set_authority(&mut self, authority: &[u8]) {
-        self.authority = self.head.keep(authority);
+        let span = self.head.keep(authority);
+        self.set_received_authority(span);
     }
 }
 

@@ -5,6 +5,7 @@ mod finding;
 mod host;
 mod matcher;
 mod object;
+pub mod path;
 mod pattern;
 
 pub use finding::{Finding, FindingKind, Place, Scope, Severity};

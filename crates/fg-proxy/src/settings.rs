@@ -1,0 +1,90 @@
+//! Process-wide settings of the proxy. They are the defaults of the listener policies to come.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fg_http::Limits;
+use ipnet::IpNet;
+
+/// Everything about the proxy that is no configuration of routes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Worker threads, each with its own runtime, listeners and pools. Default: one a core.
+    pub workers: usize,
+    /// Listener port → port really bound, so that `80` needs no privilege.
+    pub port_map: BTreeMap<u16, u16>,
+    /// Sockets of the process itself (admin, readiness, metrics): never connected to as upstream.
+    pub reserved: Vec<SocketAddr>,
+    /// Bounds on heads, requests and replies.
+    pub limits: Limits,
+    /// Open client connections, all workers together; more are closed at once. Default 100,000.
+    pub max_connections: usize,
+    /// Requests on one client connection before it is closed. Default 1,000,000.
+    pub max_requests_per_connection: u64,
+    /// How long a kept-alive client connection may be idle. Default 75 s.
+    pub idle_timeout: Duration,
+    /// Time for a complete request head from its first byte (or from accepting). Default 10 s.
+    pub head_timeout: Duration,
+    /// How long a body may make no progress, in either direction. Default 60 s.
+    pub body_timeout: Duration,
+    /// How long a backend may take to begin its reply once it has the whole request. Default 300 s.
+    /// A route's `timeouts` are apart from this.
+    pub reply_timeout: Duration,
+    /// Time to connect to an endpoint. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How long an upgraded connection (WebSocket) may be silent. Default 1 h.
+    pub tunnel_timeout: Duration,
+    /// How long an unused connection to an endpoint is kept. Default 60 s.
+    pub upstream_idle_timeout: Duration,
+    /// Unused connections kept for each endpoint and worker. Default 1,024.
+    pub upstream_idle_connections: usize,
+    /// First time for which an endpoint that could not be reached is avoided; doubles with each
+    /// failure in a row up to 64 times. Default 250 ms.
+    pub avoid_endpoint: Duration,
+    /// Whose forwarding headers are believed. Default: nobody's.
+    pub trusted_peers: Vec<IpNet>,
+    /// How many addresses of `X-Forwarded-For`, from the right, were written by trusted hops beyond
+    /// the peer itself. Only read from a trusted peer. Default 0.
+    pub trusted_hops: usize,
+    /// Write `X-Forwarded-For`, `-Proto` and `-Host` to backends. Default on.
+    pub forwarded_headers: bool,
+    /// Write `X-Request-Id` to backends (a trusted peer's is kept). Default on.
+    pub request_id: bool,
+    /// Keep names with an underscore, which some backends mistake for a dash. Default off: such
+    /// fields are dropped.
+    pub underscore_names: bool,
+    /// Say the reason of our own replies in `X-Ferrogate-Reason`. Default on.
+    pub reason_header: bool,
+    /// Access log. Default off.
+    pub access_log: fg_telemetry::access_log::Format,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            port_map: BTreeMap::new(),
+            reserved: Vec::new(),
+            limits: Limits::default(),
+            max_connections: 100_000,
+            max_requests_per_connection: 1_000_000,
+            idle_timeout: Duration::from_secs(75),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_secs(300),
+            connect_timeout: Duration::from_secs(5),
+            tunnel_timeout: Duration::from_secs(3600),
+            upstream_idle_timeout: Duration::from_secs(60),
+            upstream_idle_connections: 1024,
+            avoid_endpoint: Duration::from_millis(250),
+            trusted_peers: Vec::new(),
+            trusted_hops: 0,
+            forwarded_headers: true,
+            request_id: true,
+            underscore_names: false,
+            reason_header: true,
+            access_log: fg_telemetry::access_log::Format::Off,
+        }
+    }
+}
