@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask test` replays the corpora without any of this; see `fuzz/README.md`.
 
+use std::process::Command;
+
 use anyhow::{Context, bail, ensure};
 
 use crate::packages;
@@ -40,21 +42,28 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     for name in &wanted {
         let does =
             format!("fuzzing for {seconds} s; a crash leaves its input in fuzz/artifacts/{name}");
-        let fuzz = cargo(["fuzz", "run", "--features", "fuzzing", name]).map(|mut command| {
-            // Sanitizer flags are unstable; the stable compiler takes them with this set.
-            command.env("RUSTC_BOOTSTRAP", "1");
-            command.args([
-                "--",
-                &format!("-max_total_time={seconds}"),
-                "-max_len=16384",
-                "-verbosity=0",
-            ]);
-            command.args(["-print_final_stats=1"]);
-            command
-        });
-        steps.command(name, &does, fuzz);
+        steps.command(name, &does, fuzz_command(name, seconds));
     }
     steps.end(false)
+}
+
+/// The call that fuzzes one target. It begins with the corpus; new inputs go to a folder that git does not see.
+fn fuzz_command(name: &str, seconds: u32) -> anyhow::Result<Command> {
+    // cargo-fuzz changes the folder it works in.
+    let fuzz = workspace::root()?.join("fuzz");
+    let found = fuzz.join("found").join(name);
+    std::fs::create_dir_all(&found)?;
+    let mut command = cargo(["fuzz", "run", "--features", "fuzzing", name])?;
+    command.arg(found).arg(fuzz.join("corpus").join(name));
+    // Sanitizer flags are unstable; the stable compiler takes them with this set.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    command.args([
+        &format!("fuzz/corpus/{name}"),
+        "--",
+        &format!("-max_total_time={seconds}"),
+    ]);
+    command.args(["-max_len=16384", "-verbosity=0", "-print_final_stats=1"]);
+    Ok(command)
 }
 
 /// The fuzz targets: the files of `fuzz/fuzz_targets`, sorted.
