@@ -98,22 +98,19 @@ impl Process {
             .collect()
     }
 
-    /// CPU time of the process and all its descendants so far.
+    /// CPU time of the process and all its descendants so far, of threads that have ended too. The kernel keeps the
+    /// sum exactly and gives it in hundredths of a second.
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let mut nanoseconds = 0;
+        let mut ticks = 0;
         for pid in self.tree() {
-            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                // One line: time on a core, time waiting for one (both in nanoseconds), turns.
-                let line = fs::read_to_string(task?.path().join("schedstat"))
-                    .context("the kernel keeps no schedstat")?;
-                nanoseconds += line
-                    .split_whitespace()
-                    .next()
-                    .unwrap_or_default()
-                    .parse::<u64>()?;
+            let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+            // After the name in brackets: the state is the third field of the line, utime and stime are 14 and 15.
+            let (_, rest) = line.rsplit_once(')').context("an odd stat line")?;
+            for field in rest.split_whitespace().skip(11).take(2) {
+                ticks += field.parse::<u64>()?;
             }
         }
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Proportional set size of the process and all its descendants, in KiB.
@@ -188,6 +185,41 @@ impl Drop for Process {
         signal("KILL", &tree);
         // The child is ours and was just killed: nothing to do about an error here.
         let _ = self.child.wait();
+    }
+}
+
+/// How long a core has been busy.
+pub(crate) struct CoreTime {
+    at: Instant,
+    busy: Duration,
+}
+
+impl CoreTime {
+    /// Reads the kernel's count for a core. Its unit is a hundredth of a second, so it is of use over seconds only.
+    pub(crate) fn read(core: u32) -> anyhow::Result<Self> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let name = format!("cpu{core} ");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&name))
+            .with_context(|| format!("the kernel counts no time for core {core}"))?;
+        // user, nice, system, idle, waiting for a disk, interrupts, soft interrupts, stolen by the host, …
+        let fields = line.split_whitespace().map(str::parse);
+        let fields: Vec<u64> = fields.collect::<Result<_, _>>()?;
+        let idle = fields.iter().skip(3).take(2).sum::<u64>();
+        let all = fields.iter().take(8).sum::<u64>();
+        Ok(Self {
+            at: Instant::now(),
+            busy: Duration::from_millis((all - idle) * 10),
+        })
+    }
+
+    /// The share of the time since this was read that the core was busy with something other than `own`, in percent.
+    pub(crate) fn taken_by_others(&self, core: u32, own: Duration) -> anyhow::Result<f64> {
+        let end = Self::read(core)?;
+        let elapsed = end.at.duration_since(self.at).as_secs_f64();
+        let others = end.busy.saturating_sub(self.busy).saturating_sub(own);
+        Ok((others.as_secs_f64() / elapsed * 100.0).min(100.0))
     }
 }
 

@@ -20,6 +20,9 @@ const CPU: [&str; 7] = [
 const MEMORY: [&str; 3] = [memory::IDLE, memory::ROUTES, memory::CONNECTION];
 const LIVE: [&str; 2] = [live::ONE_A_FILE, live::HUNDRED_A_FILE];
 
+/// What other processes may have of the proxy's core before the page warns, in percent: the kernel's own work, rounding.
+const NOISE_PERCENT: f64 = 8.0;
+
 /// The whole page.
 pub(crate) fn text(results: &Results) -> String {
     let mut page = String::from(
@@ -125,6 +128,16 @@ fn cpu_tables(results: &Results) -> String {
         rounds.unwrap_or(0),
         seconds.unwrap_or(0)
     );
+    let figures = measured.iter().flat_map(|(_, cpu)| cpu.peers.values());
+    let others = figures
+        .map(|figure| figure.others_percent)
+        .fold(0.0, f64::max);
+    if others > NOISE_PERCENT {
+        let _ = writeln!(
+            text,
+            "**The machine was not quiet:** others had up to {others:.0} % of the proxy's core. Read the figures as rough.\n"
+        );
+    }
     let mut head = vec!["HTTP/1.1, keep-alive".to_owned()];
     head.extend(peers.iter().map(|peer| name(peer).to_owned()));
     let others: Vec<&str> = peers

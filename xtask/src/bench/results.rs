@@ -71,6 +71,8 @@ pub(crate) struct CpuFigure {
     pub(crate) requests_per_second: f64,
     /// Median of the 99th percentiles of the answer time, in microseconds, as seen by the closed-loop client.
     pub(crate) p99_us: f64,
+    /// Median of the share of the proxy's core that other processes had, in percent: how quiet the machine was.
+    pub(crate) others_percent: f64,
 }
 
 /// One figure of memory.

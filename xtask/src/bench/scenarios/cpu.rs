@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Bench;
 use crate::bench::load::{self, Script};
 use crate::bench::peers::{PROXY_CORE, Running};
+use crate::bench::process::CoreTime;
 use crate::bench::results::{Cpu, CpuFigure, Results, Stamp, median};
 use crate::bench::site::{self, PROXY_IP, Route, Site, UPSTREAM_IP};
 use crate::bench::upstream;
@@ -120,6 +121,8 @@ struct Round {
     microseconds: f64,
     requests_per_second: f64,
     p99_us: f64,
+    /// Percent of the core's time that others had.
+    others: f64,
 }
 
 /// Rounds by case and proxy.
@@ -159,8 +162,8 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
                 format!("{round}/{}", bench.options.rounds)
             };
             println!(
-                "  {:24} {:8} {:10} {:8.2} µs a request, {:7.0} requests a second",
-                case.name, label, proxy.name, one.microseconds, one.requests_per_second
+                "  {:24} {:8} {:10} {:8.2} µs a request, {:7.0} requests a second; others had {:.0} % of the core",
+                case.name, label, proxy.name, one.microseconds, one.requests_per_second, one.others
             );
             if !warm_up {
                 figures
@@ -181,16 +184,19 @@ fn round(
     connections: u32,
     seconds: u64,
 ) -> anyhow::Result<Round> {
+    let core_before = CoreTime::read(PROXY_CORE)?;
     let cpu_before = proxy.process.cpu_time()?;
     let begin = Instant::now();
     let count = load::run(proxy.listen, script, connections, seconds)?;
     let elapsed = begin.elapsed();
     let cpu = proxy.process.cpu_time()?.saturating_sub(cpu_before);
+    let others = core_before.taken_by_others(PROXY_CORE, cpu)?;
     let requests = count.requests as f64;
     Ok(Round {
         microseconds: cpu.as_secs_f64() * 1e6 / requests,
         requests_per_second: requests / elapsed.as_secs_f64(),
         p99_us: count.p99_us as f64,
+        others,
     })
 }
 
@@ -202,6 +208,7 @@ fn figure(rounds: &[Round]) -> CpuFigure {
         rounds: microseconds,
         requests_per_second: median(&of(|round| round.requests_per_second)).round(),
         p99_us: median(&of(|round| round.p99_us)),
+        others_percent: median(&of(|round| round.others)),
     }
 }
 
