@@ -16,6 +16,9 @@ pub struct Head {
     bytes: Vec<u8>,
     added: Vec<u8>,
     fields: Vec<Field>,
+    /// A bit for each well-known name that was ever in the index, so that asking for an absent
+    /// one, the common case, costs nothing.
+    present: u64,
 }
 
 impl Head {
@@ -25,6 +28,7 @@ impl Head {
             bytes: Vec::new(),
             added: Vec::new(),
             fields: Vec::new(),
+            present: 0,
         }
     }
 
@@ -33,6 +37,7 @@ impl Head {
         self.bytes.clear();
         self.added.clear();
         self.fields.clear();
+        self.present = 0;
     }
 
     /// The bytes received; may go on past the head (body or next request).
@@ -47,6 +52,7 @@ impl Head {
 
     /// Adds a received field to the index.
     pub fn push_received(&mut self, field: Field) {
+        self.present |= bit(field.id);
         self.fields.push(field);
     }
 
@@ -88,18 +94,26 @@ impl Head {
     /// The first value of a well-known name.
     #[inline]
     pub fn get(&self, name: Name) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|field| field.id == name && !field.dropped)
-            .map(|field| self.slice(field.value))
+        self.get_all(name).next()
     }
 
     /// All values of a well-known name, in order.
     pub fn get_all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
-        self.fields
+        self.spans(name).map(|span| self.slice(span))
+    }
+
+    /// Where the values of a well-known name stand, in order.
+    #[inline]
+    pub fn spans(&self, name: Name) -> impl Iterator<Item = Span> {
+        let candidates = if self.present & bit(name) == 0 {
+            &[][..]
+        } else {
+            &self.fields
+        };
+        candidates
             .iter()
             .filter(move |field| field.id == name && !field.dropped)
-            .map(|field| self.slice(field.value))
+            .map(|field| field.value)
     }
 
     /// The first value of any name, compared without case.
@@ -128,6 +142,9 @@ impl Head {
     /// Removes every field of a well-known name; says whether there was one.
     pub fn remove(&mut self, name: Name) -> bool {
         let mut any = false;
+        if self.present & bit(name) == 0 {
+            return any;
+        }
         for field in self
             .fields
             .iter_mut()
@@ -150,6 +167,7 @@ impl Head {
             bytes,
             added,
             fields,
+            ..
         } = self;
         let slice = |span: Span| {
             let from: &[u8] = if span.is_added() { added } else { bytes };
@@ -175,6 +193,7 @@ impl Head {
     /// Adds a field whose value `write` appends.
     pub fn append_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let id = Name::resolve(name.as_bytes());
+        self.present |= bit(id);
         let name = self.keep(name.as_bytes());
         let value = self.keep_with(write);
         self.fields.push(Field {
@@ -235,6 +254,13 @@ impl Head {
         self.bytes.capacity() + self.added.capacity() + self.fields.capacity() * size_of::<Field>()
     }
 }
+
+/// The bit of a well-known name; names that are not well-known share one.
+const fn bit(name: Name) -> u64 {
+    1 << name as u64
+}
+
+const _: () = assert!(Name::ALL.len() < 64, "one bit a name");
 
 #[cfg(test)]
 mod tests {

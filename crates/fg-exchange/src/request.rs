@@ -202,7 +202,10 @@ impl Request {
     pub fn set_received_authority(&mut self, authority: Span) {
         self.authority = authority;
         let length = host_of(self.head.slice(authority)).len();
-        let host = Span { start: authority.start, len: length as u32 };
+        let host = Span {
+            start: authority.start,
+            len: length as u32,
+        };
         let plain = !self.head.slice(host).iter().any(u8::is_ascii_uppercase);
         self.host = if plain {
             host

@@ -1,1 +1,6 @@
-//! (made when its first code arrives)
+//! HTTP on the wire: reads and writes messages, strictly. No sockets: bytes in, bytes out.
+
+pub mod h1;
+mod limits;
+
+pub use limits::Limits;

@@ -42,7 +42,11 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 { f.write_str(&self.file) } else { write!(f, "{}:{}", self.file, self.line) }
+        if self.line == 0 {
+            f.write_str(&self.file)
+        } else {
+            write!(f, "{}:{}", self.file, self.line)
+        }
     }
 }
 
@@ -67,6 +71,10 @@ pub enum FindingKind {
     // -- classes and gateways -----------------------------------------------------------------------
     /// A Gateway names a class that does not exist.
     ClassNotFound,
+    /// A class of ours that is not supported (yet).
+    UnsupportedClass,
+    /// A Gateway's class exists and is ours, but cannot be used.
+    ClassNotAccepted,
     /// `parametersRef` cannot be used.
     InvalidParameters,
     /// An address type that is not supported.
@@ -112,6 +120,8 @@ pub enum FindingKind {
     UnsupportedBackendProtocol,
     /// A filter's extension reference cannot be used.
     FilterNotFound,
+    /// A rule without a redirect has no backend, or none with a weight above 0.
+    NoBackends,
     // -- backends -----------------------------------------------------------------------------------
     /// A Backend object that cannot be used.
     InvalidBackend,
@@ -156,7 +166,18 @@ impl Finding {
 
     /// A warning about `about`.
     pub fn warning(about: Origin, kind: FindingKind, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(about, kind, text) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(about, kind, text)
+        }
+    }
+
+    /// A piece of information about `about`.
+    pub fn info(about: Origin, kind: FindingKind, text: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Info,
+            ..Self::error(about, kind, text)
+        }
     }
 
     /// The same finding with a word on what to do.

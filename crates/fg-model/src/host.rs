@@ -38,7 +38,9 @@ impl HostPattern {
     /// # Errors
     /// When the name is no DNS name with an optional leading `*.` label.
     pub fn parse(text: Option<&str>) -> Result<Self, HostPatternError> {
-        let Some(text) = text.filter(|t| !t.is_empty()) else { return Ok(Self::Any) };
+        let Some(text) = text.filter(|t| !t.is_empty()) else {
+            return Ok(Self::Any);
+        };
         let lower = text.to_ascii_lowercase();
         let (name, wildcard) = match lower.strip_prefix("*.") {
             Some(rest) => (rest, true),
@@ -47,7 +49,9 @@ impl HostPattern {
         let label_ok = |label: &str| {
             !label.is_empty()
                 && label.len() <= 63
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
@@ -56,7 +60,11 @@ impl HostPattern {
                 "`{text}` is no hostname (labels of letters, digits and `-`; `*` only as the whole first label)"
             )));
         }
-        Ok(if wildcard { Self::Wildcard(format!(".{name}").into()) } else { Self::Exact(name.into()) })
+        Ok(if wildcard {
+            Self::Wildcard(format!(".{name}").into())
+        } else {
+            Self::Exact(name.into())
+        })
     }
 
     /// Whether a request's host (lower-case, without port) is covered.
@@ -77,7 +85,9 @@ impl HostPattern {
             }
             (Self::Wildcard(a), Self::Wildcard(b)) => {
                 let (longer, shorter) = if a.len() >= b.len() { (a, b) } else { (b, a) };
-                longer.ends_with(&**shorter).then(|| Self::Wildcard(longer.clone()))
+                longer
+                    .ends_with(&**shorter)
+                    .then(|| Self::Wildcard(longer.clone()))
             }
         }
     }
@@ -121,8 +131,14 @@ mod tests {
 
     #[test]
     fn intersections_narrow() {
-        assert_eq!(p("*.example.com").intersection(&p("a.example.com")), Some(p("a.example.com")));
-        assert_eq!(p("*.b.example.com").intersection(&p("*.example.com")), Some(p("*.b.example.com")));
+        assert_eq!(
+            p("*.example.com").intersection(&p("a.example.com")),
+            Some(p("a.example.com"))
+        );
+        assert_eq!(
+            p("*.b.example.com").intersection(&p("*.example.com")),
+            Some(p("*.b.example.com"))
+        );
         assert_eq!(p("*.xb.com").intersection(&p("*.b.com")), None);
         assert_eq!(HostPattern::Any.intersection(&p("a.com")), Some(p("a.com")));
         assert_eq!(p("a.com").intersection(&p("b.com")), None);
@@ -130,7 +146,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_hostname() {
-        for bad in ["*", "a..b", "-a.com", "a.*.com", "a b", "10.0.0.1:80", "*.", "é.com"] {
+        for bad in [
+            "*",
+            "a..b",
+            "-a.com",
+            "a.*.com",
+            "a b",
+            "10.0.0.1:80",
+            "*.",
+            "é.com",
+        ] {
             assert!(HostPattern::parse(Some(bad)).is_err(), "{bad}");
         }
     }

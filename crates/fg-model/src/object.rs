@@ -25,7 +25,12 @@ pub struct ObjectRef {
 impl ObjectRef {
     /// Names an object.
     pub fn new(group: &str, kind: &str, namespace: &str, name: &str) -> Self {
-        Self { group: group.into(), kind: kind.into(), namespace: namespace.into(), name: name.into() }
+        Self {
+            group: group.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 
     /// Whether this names an object of the given `(group, kind)`, see [`kinds`].
@@ -90,18 +95,30 @@ pub struct Origin {
 impl Origin {
     /// The origin of a whole object.
     pub fn of(object: Arc<ObjectRef>, generation: i64) -> Self {
-        Self { object, generation, path: "".into() }
+        Self {
+            object,
+            generation,
+            path: "".into(),
+        }
     }
 
     /// The same object at the given absolute field path.
     pub fn at(&self, path: impl Into<Text>) -> Self {
-        Self { object: self.object.clone(), generation: self.generation, path: path.into() }
+        Self {
+            object: self.object.clone(),
+            generation: self.generation,
+            path: path.into(),
+        }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() { write!(f, "{}", self.object) } else { write!(f, "{} {}", self.object, self.path) }
+        if self.path.is_empty() {
+            write!(f, "{}", self.object)
+        } else {
+            write!(f, "{} {}", self.object, self.path)
+        }
     }
 }
 

@@ -36,8 +36,13 @@ impl fmt::Display for PathError {
         match self {
             Self::NotAbsolute => f.write_str("the path does not begin with `/`"),
             Self::ForbiddenByte(byte) => write!(f, "the path holds the byte 0x{byte:02x}"),
-            Self::MalformedEscape => f.write_str("the path holds `%` without two hexadecimal digits"),
-            Self::AmbiguousEscape(byte) => write!(f, "the path holds the escape %{byte:02X}, which is ambiguous"),
+            Self::MalformedEscape => {
+                f.write_str("the path holds `%` without two hexadecimal digits")
+            }
+            Self::AmbiguousEscape(byte) => write!(
+                f,
+                "the path holds the escape %{byte:02X}, which is ambiguous"
+            ),
         }
     }
 }
@@ -84,7 +89,9 @@ pub fn canonicalize(raw: &[u8], out: &mut Vec<u8>) -> Result<Form, PathError> {
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
     }
-    let seen = raw.iter().fold(PLAIN, |seen, &byte| seen | CLASS[usize::from(byte)]);
+    let seen = raw
+        .iter()
+        .fold(PLAIN, |seen, &byte| seen | CLASS[usize::from(byte)]);
     if seen & (BAD | OTHER) == 0 && (seen & DOT == 0 || !has_dot_segment(raw)) {
         return Ok(Form::AsWritten);
     }
@@ -99,7 +106,8 @@ pub fn canonicalize(raw: &[u8], out: &mut Vec<u8>) -> Result<Form, PathError> {
 }
 
 fn has_dot_segment(path: &[u8]) -> bool {
-    path.split(|&byte| byte == b'/').any(|segment| segment == b"." || segment == b"..")
+    path.split(|&byte| byte == b'/')
+        .any(|segment| segment == b"." || segment == b"..")
 }
 
 /// Decodes what may be, escapes what must be, upper-cases the rest.
@@ -111,7 +119,10 @@ fn decode(raw: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
             PLAIN | DOT => out.push(byte),
             BAD => return Err(PathError::ForbiddenByte(byte)),
             _ if byte == b'%' => {
-                let digit = |at: usize| raw.get(at).and_then(|&digit| char::from(digit).to_digit(16));
+                let digit = |at: usize| {
+                    raw.get(at)
+                        .and_then(|&digit| char::from(digit).to_digit(16))
+                };
                 let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
                     return Err(PathError::MalformedEscape);
                 };
@@ -119,7 +130,9 @@ fn decode(raw: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
                 let decoded = (high * 16 + low) as u8;
                 match decoded {
                     b'/' | b'\\' | 0 => return Err(PathError::AmbiguousEscape(decoded)),
-                    _ if decoded.is_ascii_alphanumeric() || b"-._~".contains(&decoded) => out.push(decoded),
+                    _ if decoded.is_ascii_alphanumeric() || b"-._~".contains(&decoded) => {
+                        out.push(decoded)
+                    }
                     _ => escape(decoded, out),
                 }
             }
@@ -131,7 +144,11 @@ fn decode(raw: &[u8], out: &mut Vec<u8>) -> Result<(), PathError> {
 
 fn escape(byte: u8, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    out.extend_from_slice(&[
+        b'%',
+        HEX[usize::from(byte >> 4)],
+        HEX[usize::from(byte & 15)],
+    ]);
 }
 
 /// Removes `.` and `..` segments of `out[start..]` in place. Source: RFC 3986 §5.2.4.
@@ -141,12 +158,18 @@ fn remove_dot_segments(out: &mut Vec<u8>, start: usize) {
     let end = out.len();
     while read < end {
         // out[read] is `/`; a segment goes up to the next one.
-        let next = out[read + 1..end].iter().position(|&byte| byte == b'/').map_or(end, |at| read + 1 + at);
+        let next = out[read + 1..end]
+            .iter()
+            .position(|&byte| byte == b'/')
+            .map_or(end, |at| read + 1 + at);
         let last = next == end;
         let segment = &out[read + 1..next];
         let (dot, dots) = (segment == b".", segment == b"..");
         if dots {
-            write = out[start..write].iter().rposition(|&byte| byte == b'/').map_or(start, |at| start + at);
+            write = out[start..write]
+                .iter()
+                .rposition(|&byte| byte == b'/')
+                .map_or(start, |at| start + at);
         }
         if dot || dots {
             if last {
@@ -171,7 +194,11 @@ mod tests {
         let form = canonicalize(raw.as_bytes(), &mut out)?;
         assert_eq!(&out[..4], b"keep");
         let text = String::from_utf8(out[4..].to_vec()).expect("text");
-        Ok(if form == Form::AsWritten { raw.to_owned() } else { text })
+        Ok(if form == Form::AsWritten {
+            raw.to_owned()
+        } else {
+            text
+        })
     }
 
     #[test]
@@ -201,7 +228,11 @@ mod tests {
             ("/a/..;/b", "/a/..;/b"),
         ] {
             assert_eq!(canonical(raw), Ok(expected.to_owned()), "{raw}");
-            assert_eq!(canonical(expected), Ok(expected.to_owned()), "{expected} again");
+            assert_eq!(
+                canonical(expected),
+                Ok(expected.to_owned()),
+                "{expected} again"
+            );
         }
     }
 

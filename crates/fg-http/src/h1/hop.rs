@@ -1,0 +1,121 @@
+//! Fields that concern one connection only. Source: RFC 9110 §7.6.1, §7.8.
+
+use fg_exchange::{Fault, Head, Name, Reason, Reply, Request, Version};
+
+use super::Framing;
+
+/// What a message said about its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hop {
+    /// The connection may carry another message after this one.
+    pub keep_alive: bool,
+    /// A request asks for, or a 101 reply confirms, another protocol. The `Upgrade` field is still
+    /// in the head.
+    pub upgrade: bool,
+}
+
+/// Drops the hop-by-hop fields of a request. `Upgrade` stays when it may be forwarded: HTTP/1.1,
+/// named in `Connection`, one protocol other than HTTP/2 or TLS, no body.
+pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Result<Hop, Fault> {
+    let version = request.version();
+    let options = connection_options(&mut request.head);
+    let keep_alive = !options.close && (version == Version::Http11 || options.keep_alive);
+    drop_fixed(&mut request.head);
+    let mut protocols = request.head.get_all(Name::Upgrade);
+    let protocol = protocols.next();
+    let upgrade = options.upgrade
+        && version == Version::Http11
+        && body == Framing::Length(0)
+        && protocols.next().is_none()
+        && protocol.is_some_and(is_forwardable);
+    drop(protocols);
+    if !upgrade {
+        request.head.remove(Name::Upgrade);
+    }
+    request.head.remove(Name::Http2Settings);
+    if request
+        .head
+        .get_all(Name::Te)
+        .any(|te| te.iter().any(|&byte| byte < b' '))
+    {
+        return Err(Fault::new(Reason::BadRequest));
+    }
+    request.head.remove(Name::Te);
+    Ok(Hop {
+        keep_alive,
+        upgrade,
+    })
+}
+
+/// Drops the hop-by-hop fields of a reply; `Upgrade` stays on a 101.
+pub fn reply_hop_by_hop(reply: &mut Reply) -> Hop {
+    let options = connection_options(&mut reply.head);
+    let keep_alive = !options.close && (reply.version == Version::Http11 || options.keep_alive);
+    drop_fixed(&mut reply.head);
+    let upgrade = reply.status == 101 && options.upgrade;
+    if !upgrade {
+        reply.head.remove(Name::Upgrade);
+    }
+    Hop {
+        keep_alive,
+        upgrade,
+    }
+}
+
+/// A single protocol that a tunnel may carry. `h2c` is never forwarded: a backend that switched
+/// would speak past our checks. Neither is TLS inside HTTP.
+fn is_forwardable(protocol: &[u8]) -> bool {
+    fg_exchange::is_token(
+        protocol
+            .split(|&byte| byte == b'/')
+            .next()
+            .unwrap_or_default(),
+    ) && !protocol.contains(&b',')
+        && !["h2c", "h2", "http/2", "http/2.0", "tls", "tls/1.0"]
+            .iter()
+            .any(|refused| protocol.eq_ignore_ascii_case(refused.as_bytes()))
+}
+
+#[derive(Default)]
+struct Options {
+    close: bool,
+    keep_alive: bool,
+    upgrade: bool,
+}
+
+/// Reads `Connection` and drops it with all fields it names.
+fn connection_options(head: &mut Head) -> Options {
+    let mut options = Options::default();
+    let mut named: Vec<Vec<u8>> = Vec::new();
+    for value in head.get_all(Name::Connection) {
+        for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if option.eq_ignore_ascii_case(b"close") {
+                options.close = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                options.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
+            } else if !option.is_empty() {
+                named.push(option.to_vec());
+            }
+        }
+    }
+    head.remove(Name::Connection);
+    if !named.is_empty() {
+        head.retain(|_, name, _| !named.iter().any(|option| option.eq_ignore_ascii_case(name)));
+    }
+    options
+}
+
+/// Drops the fields that are hop-by-hop whether named or not.
+fn drop_fixed(head: &mut Head) {
+    for name in [
+        Name::KeepAlive,
+        Name::ProxyConnection,
+        Name::ProxyAuthenticate,
+        Name::ProxyAuthorization,
+        Name::Trailer,
+    ] {
+        head.remove(name);
+    }
+}

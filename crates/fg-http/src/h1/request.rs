@@ -1,0 +1,297 @@
+//! Reads the head of a request. Source: RFC 9112 §2, §3, §5.
+
+use std::mem::MaybeUninit;
+
+use fg_exchange::{Fault, Field, Method, Name, Reason, Request, Span, Version};
+use fg_model::path;
+
+use super::framing::{self, Framing};
+use super::target::{self, Target};
+use super::{Hop, MAX_FIELDS, request_hop_by_hop};
+use crate::Limits;
+
+/// What the client wants to hear before it sends its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// Nothing.
+    None,
+    /// `100 (Continue)`.
+    Continue,
+}
+
+/// A complete request head. The fields themselves are in the [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParsedRequest {
+    /// Where the head ends in the received bytes; the body or the next request follows.
+    pub head_len: usize,
+    /// Its body.
+    pub body: Framing,
+    /// What it said about the connection.
+    pub hop: Hop,
+    /// `Expect`.
+    pub expectation: Expectation,
+}
+
+/// Reads the head at the start of `request.head.bytes()` and indexes it; `None` when more bytes
+/// are needed.
+///
+/// On success the request is ready for routing: method, canonical path, query, authority and host
+/// are set; `Host`, framing fields and hop-by-hop fields are dropped from the head.
+///
+/// # Errors
+/// A fault whose reason is the answer; the connection must be closed after it, since nothing that
+/// follows can be trusted.
+pub fn parse_request(
+    request: &mut Request,
+    limits: &Limits,
+) -> Result<Option<ParsedRequest>, Fault> {
+    let Some(head_len) = index(request, limits)? else {
+        return Ok(None);
+    };
+    if request.method() == Method::Connect {
+        return Err(Fault::new(Reason::MethodNotAllowed));
+    }
+    set_authority(request)?;
+    let chunked_allowed = request.version() == Version::Http11;
+    let body = framing::read(&mut request.head, chunked_allowed)
+        .map_err(|framing::Ambiguous| {
+            Fault::new(Reason::BadRequest).detail("ambiguous or odd message length")
+        })?
+        .unwrap_or(Framing::Length(0));
+    let hop = request_hop_by_hop(request, body)?;
+    let expectation = expectation(request)?;
+    Ok(Some(ParsedRequest {
+        head_len,
+        body,
+        hop,
+        expectation,
+    }))
+}
+
+/// Parses the bytes and fills method, version, target and fields.
+fn index(request: &mut Request, limits: &Limits) -> Result<Option<usize>, Fault> {
+    let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
+    let bytes = std::mem::take(request.head.bytes_mut());
+    // An empty line before the request line is tolerated (RFC 9112 §2.2), one.
+    let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+    let slice = bytes.get(skipped..).unwrap_or_default();
+    if matches!(slice.first(), Some(b'\r' | b'\n')) && slice != b"\r" {
+        *request.head.bytes_mut() = bytes;
+        return Err(bad("line break before the request line"));
+    }
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut parsed = httparse::Request::new(&mut []);
+    let outcome = parsed.parse_with_uninit_headers(slice, &mut slots);
+    let result = match outcome {
+        Ok(httparse::Status::Complete(length)) => {
+            store(request, &bytes, skipped, length, &parsed, limits)
+                .map(|()| Some(skipped + length))
+        }
+        Ok(httparse::Status::Partial) => partial(slice, limits).map(|()| None),
+        Err(httparse::Error::TooManyHeaders) => Err(Fault::new(Reason::HeadTooLarge)),
+        Err(httparse::Error::Version) => Err(version_fault(slice)),
+        Err(error) => Err(bad(&error.to_string())),
+    };
+    *request.head.bytes_mut() = bytes;
+    result
+}
+
+/// Checks the limits of a head that is not complete yet.
+fn partial(slice: &[u8], limits: &Limits) -> Result<(), Fault> {
+    if slice.len() > limits.request_line
+        && memchr::memchr(b'\n', slice.get(..limits.request_line).unwrap_or(slice)).is_none()
+    {
+        return Err(Fault::new(Reason::UriTooLong));
+    }
+    if slice.len() >= limits.head {
+        return Err(Fault::new(Reason::HeadTooLarge));
+    }
+    Ok(())
+}
+
+/// A version that looks like one is not supported; anything else is a bad request.
+fn version_fault(slice: &[u8]) -> Fault {
+    let line = slice
+        .split(|&byte| byte == b'\r' || byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+    let looks_right = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit());
+    if looks_right && line.iter().filter(|&&byte| byte == b' ').count() == 2 {
+        Fault::new(Reason::VersionNotSupported)
+    } else {
+        Fault::new(Reason::BadRequest).detail("no HTTP version in the request line")
+    }
+}
+
+fn store(
+    request: &mut Request,
+    bytes: &[u8],
+    skipped: usize,
+    length: usize,
+    parsed: &httparse::Request<'_, '_>,
+    limits: &Limits,
+) -> Result<(), Fault> {
+    let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
+    let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(bad("incomplete request line"));
+    };
+    let span =
+        |part: &[u8]| Span::received(part.as_ptr() as usize - bytes.as_ptr() as usize, part.len());
+    let line_end = skipped + method.len() + target.len() + " HTTP/1.1 ".len();
+    if line_end - skipped > limits.request_line {
+        return Err(Fault::new(Reason::UriTooLong));
+    }
+    if length > limits.head || parsed.headers.len() > limits.fields {
+        return Err(Fault::new(Reason::HeadTooLarge));
+    }
+    // The parser also takes lines that end in a bare LF; a head that has one is refused.
+    if bytes.get(line_end..line_end + 2) != Some(b"\r\n")
+        || bytes.get(skipped + length - 2) != Some(&b'\r')
+    {
+        return Err(bad("line that does not end in CRLF"));
+    }
+    request.set_method(Method::resolve(method.as_bytes()), span(method.as_bytes()));
+    request.set_version(if version == 0 {
+        Version::Http10
+    } else {
+        Version::Http11
+    });
+    for header in parsed.headers.iter() {
+        let (name, value) = (span(header.name.as_bytes()), span(header.value));
+        push_field(
+            &mut request.head,
+            bytes,
+            (name, value),
+            Name::resolve(header.name.as_bytes()),
+        )
+        .ok_or_else(|| bad("header line that does not end in CRLF"))?;
+    }
+    set_target(request, bytes, target.as_bytes(), span)
+}
+
+/// Adds one field to the index; `None` when its line does not end in CRLF.
+pub(super) fn push_field(
+    head: &mut fg_exchange::Head,
+    bytes: &[u8],
+    (name, mut value): (Span, Span),
+    id: Name,
+) -> Option<()> {
+    let name_end = name.start() + name.len();
+    if value.is_empty() {
+        // An empty value has no place of its own in the parser's answer: find the end of the line.
+        let blanks = bytes
+            .get(name_end + 1..)?
+            .iter()
+            .take_while(|&&byte| byte == b' ' || byte == b'\t')
+            .count();
+        value = Span::received(name_end + 1 + blanks, 0);
+    }
+    let value_end = value.start() + value.len();
+    let after = bytes.get(value_end..)?;
+    let verbatim = after.starts_with(b"\r\n")
+        && value.start() == name_end + 2
+        && bytes.get(name_end + 1) == Some(&b' ');
+    if !verbatim {
+        let blanks = after
+            .iter()
+            .take_while(|&&byte| byte == b' ' || byte == b'\t')
+            .count();
+        if !after.get(blanks..)?.starts_with(b"\r\n") {
+            return None;
+        }
+    }
+    head.push_received(Field::received(name, value, id, verbatim));
+    Some(())
+}
+
+fn set_target(
+    request: &mut Request,
+    bytes: &[u8],
+    target: &[u8],
+    span: impl Fn(&[u8]) -> Span,
+) -> Result<(), Fault> {
+    let rest = match target::cut(target).map_err(Fault::new)? {
+        _ if request.method() == Method::Connect => return Ok(()),
+        Target::Origin(rest) => rest,
+        Target::Asterisk if request.method() == Method::Options => {
+            request.set_target(span(target), None);
+            return Ok(());
+        }
+        Target::Asterisk => return Err(Fault::new(Reason::BadPath)),
+        Target::Absolute { authority, rest } => {
+            // The spans are of `bytes`, which the caller puts back: authority is set from there.
+            let _ = bytes;
+            request.set_authority(authority);
+            rest
+        }
+    };
+    let (raw, query) = match memchr::memchr(b'?', rest) {
+        Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..)),
+        None => (rest, None),
+    };
+    if query.is_some_and(|query| !target::is_valid_query(query)) {
+        return Err(
+            Fault::new(Reason::BadPath).detail("the query holds a byte that no URI may hold")
+        );
+    }
+    let mut fault = None;
+    let mut form = path::Form::AsWritten;
+    let raw = if raw.is_empty() { &b"/"[..] } else { raw };
+    let rewritten = request
+        .head
+        .keep_with(|out| match path::canonicalize(raw, out) {
+            Ok(found) => form = found,
+            Err(error) => fault = Some(Fault::new(Reason::BadPath).detail(error)),
+        });
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let path = match form {
+        path::Form::Rewritten => rewritten,
+        path::Form::AsWritten if rest.first() == Some(&b'/') => span(raw),
+        path::Form::AsWritten => request.head.keep(b"/"),
+    };
+    request.set_target(path, query.map(span));
+    Ok(())
+}
+
+/// Exactly one valid `Host` (HTTP/1.0 may have none); the authority of an absolute target wins.
+/// Source: RFC 9112 §3.2.
+fn set_authority(request: &mut Request) -> Result<(), Fault> {
+    let bad = |detail: &str| Fault::new(Reason::BadHost).detail(detail);
+    let mut hosts = request.head.spans(Name::Host);
+    let first = hosts.next();
+    let repeated = hosts.next().is_some();
+    drop(hosts);
+    match first {
+        _ if repeated => return Err(bad("several Host fields")),
+        None if request.version() == Version::Http11 => return Err(bad("no Host field")),
+        None => {}
+        Some(host) if !target::is_valid_authority(request.head.slice(host)) => {
+            return Err(bad("malformed Host field"));
+        }
+        Some(host) if request.authority().is_empty() => request.set_received_authority(host),
+        Some(_) => {}
+    }
+    request.head.remove(Name::Host);
+    Ok(())
+}
+
+fn expectation(request: &mut Request) -> Result<Expectation, Fault> {
+    let Some(value) = request.head.get(Name::Expect) else {
+        return Ok(Expectation::None);
+    };
+    let wants = value.eq_ignore_ascii_case(b"100-continue");
+    if request.version() == Version::Http10 {
+        request.head.remove(Name::Expect);
+        return Ok(Expectation::None);
+    }
+    if wants {
+        Ok(Expectation::Continue)
+    } else {
+        Err(Fault::new(Reason::ExpectationFailed))
+    }
+}

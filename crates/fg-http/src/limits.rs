@@ -1,0 +1,31 @@
+//! Bounds on messages.
+
+/// Bounds on the heads and bodies of messages, both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A whole head. Units: bytes. Default 64 KiB. More: 431, or 502 for a reply.
+    pub head: usize,
+    /// The request line. Units: bytes. Default 16 KiB. More: 414.
+    pub request_line: usize,
+    /// Header fields of a head. Default 100, at most 256. More: 431, or 502 for a reply.
+    pub fields: usize,
+    /// A line with a chunk's size and its extensions. Units: bytes. Default 256. More: 400 or 502.
+    pub chunk_line: usize,
+    /// Trailer fields of a body, all together. Units: bytes. Default 8 KiB. More: 400 or 502.
+    pub trailers: usize,
+    /// Informational replies (1xx) of one exchange. Default 16. More: 502.
+    pub informational: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 64 * 1024,
+            request_line: 16 * 1024,
+            fields: 100,
+            chunk_line: 256,
+            trailers: 8 * 1024,
+            informational: 16,
+        }
+    }
+}
