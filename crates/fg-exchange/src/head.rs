@@ -19,6 +19,17 @@ pub struct Head {
     /// A bit for each well-known name that was ever in the index, so that asking for an absent
     /// one, the common case, costs nothing.
     present: u64,
+    odd: OddNames,
+}
+
+/// Kinds of unusual names that a head holds, noted when it arrives so that nobody has to look
+/// through all names for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OddNames {
+    /// Some name holds an underscore.
+    pub underscore: bool,
+    /// Some name that is not well-known begins with `x-forwarded-`.
+    pub forwarded: bool,
 }
 
 impl Head {
@@ -29,6 +40,10 @@ impl Head {
             added: Vec::new(),
             fields: Vec::new(),
             present: 0,
+            odd: OddNames {
+                underscore: false,
+                forwarded: false,
+            },
         }
     }
 
@@ -38,6 +53,7 @@ impl Head {
         self.added.clear();
         self.fields.clear();
         self.present = 0;
+        self.odd = OddNames::default();
     }
 
     /// The bytes received; may go on past the head (body or next request).
@@ -50,10 +66,25 @@ impl Head {
         &mut self.bytes
     }
 
-    /// Adds a received field to the index.
-    pub fn push_received(&mut self, field: Field) {
-        self.present |= bit(field.id);
+    /// Adds a received field with this name to the index.
+    pub fn push_received(&mut self, field: Field, name: &[u8]) {
+        self.present |= field.id.bit();
+        if field.id == Name::Other {
+            self.odd.underscore |= name.contains(&b'_');
+            self.odd.forwarded |= is_forwarded_name(name);
+        }
         self.fields.push(field);
+    }
+
+    /// Unusual names among the received ones.
+    pub const fn odd_names(&self) -> OddNames {
+        self.odd
+    }
+
+    /// Whether one of these well-known names was ever in the head. `mask` is a sum of
+    /// [`Name::bit`]s.
+    pub const fn had_any(&self, mask: u64) -> bool {
+        self.present & mask != 0
     }
 
     /// The bytes of a span.
@@ -105,7 +136,7 @@ impl Head {
     /// Where the values of a well-known name stand, in order.
     #[inline]
     pub fn spans(&self, name: Name) -> impl Iterator<Item = Span> {
-        let candidates = if self.present & bit(name) == 0 {
+        let candidates = if self.present & name.bit() == 0 {
             &[][..]
         } else {
             &self.fields
@@ -142,7 +173,7 @@ impl Head {
     /// Removes every field of a well-known name; says whether there was one.
     pub fn remove(&mut self, name: Name) -> bool {
         let mut any = false;
-        if self.present & bit(name) == 0 {
+        if self.present & name.bit() == 0 {
             return any;
         }
         for field in self
@@ -193,7 +224,7 @@ impl Head {
     /// Adds a field whose value `write` appends.
     pub fn append_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let id = Name::resolve(name.as_bytes());
-        self.present |= bit(id);
+        self.present |= id.bit();
         let name = self.keep(name.as_bytes());
         let value = self.keep_with(write);
         self.fields.push(Field {
@@ -255,12 +286,11 @@ impl Head {
     }
 }
 
-/// The bit of a well-known name; names that are not well-known share one.
-const fn bit(name: Name) -> u64 {
-    1 << name as u64
+/// Whether a name begins with `x-forwarded-`, in any case.
+pub fn is_forwarded_name(name: &[u8]) -> bool {
+    name.get(..12)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-"))
 }
-
-const _: () = assert!(Name::ALL.len() < 64, "one bit a name");
 
 #[cfg(test)]
 mod tests {
@@ -279,7 +309,7 @@ mod tests {
                 id,
                 true,
             );
-            head.push_received(field);
+            head.push_received(field, name.as_bytes());
             at += line.len();
         }
         head
@@ -317,12 +347,15 @@ mod tests {
     fn fields_that_are_not_verbatim_are_written_in_canonical_form() {
         let mut head = Head::new();
         head.bytes_mut().extend_from_slice(b"A:   b  \r\n");
-        head.push_received(Field::received(
-            Span::received(0, 1),
-            Span::received(5, 1),
-            Name::Other,
-            false,
-        ));
+        head.push_received(
+            Field::received(
+                Span::received(0, 1),
+                Span::received(5, 1),
+                Name::Other,
+                false,
+            ),
+            b"A",
+        );
         assert_eq!(written(&head), "A: b\r\n");
     }
 }

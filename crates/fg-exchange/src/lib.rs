@@ -17,7 +17,7 @@ pub use facts::{Facts, Scheme};
 pub use fault::{Blame, Fault, Reason, Retry};
 pub use field::{Field, Span};
 pub use filter::{Filter, LocalReply, Part, Setting, Verdict};
-pub use head::Head;
+pub use head::{Head, OddNames, is_forwarded_name};
 pub use name::Name;
 pub use reply::Reply;
 pub use request::{Method, Request, Version};

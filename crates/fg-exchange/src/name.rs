@@ -69,7 +69,14 @@ names! {
     XRewriteUrl = "x-rewrite-url",
 }
 
+const _: () = assert!(Name::ALL.len() < 64, "one bit a name");
+
 impl Name {
+    /// A bit of its own for each well-known name; all others share one.
+    pub const fn bit(self) -> u64 {
+        1 << self as u64
+    }
+
     /// Resolves a name as received, in any case.
     ///
     /// Cost: a switch on the length, then a few case-insensitive comparisons.

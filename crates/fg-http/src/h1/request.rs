@@ -203,7 +203,7 @@ pub(super) fn push_field(
             return None;
         }
     }
-    head.push_received(Field::received(name, value, id, verbatim));
+    head.push_received(Field::received(name, value, id, verbatim), bytes.get(name.start()..name_end)?);
     Some(())
 }
 
