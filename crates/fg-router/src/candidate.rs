@@ -1,0 +1,113 @@
+//! One match of one rule, as the tables hold it, and its rank.
+
+use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
+
+use fg_exchange::Request;
+use fg_ir::Rule;
+use fg_model::{Match, PathMatch};
+
+use crate::condition::{Compile, Conditions};
+use crate::trace::Lost;
+
+/// A rule, compiled once however many tables hold it.
+pub(crate) struct CompiledRule<R> {
+    /// What the caller made of it.
+    pub(crate) payload: R,
+    /// What it was made of.
+    pub(crate) rule: Arc<Rule>,
+    /// As `rule.matches`.
+    conditions: Box<[Conditions]>,
+}
+
+impl<R> CompiledRule<R> {
+    pub(crate) fn new(rule: &Arc<Rule>, payload: R, compile: &mut Compile<'_>) -> Self {
+        Self {
+            payload,
+            rule: rule.clone(),
+            conditions: rule
+                .matches
+                .iter()
+                .map(|(_, one)| Conditions::new(one, compile))
+                .collect(),
+        }
+    }
+}
+
+/// One match of a rule.
+pub(crate) struct Candidate<R> {
+    pub(crate) rule: Arc<CompiledRule<R>>,
+    /// Index in the lists of the rule.
+    at: u32,
+    /// Whether the path is all it asks for.
+    path_only: bool,
+}
+
+impl<R> Clone for Candidate<R> {
+    fn clone(&self) -> Self {
+        Self {
+            rule: self.rule.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<R> Candidate<R> {
+    /// All matches of a rule.
+    pub(crate) fn all(rule: &Arc<CompiledRule<R>>) -> impl Iterator<Item = Self> {
+        (0_u32..)
+            .zip(&rule.conditions)
+            .map(|(at, conditions)| Self {
+                rule: rule.clone(),
+                at,
+                path_only: conditions.is_empty(),
+            })
+    }
+
+    /// The first condition that the request does not meet.
+    #[inline]
+    pub(crate) fn lost(&self, request: &Request) -> Option<Lost> {
+        if self.path_only {
+            return None;
+        }
+        self.rule.conditions.get(self.at as usize)?.lost(request)
+    }
+
+    /// The index in `matches[]` as written.
+    #[inline]
+    pub(crate) fn match_index(&self) -> u32 {
+        self.source().0
+    }
+
+    /// The match as written.
+    pub(crate) fn source(&self) -> &(u32, Match) {
+        self.rule
+            .rule
+            .matches
+            .get(self.at as usize)
+            .expect("a candidate is made for each match of its rule")
+    }
+
+    /// The order of precedence below hostname and path. The smaller one wins.
+    ///
+    /// Regular expressions rank by their length first; for other paths the tables have decided.
+    pub(crate) fn precedence(&self, other: &Self) -> Ordering {
+        fn key<R>(candidate: &Candidate<R>) -> impl Ord + '_ {
+            let (index, one) = candidate.source();
+            let rule = &*candidate.rule.rule;
+            (
+                Reverse(match &one.path {
+                    PathMatch::Regex(pattern) => pattern.source().len(),
+                    PathMatch::Exact(_) | PathMatch::Prefix(_) => 0,
+                }),
+                Reverse(one.method.is_some()),
+                Reverse(one.headers.len()),
+                Reverse(one.query.len()),
+                &rule.age,
+                &rule.key,
+                index,
+            )
+        }
+        key(self).cmp(&key(other))
+    }
+}
