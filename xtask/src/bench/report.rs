@@ -8,11 +8,12 @@ use super::scenarios::{cpu, live, memory};
 use super::targets::{self, name, ratio, title};
 
 /// The scenarios of CPU time, in the order in which they are shown.
-const CPU: [&str; 7] = [
+const CPU: [&str; 8] = [
     "keep-alive-16",
     "keep-alive-128",
     "keep-alive-512",
     "large-64k",
+    cpu::LARGE_BUFFERS,
     cpu::ONE_ROUTE,
     cpu::ONE_HOST,
     cpu::MANY_HOSTS,
@@ -67,8 +68,8 @@ pub(crate) fn failures(results: &Results) -> Vec<String> {
 fn ground(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
-        "Machine: {} ({} cores), {}, Linux {}.\n",
-        machine.cpu, machine.cores, machine.system, machine.kernel
+        "Machine: {} ({} cores), {}, Linux {}, TCP congestion control {}.\n",
+        machine.cpu, machine.cores, machine.system, machine.kernel, machine.congestion_control
     );
     let mut programs: Vec<String> = PEERS
         .iter()

@@ -36,6 +36,9 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     /// The distribution.
     pub(crate) system: String,
+    /// How the kernel paces TCP, loopback too: it costs every proxy, and not the same on every machine.
+    #[serde(default)]
+    pub(crate) congestion_control: String,
 }
 
 /// When, and of what.
@@ -150,6 +153,9 @@ impl Machine {
             kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
             system: after(&text("/etc/os-release"), "PRETTY_NAME")
                 .unwrap_or_else(|| "unknown".to_owned()),
+            congestion_control: text("/proc/sys/net/ipv4/tcp_congestion_control")
+                .trim()
+                .to_owned(),
         }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Site {
     pub(crate) core: Option<u32>,
     /// Client connections that it must be able to hold.
     pub(crate) connections: u32,
+    /// Whether nginx gets larger buffers than its defaults, as suits large replies.
+    pub(crate) large_buffers: bool,
 }
 
 impl Site {
@@ -116,6 +118,7 @@ mod tests {
             workers: 1,
             core: None,
             connections: 1,
+            large_buffers: false,
         };
         let hosts = site.prefixes_by_host();
         assert_eq!(hosts.len(), 50);

@@ -137,6 +137,7 @@ pub(crate) fn title(scenario: &str) -> &str {
         "keep-alive-128" => "128 connections",
         "keep-alive-512" => "512 connections",
         "large-64k" => "64 KiB replies",
+        cpu::LARGE_BUFFERS => "64 KiB replies, nginx with large buffers",
         cpu::ONE_ROUTE => "1 route",
         cpu::ONE_HOST => "5,000 routes on one host",
         cpu::MANY_HOSTS => "5,000 routes on 50 hosts",

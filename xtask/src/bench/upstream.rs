@@ -62,6 +62,7 @@ pub(crate) fn serve(words: &[String]) -> anyhow::Result<()> {
     poll.registry()
         .register(&mut listener, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1024);
+    let mut block = [0; 8 * 1024];
     // Token n + 1 is slot n.
     let mut slots: Vec<Option<Client>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
@@ -79,7 +80,7 @@ pub(crate) fn serve(words: &[String]) -> anyhow::Result<()> {
             }
             let slot = event.token().0 - 1;
             if let Some(client) = slots[slot].as_mut()
-                && client.serve(&answer).is_err()
+                && client.serve(&answer, &mut block).is_err()
             {
                 slots[slot] = None;
                 free.push(slot);
@@ -125,11 +126,10 @@ struct Client {
 
 impl Client {
     /// Goes on as far as the socket lets it. An error means that the connection is over.
-    fn serve(&mut self, answer: &[u8]) -> std::io::Result<()> {
-        let mut block = [0; 8 * 1024];
+    fn serve(&mut self, answer: &[u8], block: &mut [u8]) -> std::io::Result<()> {
         let mut is_empty = false;
         while self.flush(answer)? && !is_empty {
-            match self.stream.read(&mut block) {
+            match self.stream.read(block) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
                     // A short read emptied the socket: what comes later is a new event.

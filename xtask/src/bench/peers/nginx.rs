@@ -28,7 +28,12 @@ fn configuration(site: &Site, folder: &Path) -> anyhow::Result<String> {
     // The array of connections is allocated at start: as many as there will be, or idle memory would look too large.
     let connections = 1024 + 2 * site.connections;
     let counters = site::free_address(site::PROXY_IP)?;
-    // `proxy_buffers` hold a reply of 64 KiB, so that nothing is spilled to a file.
+    let buffers = if site.large_buffers {
+        "proxy_buffer_size 32k;\n  proxy_buffers 8 32k;\n  proxy_busy_buffers_size 64k;"
+    } else {
+        ""
+    };
+    // A reply larger than the buffers waits for the client; the default would be to spill it to a file.
     let mut text = format!(
         "daemon off;
 pid {folder}/nginx.pid;
@@ -48,7 +53,7 @@ http {{
   keepalive_requests 1000000000;
   server_names_hash_max_size 4096;
   proxy_http_version 1.1;
-  proxy_buffers 18 4k;
+  {buffers}
   proxy_max_temp_file_size 0;
   proxy_set_header Host $host;
   proxy_set_header Connection \"\";

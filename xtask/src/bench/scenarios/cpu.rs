@@ -15,6 +15,8 @@ use crate::bench::upstream;
 const SMALL: usize = 128;
 const LARGE: usize = 64 * 1024;
 
+/// Large replies, nginx with buffers that suit them.
+pub(crate) const LARGE_BUFFERS: &str = "large-64k-large-buffers";
 /// The results with one route, the base of those with many.
 pub(crate) const ONE_ROUTE: &str = "routes-1";
 /// 5,000 routes on one host.
@@ -31,6 +33,7 @@ struct Case {
     /// What is asked for.
     requests: Vec<Route>,
     connections: u32,
+    large_buffers: bool,
 }
 
 /// HTTP/1.1 keep-alive, small replies, three numbers of connections.
@@ -45,21 +48,24 @@ pub(crate) fn keep_alive(bench: &Bench, results: &mut Results) -> anyhow::Result
             routes: site::one_route(),
             requests: site::one_route(),
             connections,
+            large_buffers: false,
         };
         measure(bench, results, SMALL, &[case])?;
     }
     Ok(())
 }
 
-/// Replies of 64 KiB.
+/// Replies of 64 KiB, with nginx's own buffers and with larger ones.
 pub(crate) fn large(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
-    let case = Case {
-        name: "large-64k",
+    let case = |name, large_buffers| Case {
+        name,
         routes: site::one_route(),
         requests: site::one_route(),
         connections: 128,
+        large_buffers,
     };
-    measure(bench, results, LARGE, &[case])
+    let cases = [case("large-64k", false), case(LARGE_BUFFERS, true)];
+    measure(bench, results, LARGE, &cases)
 }
 
 /// One route against 5,000, with the same requests.
@@ -71,6 +77,7 @@ pub(crate) fn routes(bench: &Bench, results: &mut Results) -> anyhow::Result<()>
         routes,
         requests,
         connections: 128,
+        large_buffers: false,
     };
     let cases = [
         case(ONE_ROUTE, site::one_route(), one_host.clone()),
@@ -144,6 +151,7 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
                 workers: 1,
                 core: Some(PROXY_CORE),
                 connections: case.connections,
+                large_buffers: case.large_buffers,
             };
             let proxy = peer.start(&site, &folder.join(format!("{}-{}", case.name, peer.name)))?;
             running.push((case, script.clone(), proxy));
@@ -162,7 +170,7 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
                 format!("{round}/{}", bench.options.rounds)
             };
             println!(
-                "  {:24} {:8} {:10} {:8.2} µs a request, {:7.0} requests a second; others had {:.0} % of the core",
+                "  {:26} {:8} {:10} {:8.2} µs a request, {:7.0} requests a second; others had {:.0} % of the core",
                 case.name, label, proxy.name, one.microseconds, one.requests_per_second, one.others
             );
             if !warm_up {

@@ -47,6 +47,7 @@ pub(crate) fn measure(bench: &Bench, results: &mut Results) -> anyhow::Result<()
                 workers: WORKERS,
                 core: None,
                 connections,
+                large_buffers: false,
             };
             peer.start(&site, &folder.join(format!("{name}-{}", peer.name)))
         };
