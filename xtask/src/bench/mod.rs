@@ -17,6 +17,9 @@ mod targets;
 mod tools;
 mod upstream;
 
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context as _, bail};
 
 use self::options::Options;

@@ -83,11 +83,15 @@ fn ground(results: &Results) -> String {
         .chain(results.live.values().map(|live| &live.stamp))
         .collect();
     stamps.sort_by(|a, b| a.date.cmp(&b.date));
+    let mut commits: Vec<&str> = stamps.iter().map(|stamp| stamp.commit.as_str()).collect();
+    commits.dedup();
     if let (Some(first), Some(last)) = (stamps.first(), stamps.last()) {
         let _ = writeln!(
             text,
             "Measured: {} to {} UTC, commit {}.",
-            first.date, last.date, last.commit
+            first.date,
+            last.date,
+            commits.join(", ")
         );
     }
     text

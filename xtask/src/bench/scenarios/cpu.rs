@@ -216,7 +216,7 @@ fn figure(rounds: &[Round]) -> CpuFigure {
         rounds: microseconds,
         requests_per_second: median(&of(|round| round.requests_per_second)).round(),
         p99_us: median(&of(|round| round.p99_us)),
-        others_percent: median(&of(|round| round.others)),
+        others_percent: hundredths(median(&of(|round| round.others))),
     }
 }
 
