@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http_route;
 mod object;
 pub mod reference_grant;
+pub mod report;
 pub mod schema;
 
 pub use object::{Meta, Object, Resource};

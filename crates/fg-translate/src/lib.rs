@@ -1,1 +1,31 @@
-//! (made when its first code arrives)
+//! From the objects of the Kubernetes API to the IR, findings and reports.
+//!
+//! [`Translator`] is the way in. Everything below it is pure functions, one for each section of
+//! the specification, which read other objects through [`lookup::Lookup`] only:
+//!
+//! | folder | section |
+//! |---|---|
+//! | `classes` | `GatewayClass` |
+//! | `gateways` | `Gateway`: listeners, addresses, conflicts, `allowedRoutes` |
+//! | `routes` | `HTTPRoute`: parents, hostnames, matches, filters, backend references |
+//! | `backends` | `Service` with its `EndpointSlice`s, kgateway's `Backend` |
+//! | `grants` | `ReferenceGrant` |
+//! | `translator` | what was read by whom, and steps from one state to the next |
+
+mod backends;
+mod classes;
+mod gateways;
+mod grants;
+pub mod lookup;
+mod notes;
+mod options;
+mod routes;
+mod similar;
+mod translator;
+mod world;
+
+pub use backends::BackendView;
+pub use classes::{BUILT_IN, Class, Served};
+pub use gateways::{Allowed, GatewayView, ListenerView};
+pub use options::Options;
+pub use translator::{Outcome, Translator};

@@ -1,0 +1,80 @@
+//! What translation has to say about one object: all that its status needs but acknowledgements.
+//!
+//! `fg-translate` makes reports, `fg-status` turns them into the status that the API describes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fg_base::Text;
+use fg_model::{Finding, ObjectRef};
+
+use crate::gateway::RouteGroupKind;
+use crate::http_route::ParentReference;
+
+/// The report on one object that is ours to give a status to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The object.
+    pub object: Arc<ObjectRef>,
+    /// `metadata.generation` that the report was made from.
+    pub generation: i64,
+    /// What the kind of object needs.
+    pub subject: Subject,
+    /// What was found about this object, sorted. Findings of severity error decide conditions.
+    pub findings: Vec<Arc<Finding>>,
+}
+
+/// The part of a report that depends on the kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A class of ours.
+    GatewayClass,
+    /// A Gateway of a class of ours.
+    Gateway(GatewayReport),
+    /// A route with at least one parent of ours.
+    HttpRoute(RouteReport),
+    /// kgateway's `Backend`.
+    Backend,
+}
+
+/// What a Gateway's status needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayReport {
+    /// The addresses it asked for, usable ones only; empty means all.
+    pub addresses: Vec<IpAddr>,
+    /// Its listeners, in the order of the spec.
+    pub listeners: Vec<ListenerReport>,
+}
+
+/// What a listener's status needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerReport {
+    /// Its name.
+    pub name: Text,
+    /// The route kinds that can attach, group filled in.
+    pub supported_kinds: Vec<RouteGroupKind>,
+    /// Routes that are accepted on it, also while it does not serve itself.
+    pub attached_routes: u32,
+    /// Whether it is handed to the data plane.
+    pub served: bool,
+}
+
+/// What a route's status needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteReport {
+    /// The parents that are ours, in the order of the spec.
+    pub parents: Vec<ParentReport>,
+    /// Rules that cannot work. Units: rules of the route.
+    pub broken_rules: u32,
+}
+
+/// What the status of a route on one parent needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParentReport {
+    /// Index in `spec.parentRefs`; findings with `Scope::Parent` of it concern this parent.
+    pub index: usize,
+    /// The reference with group, kind filled in.
+    pub parent: ParentReference,
+    /// Who serves the parent's class.
+    pub controller: Text,
+}

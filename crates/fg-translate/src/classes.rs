@@ -1,0 +1,113 @@
+//! `GatewayClass`: which classes are ours, and which of those can be used.
+//!
+//! Source: Gateway API `GatewayClass`; the classes themselves are architecture decision 2.
+
+use fg_api::Object;
+use fg_api::gateway::GatewayClassSpec;
+use fg_base::Text;
+use fg_model::FindingKind;
+
+use crate::notes::Notes;
+use crate::similar::similar;
+
+/// What all our controllers' names begin with.
+const OURS: &str = "ferrogate.dev/";
+
+/// The controllers that are served, natively or by Envoy.
+const GATEWAY: &str = "ferrogate.dev/gateway";
+const ENVOY: &str = "ferrogate.dev/envoy";
+const WAYPOINT: &str = "ferrogate.dev/waypoint";
+
+/// The classes that exist without being written down: name and controller.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("ferrogate", GATEWAY),
+    ("ferrogate-envoy", ENVOY),
+    ("ferrogate-waypoint", WAYPOINT),
+];
+
+/// Who serves a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Our own data plane.
+    Native,
+    /// Envoy; our own data plane until that one exists.
+    Envoy,
+    /// Ours by name, but not supported (yet).
+    Unsupported,
+    /// Another controller: not ours to judge.
+    Foreign,
+}
+
+/// A class, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// `spec.controllerName`.
+    pub controller: Text,
+    /// Who serves it.
+    pub served: Served,
+    /// Whether Gateways of it can be served.
+    pub accepted: bool,
+}
+
+fn served(controller: &str) -> Served {
+    match controller {
+        GATEWAY => Served::Native,
+        ENVOY => Served::Envoy,
+        other if other.starts_with(OURS) => Served::Unsupported,
+        _ => Served::Foreign,
+    }
+}
+
+/// A class that exists without being written down.
+pub(crate) fn built_in(name: &str) -> Option<Class> {
+    let (_, controller) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    let served = served(controller);
+    Some(Class {
+        controller: (*controller).into(),
+        served,
+        accepted: served != Served::Unsupported,
+    })
+}
+
+/// Judges a class that is written down.
+pub(crate) fn judge(class: &Object<GatewayClassSpec>) -> Class {
+    let served = served(&class.spec.controller_name);
+    Class {
+        controller: class.spec.controller_name.clone(),
+        served,
+        accepted: matches!(served, Served::Native | Served::Envoy)
+            && class.spec.parameters_ref.is_none(),
+    }
+}
+
+/// What is wrong with a class of ours; nothing about foreign ones.
+pub(crate) fn findings(class: &Object<GatewayClassSpec>, notes: &mut Notes) {
+    let served = served(&class.spec.controller_name);
+    if served == Served::Foreign {
+        return;
+    }
+    if served == Served::Unsupported {
+        let controller = &class.spec.controller_name;
+        let text = if &**controller == WAYPOINT {
+            "waypoints are not supported yet".to_owned()
+        } else {
+            format!("there is no controller `{controller}`")
+        };
+        notes
+            .error("spec.controllerName", FindingKind::UnsupportedClass, text)
+            .hint_if(
+                similar(controller, [GATEWAY, ENVOY])
+                    .filter(|_| &**controller != WAYPOINT)
+                    .map(|name| format!("did you mean `{name}`?")),
+            );
+    }
+    if let Some(parameters) = &class.spec.parameters_ref {
+        notes
+            .error(
+                "spec.parametersRef",
+                FindingKind::InvalidParameters,
+                format!("parameters of kind {} are not supported", parameters.kind),
+            )
+            .hint("remove `parametersRef`");
+    }
+}

@@ -1,0 +1,286 @@
+//! `Gateway`: which of its listeners serve, on what addresses, and which routes they let attach.
+//!
+//! In two steps: a [`Draft`] says what can be said from the Gateway alone; [`finish`] adds what
+//! other Gateways on the same addresses and ports take away.
+
+mod addresses;
+mod allowed;
+mod conflicts;
+mod listeners;
+mod ports;
+#[cfg(test)]
+mod tests;
+
+pub use allowed::Allowed;
+pub(crate) use ports::{Claim, Loss, across};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fg_api::Object;
+use fg_api::gateway::{GatewaySpec, RouteGroupKind};
+use fg_base::Text;
+use fg_ir::{ListenerKey, Protocol};
+use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
+
+use crate::classes::Served;
+use crate::lookup::Lookup;
+use crate::notes::Notes;
+use crate::similar::similar;
+
+/// A Gateway as routes see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayView {
+    /// Who serves its class; `None` when that is not us.
+    pub controller: Option<Text>,
+    /// Its listeners, in the order of the spec; none when it is not ours.
+    pub listeners: Vec<ListenerView>,
+}
+
+/// A listener as routes see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerView {
+    /// Its name.
+    pub key: ListenerKey,
+    /// Its port.
+    pub port: u16,
+    /// The hosts that it owns; `None` when its hostname is none.
+    pub hostname: Option<HostPattern>,
+    /// The namespaces whose routes may attach.
+    pub allowed: Allowed,
+    /// Whether `HTTPRoute`s may attach.
+    pub http_routes: bool,
+    /// Whether it is handed to the data plane.
+    pub served: bool,
+}
+
+/// What can be said about a Gateway without looking at the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    /// For precedence among Gateways.
+    pub(crate) age: Age,
+    /// Who serves its class; `None` when that is not us.
+    pub(crate) controller: Option<Text>,
+    /// Addresses to bind; empty means all.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Its listeners, in the order of the spec; none when it is not ours.
+    pub(crate) listeners: Vec<ListenerDraft>,
+    /// What was found.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What can be said about a listener without looking at other Gateways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerDraft {
+    /// Its name.
+    pub(crate) key: ListenerKey,
+    /// Its place in the Gateway.
+    pub(crate) origin: Origin,
+    /// Its port.
+    pub(crate) port: u16,
+    /// The hosts that it owns; `None` when its hostname is none.
+    pub(crate) hostname: Option<HostPattern>,
+    /// What it speaks; `None` when that is not supported.
+    pub(crate) protocol: Option<Protocol>,
+    /// The namespaces whose routes may attach.
+    pub(crate) allowed: Allowed,
+    /// The kinds of routes that may attach.
+    pub(crate) kinds: Vec<RouteGroupKind>,
+    /// Whether nothing found so far keeps it from serving.
+    pub(crate) usable: bool,
+}
+
+/// A Gateway, finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finished {
+    /// What routes see.
+    pub(crate) view: Arc<GatewayView>,
+    /// The listeners for the data plane.
+    pub(crate) listeners: Vec<fg_ir::Listener>,
+    /// What was found, sorted.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Judges a Gateway alone.
+pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft {
+    let mut notes = Notes::new(gateway.origin());
+    let mut draft = Draft {
+        age: gateway.age(),
+        controller: None,
+        addresses: Vec::new(),
+        listeners: Vec::new(),
+        findings: Vec::new(),
+    };
+    if let Some((controller, mut accepted)) = class(gateway, lookup, &mut notes) {
+        draft.controller = Some(controller);
+        accepted &= parameters(gateway, &mut notes);
+        let addresses = addresses::addresses(&gateway.spec.addresses, &mut notes);
+        accepted &= addresses.is_some();
+        draft.addresses = addresses.unwrap_or_default();
+        unsupported(&gateway.spec, &mut notes);
+        draft.listeners = listeners::listeners(gateway, lookup, &mut notes);
+        for listener in &mut draft.listeners {
+            listener.usable &= accepted;
+        }
+    }
+    draft.findings = notes.findings;
+    draft
+}
+
+/// The class: its controller, and whether Gateways of it can be served. `None` when it is not
+/// ours.
+fn class(
+    gateway: &Object<GatewaySpec>,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) -> Option<(Text, bool)> {
+    let name = &gateway.spec.gateway_class_name;
+    let path = "spec.gatewayClassName";
+    let Some(class) = lookup.class(name) else {
+        let names = lookup.class_names();
+        let hint = match similar(name, names.iter().map(|name| &**name)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are {}", names.join(", ")),
+        };
+        notes
+            .error(
+                path,
+                FindingKind::ClassNotFound,
+                format!("there is no GatewayClass `{name}`"),
+            )
+            .hint(hint);
+        return None;
+    };
+    match class.served {
+        Served::Foreign => return None,
+        Served::Envoy => {
+            notes.warning(
+                path,
+                FindingKind::UnsupportedValue,
+                "Envoy is not programmed yet; this Gateway is served by Ferrogate's own proxy",
+            );
+        }
+        Served::Native | Served::Unsupported => {}
+    }
+    if !class.accepted {
+        notes
+            .error(
+                path,
+                FindingKind::ClassNotAccepted,
+                format!(
+                    "the GatewayClass `{name}` is not accepted, so that this Gateway is not served"
+                ),
+            )
+            .hint("use the class `ferrogate`");
+    }
+    Some((class.controller, class.accepted))
+}
+
+/// Whether the settings of the implementation can be used.
+fn parameters(gateway: &Object<GatewaySpec>, notes: &mut Notes) -> bool {
+    let Some(parameters) = gateway
+        .spec
+        .infrastructure
+        .as_ref()
+        .and_then(|infrastructure| infrastructure.parameters_ref.as_ref())
+    else {
+        return true;
+    };
+    notes
+        .error(
+            "spec.infrastructure.parametersRef",
+            FindingKind::InvalidParameters,
+            format!("parameters of kind {} are not supported", parameters.kind),
+        )
+        .hint("remove `parametersRef`");
+    false
+}
+
+/// Fields that are valid but not supported are said to be so.
+fn unsupported(spec: &GatewaySpec, notes: &mut Notes) {
+    let present = [
+        ("tls", spec.tls.is_some()),
+        ("allowedListeners", spec.allowed_listeners.is_some()),
+        ("defaultScope", spec.default_scope.is_some()),
+    ];
+    for (field, _) in present.iter().filter(|(_, present)| *present) {
+        notes.warning(
+            &format!("spec.{field}"),
+            FindingKind::UnsupportedValue,
+            format!("`{field}` is not supported yet and has no effect"),
+        );
+    }
+    if let Some(infrastructure) = &spec.infrastructure
+        && !(infrastructure.labels.is_empty() && infrastructure.annotations.is_empty())
+    {
+        notes.info(
+            "spec.infrastructure",
+            FindingKind::UnsupportedValue,
+            "labels and annotations are for generated objects; none are generated here",
+        );
+    }
+}
+
+/// Finishes a Gateway: `loss` says which of its listeners lose to other Gateways.
+pub(crate) fn finish(
+    draft: &Draft,
+    origin: &Origin,
+    loss: impl Fn(&ListenerKey) -> Option<Loss>,
+) -> Finished {
+    let mut notes = Notes::new(origin.clone());
+    notes.findings.clone_from(&draft.findings);
+    let mut views = Vec::new();
+    let mut served = Vec::new();
+    for listener in &draft.listeners {
+        let lost = loss(&listener.key);
+        if let Some(lost) = &lost {
+            lost.report(listener, &mut notes);
+        }
+        let ir = ir(draft, listener).filter(|_| lost.is_none());
+        views.push(ListenerView {
+            key: listener.key.clone(),
+            port: listener.port,
+            hostname: listener.hostname.clone(),
+            allowed: listener.allowed.clone(),
+            http_routes: listener.kinds.iter().any(|kind| &*kind.kind == "HTTPRoute"),
+            served: ir.is_some(),
+        });
+        served.extend(ir);
+    }
+    notes.findings.sort();
+    Finished {
+        view: Arc::new(GatewayView {
+            controller: draft.controller.clone(),
+            listeners: views,
+        }),
+        listeners: served,
+        findings: notes.findings,
+    }
+}
+
+/// A listener for the data plane, when it can serve.
+fn ir(draft: &Draft, listener: &ListenerDraft) -> Option<fg_ir::Listener> {
+    listener.usable.then_some(())?;
+    Some(fg_ir::Listener {
+        key: listener.key.clone(),
+        origin: listener.origin.clone(),
+        addresses: draft.addresses.clone(),
+        port: listener.port,
+        protocol: listener.protocol?,
+        hostname: listener.hostname.clone()?,
+    })
+}
+
+/// What a Gateway wants for itself alone.
+pub(crate) fn claims(draft: &Draft) -> impl Iterator<Item = Claim<'_>> {
+    draft.listeners.iter().filter_map(|listener| {
+        Some(Claim {
+            age: &draft.age,
+            key: &listener.key,
+            port: listener.port,
+            addresses: &draft.addresses,
+            hostname: listener.hostname.as_ref().filter(|_| listener.usable)?,
+            protocol: listener.protocol?,
+        })
+    })
+}

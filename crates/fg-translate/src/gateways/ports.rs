@@ -1,0 +1,102 @@
+//! Conflicts among listeners of several Gateways on one address and port: the older Gateway wins,
+//! then namespace and name decide.
+//!
+//! Listeners with different hostnames are served together, isolated by hostname.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use fg_ir::{ListenerKey, Protocol};
+use fg_model::{Age, FindingKind, HostPattern, Scope};
+
+use super::ListenerDraft;
+use crate::notes::Notes;
+
+/// What a listener wants for itself alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim<'a> {
+    /// The Gateway's age.
+    pub(crate) age: &'a Age,
+    /// The listener.
+    pub(crate) key: &'a ListenerKey,
+    /// Port.
+    pub(crate) port: u16,
+    /// Addresses; empty means all.
+    pub(crate) addresses: &'a [IpAddr],
+    /// Hosts.
+    pub(crate) hostname: &'a HostPattern,
+    /// Protocol.
+    pub(crate) protocol: Protocol,
+}
+
+/// Why a listener does not get what it wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The listener that has it.
+    pub(crate) winner: ListenerKey,
+}
+
+impl Loss {
+    /// Reports it about the loser.
+    pub(super) fn report(&self, loser: &ListenerDraft, notes: &mut Notes) {
+        notes.scope = Scope::Listener(loser.key.section.clone());
+        let hostname = match &loser.hostname {
+            Some(HostPattern::Any) | None => "all hostnames".to_owned(),
+            Some(hostname) => format!("hostname `{hostname}`"),
+        };
+        let winner = &self.winner;
+        notes
+            .error(
+                &loser.origin.path.clone(),
+                FindingKind::PortUnavailable,
+                format!(
+                    "port {} with {hostname} belongs to listener `{}` of the older Gateway {}/{}",
+                    loser.port, winner.section, winner.namespace, winner.gateway,
+                ),
+            )
+            .hint("choose another port, hostname or address, or attach to that Gateway");
+        notes.scope = Scope::Object;
+    }
+}
+
+/// The losers among all claims, with what they lose to. A loser takes nothing from others.
+pub(crate) fn across<'a>(claims: impl Iterator<Item = Claim<'a>>) -> BTreeMap<ListenerKey, Loss> {
+    let mut sorted: Vec<Claim<'_>> = claims.collect();
+    sorted.sort_by(|a, b| (a.age, a.key).cmp(&(b.age, b.key)));
+    let mut winners: BTreeMap<(u16, &HostPattern), Vec<Claim<'_>>> = BTreeMap::new();
+    let mut losses = BTreeMap::new();
+    for claim in sorted {
+        // A second protocol will have to be compared with all claims of the port here.
+        match claim.protocol {
+            Protocol::Http => {}
+        }
+        let holders = winners.entry((claim.port, claim.hostname)).or_default();
+        match holders
+            .iter()
+            .find(|holder| overlap(holder.addresses, claim.addresses))
+        {
+            Some(holder) => {
+                losses.insert(
+                    claim.key.clone(),
+                    Loss {
+                        winner: holder.key.clone(),
+                    },
+                );
+            }
+            None => holders.push(claim),
+        }
+    }
+    losses
+}
+
+/// Whether two sets of addresses share one. Empty means all, and so does an unspecified address
+/// (of its family; `::` may take IPv4 too).
+fn overlap(a: &[IpAddr], b: &[IpAddr]) -> bool {
+    let covers = |wide: &IpAddr, other: &IpAddr| {
+        wide == other || (wide.is_unspecified() && (wide.is_ipv6() || other.is_ipv4()))
+    };
+    a.is_empty()
+        || b.is_empty()
+        || a.iter()
+            .any(|a| b.iter().any(|b| covers(a, b) || covers(b, a)))
+}

@@ -1,0 +1,58 @@
+//! `ReferenceGrant`: may this object refer to that one in another namespace?
+//!
+//! The answer never depends on whether the target exists.
+
+use fg_base::Text;
+use fg_model::kinds;
+
+use crate::lookup::Lookup;
+
+/// One reference across namespaces.
+pub(crate) struct Reference<'a> {
+    /// Group and kind of the object that refers.
+    pub(crate) from: (&'a str, &'a str),
+    /// Its namespace.
+    pub(crate) namespace: &'a Text,
+    /// Group and kind of the target.
+    pub(crate) to: (&'a str, &'a str),
+    /// The target's namespace.
+    pub(crate) target: &'a Text,
+    /// The target's name.
+    pub(crate) name: &'a str,
+}
+
+impl Reference<'_> {
+    /// Whether the reference stays in its namespace, or a grant of the target's namespace allows
+    /// it. Source: GEP-709.
+    pub(crate) fn permitted(&self, lookup: &dyn Lookup) -> bool {
+        self.namespace == self.target
+            || lookup.grants(self.target).iter().any(|grant| {
+                let from = grant.spec.from.iter().any(|from| {
+                    (&*from.group, &*from.kind) == self.from && from.namespace == *self.namespace
+                });
+                let to = grant.spec.to.iter().any(|to| {
+                    (&*to.group, &*to.kind) == self.to
+                        && to.name.as_deref().is_none_or(|name| name == self.name)
+                });
+                from && to
+            })
+    }
+
+    /// What is missing, and what to write.
+    pub(crate) fn words(&self) -> (String, String) {
+        let text = format!(
+            "no {} in namespace `{}` allows {}s of namespace `{}` to refer to {} `{}`",
+            kinds::REFERENCE_GRANT.1,
+            self.target,
+            self.from.1,
+            self.namespace,
+            self.to.1,
+            self.name,
+        );
+        let hint = format!(
+            "add a ReferenceGrant in namespace `{}` with from: [{{group: {}, kind: {}, namespace: {}}}] and to: [{{group: {:?}, kind: {}}}]",
+            self.target, self.from.0, self.from.1, self.namespace, self.to.0, self.to.1,
+        );
+        (text, hint)
+    }
+}

@@ -1,0 +1,44 @@
+//! What translation may read about other objects.
+//!
+//! Every pure function of this crate takes `&dyn Lookup`, never the world itself: so each read can
+//! be written down (see `translator::memo`), misses included, and a unit is translated again
+//! exactly when something that it read has changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fg_api::Object;
+use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::reference_grant::ReferenceGrantSpec;
+use fg_base::Text;
+
+use crate::backends::BackendView;
+use crate::classes::Class;
+use crate::gateways::GatewayView;
+
+/// Reads of other objects. A miss is a read too.
+pub trait Lookup {
+    /// A class by name, judged.
+    fn class(&self, name: &Text) -> Option<Class>;
+    /// The names of all classes, sorted.
+    fn class_names(&self) -> Vec<Text>;
+    /// A Gateway as routes see it, whether ours or not.
+    fn gateway(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>>;
+    /// The names of all Gateways of a namespace, sorted.
+    fn gateway_names(&self, namespace: &Text) -> Vec<Text>;
+    /// A Service.
+    fn service(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<ServiceSpec>>>;
+    /// The names of all Services of a namespace, sorted.
+    fn service_names(&self, namespace: &Text) -> Vec<Text>;
+    /// The slices of a Service, sorted by name.
+    fn slices(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<EndpointSlice>>>;
+    /// A kgateway `Backend`, judged.
+    fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>>;
+    /// A Secret.
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>>;
+    /// The grants of a namespace, sorted by name.
+    fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>>;
+    /// The labels of a namespace; one that is not written down has the label that every
+    /// namespace has.
+    fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text>;
+}

@@ -1,0 +1,199 @@
+//! `filters` of a rule or of a backend reference, to a set of policies.
+//!
+//! A filter that cannot work is never skipped when it may protect something: what it stands for is
+//! answered 500 instead.
+
+use std::sync::Arc;
+
+use fg_api::http_route::HttpRouteFilter;
+use fg_ir::{Refusal, RefusalKind};
+use fg_model::FindingKind;
+use fg_policies::{header_modifier, request_redirect, traffic, url_rewrite};
+
+use crate::notes::{Notes, PolicyScope};
+
+/// Where filters stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a rule.
+    Rule,
+    /// In a backend reference.
+    Backend,
+}
+
+/// Filters, translated.
+#[derive(Default)]
+pub(super) struct Filters {
+    /// The policies.
+    pub(super) set: traffic::Set,
+    /// Why requests cannot pass, the first reason.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Translates a list of filters; `list` is its absolute field path.
+pub(super) fn translate(
+    written: &[HttpRouteFilter],
+    place: Place,
+    list: &str,
+    notes: &mut Notes,
+) -> Filters {
+    let mut found = Filters::default();
+    let mut headers = header_modifier::Ir::default();
+    let mut seen: Vec<&str> = Vec::new();
+    for (at, filter) in written.iter().enumerate() {
+        let path = format!("{list}[{at}]");
+        let kind = &*filter.kind;
+        if seen.contains(&kind) && !matches!(kind, "RequestMirror" | "ExtensionRef") {
+            found.fence(
+                &path,
+                FindingKind::IncompatibleFilters,
+                format!("there are two filters of type {kind}"),
+                notes,
+            );
+            continue;
+        }
+        seen.push(kind);
+        one(filter, place, &path, &mut headers, &mut found, notes);
+    }
+    if !headers.request.is_empty() || !headers.response.is_empty() {
+        found.set.header_modifier = Some(Arc::new(headers));
+    }
+    if found.set.request_redirect.is_some() && found.set.url_rewrite.is_some() {
+        found.fence(
+            list,
+            FindingKind::IncompatibleFilters,
+            "RequestRedirect and URLRewrite do not go together".to_owned(),
+            notes,
+        );
+    }
+    found
+}
+
+fn one(
+    filter: &HttpRouteFilter,
+    place: Place,
+    path: &str,
+    headers: &mut header_modifier::Ir,
+    found: &mut Filters,
+    notes: &mut Notes,
+) {
+    let kind = &*filter.kind;
+    match kind {
+        "RequestHeaderModifier" if filter.request_header_modifier.is_some() => {
+            let scope = &mut PolicyScope { notes, at: path };
+            if let Some(ir) =
+                header_modifier::translate(filter.request_header_modifier.as_ref(), None, scope)
+            {
+                headers.request = ir.request;
+            }
+        }
+        "ResponseHeaderModifier" if filter.response_header_modifier.is_some() => {
+            let scope = &mut PolicyScope { notes, at: path };
+            if let Some(ir) =
+                header_modifier::translate(None, filter.response_header_modifier.as_ref(), scope)
+            {
+                headers.response = ir.response;
+            }
+        }
+        "RequestRedirect" if place == Place::Backend => {
+            found.fence(
+                path,
+                FindingKind::RuleDropped,
+                "a redirect cannot stand in a backend reference".to_owned(),
+                notes,
+            );
+        }
+        "RequestRedirect" if let Some(redirect) = &filter.request_redirect => {
+            let ir = request_redirect::translate(redirect, &mut PolicyScope { notes, at: path });
+            found.set.request_redirect = found.or_fence(ir, path, kind, notes);
+        }
+        "URLRewrite" if let Some(rewrite) = &filter.url_rewrite => {
+            let ir = url_rewrite::translate(rewrite, &mut PolicyScope { notes, at: path });
+            found.set.url_rewrite = found.or_fence(ir, path, kind, notes);
+        }
+        "RequestMirror" => {
+            notes.warning(
+                path,
+                FindingKind::UnsupportedValue,
+                "RequestMirror is not supported yet; requests are served without copies",
+            );
+        }
+        "ExtensionRef" => extension(filter, path, found, notes),
+        // They protect: without them nothing may pass.
+        "CORS" | "ExternalAuth" => {
+            found.fence(
+                path,
+                FindingKind::RuleDropped,
+                format!("{kind} is not supported yet"),
+                notes,
+            );
+        }
+        _ => found.fence(
+            path,
+            FindingKind::RuleDropped,
+            format!("there is no usable filter `{kind}` here"),
+            notes,
+        ),
+    }
+}
+
+fn extension(filter: &HttpRouteFilter, path: &str, found: &mut Filters, notes: &mut Notes) {
+    let text = match &filter.extension_ref {
+        Some(reference) => format!(
+            "there is no filter of kind {} in group `{}`",
+            reference.kind, reference.group
+        ),
+        None => "the filter has no `extensionRef`".to_owned(),
+    };
+    notes
+        .error(
+            &format!("{path}.extensionRef"),
+            FindingKind::FilterNotFound,
+            format!("{text}: requests are answered 500"),
+        )
+        .hint("remove the filter");
+    found.refuse(
+        RefusalKind::FilterNotFound,
+        FindingKind::FilterNotFound,
+        text,
+    );
+}
+
+impl Filters {
+    /// Reports what makes that nothing may pass.
+    fn fence(&mut self, path: &str, kind: FindingKind, text: String, notes: &mut Notes) {
+        notes.error(
+            path,
+            FindingKind::RuleDropped,
+            format!("{text}: requests are answered 500"),
+        );
+        self.refuse(RefusalKind::InvalidRule, kind, text);
+    }
+
+    fn refuse(&mut self, kind: RefusalKind, finding: FindingKind, text: String) {
+        self.refusal.get_or_insert_with(|| Refusal {
+            kind,
+            finding: Some(finding),
+            text: text.into(),
+        });
+    }
+
+    /// A policy, or the fence around one that cannot work.
+    fn or_fence<T>(
+        &mut self,
+        ir: Option<T>,
+        path: &str,
+        kind: &str,
+        notes: &mut Notes,
+    ) -> Option<Arc<T>> {
+        if ir.is_none() {
+            self.fence(
+                path,
+                FindingKind::RuleDropped,
+                format!("the {kind} filter cannot work"),
+                notes,
+            );
+        }
+        ir.map(Arc::new)
+    }
+}

@@ -1,0 +1,238 @@
+//! `HTTPRoute`: from parents, hostnames, matches, filters and backend references to rules.
+
+mod backends;
+mod filters;
+mod matches;
+mod parents;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use fg_api::Object;
+use fg_api::http_route::{HttpRouteRule, HttpRouteSpec};
+use fg_api::report::ParentReport;
+use fg_ir::{
+    Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleKey, Target,
+};
+use fg_model::{Age, Finding, FindingKind};
+
+use crate::lookup::Lookup;
+use crate::notes::{Notes, PolicyScope};
+use crate::options::Options;
+
+/// A route, translated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// Its rules; none when no listener serves it.
+    pub(crate) rules: Vec<Rule>,
+    /// The backends that those rules refer to, sorted.
+    pub(crate) backends: Vec<BackendKey>,
+    /// Its parents that are ours.
+    pub(crate) parents: Vec<ParentReport>,
+    /// The listeners that count it as attached, sorted.
+    pub(crate) attached: Vec<ListenerKey>,
+    /// How many of its rules cannot work.
+    pub(crate) broken_rules: u32,
+    /// What was found, sorted.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Translates a route.
+pub(crate) fn translate(
+    route: &Object<HttpRouteSpec>,
+    options: &Options,
+    lookup: &dyn Lookup,
+) -> Route {
+    let mut notes = Notes::new(route.origin());
+    let parents = parents::parents(route, lookup, &mut notes);
+    if parents.reports.is_empty() {
+        // Nobody of ours is asked to serve it: its rules are somebody else's to judge.
+        return Route {
+            findings: notes.findings,
+            ..Route::default()
+        };
+    }
+    if let Some(value) = &route.spec.use_default_gateways {
+        notes.warning(
+            "spec.useDefaultGateways",
+            FindingKind::UnsupportedValue,
+            format!("`useDefaultGateways: {value}` is not supported yet and has no effect"),
+        );
+    }
+    let attachments: Arc<[Attachment]> = parents.attachments.into();
+    let age = Arc::new(route.age());
+    let mut rules = Vec::with_capacity(route.spec.rules.len());
+    let mut broken = Vec::new();
+    for (at, rule) in route.spec.rules.iter().enumerate() {
+        let index = u32::try_from(at).expect("rules of one object fit 32 bits");
+        let frame = Frame {
+            route,
+            index,
+            attachments: &attachments,
+            age: &age,
+        };
+        let (rule, fenced) = translate_rule(&frame, rule, options, lookup, &mut notes);
+        broken.extend(fenced);
+        rules.push(rule);
+    }
+    let mut attached = parents.attached;
+    if !broken.is_empty() && broken.len() == rules.len() {
+        let kind = broken[0];
+        notes.error("spec.rules", kind, "none of its rules can work");
+        attached.clear();
+    }
+    if attachments.is_empty() {
+        rules.clear();
+    }
+    notes.findings.sort();
+    Route {
+        backends: referred(&rules),
+        rules,
+        parents: parents.reports,
+        attached,
+        broken_rules: u32::try_from(broken.len()).expect("rules of one object fit 32 bits"),
+        findings: notes.findings,
+    }
+}
+
+/// What the rules of a route have in common.
+struct Frame<'a> {
+    route: &'a Object<HttpRouteSpec>,
+    index: u32,
+    attachments: &'a Arc<[Attachment]>,
+    age: &'a Arc<Age>,
+}
+
+/// One rule, and the kind of finding for the whole route if this and all other rules are fenced.
+fn translate_rule(
+    frame: &Frame<'_>,
+    rule: &HttpRouteRule,
+    options: &Options,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) -> (Rule, Option<FindingKind>) {
+    let path = format!("spec.rules[{}]", frame.index);
+    let matches = matches::matches(&rule.matches, &path, notes);
+    let mut fenced = None;
+    if matches.is_empty() {
+        notes.error(
+            &path,
+            FindingKind::RuleDropped,
+            "none of its matches can work, so that the rule is left out",
+        );
+        fenced = Some(FindingKind::UnsupportedValue);
+    }
+    let mut filters = filters::translate(
+        &rule.filters,
+        filters::Place::Rule,
+        &format!("{path}.filters"),
+        notes,
+    );
+    filters.set.timeouts = rule.timeouts.as_ref().and_then(|timeouts| {
+        let scope = &mut PolicyScope { notes, at: &path };
+        fg_policies::timeouts::translate(timeouts, scope).map(Arc::new)
+    });
+    unsupported(rule, &path, notes);
+    let redirects = filters.set.request_redirect.is_some();
+    let backends = backends::backends(
+        frame.route,
+        &rule.backend_refs,
+        &path,
+        options,
+        lookup,
+        notes,
+    );
+    let action = match filters.refusal {
+        Some(refusal) => {
+            if refusal.kind == RefusalKind::InvalidRule {
+                fenced = fenced.or(refusal.finding.map(whole));
+            }
+            Action::Refuse(refusal)
+        }
+        None if matches.is_empty() => Action::Refuse(Refusal {
+            kind: RefusalKind::InvalidRule,
+            finding: Some(FindingKind::RuleDropped),
+            text: "none of its matches can work".into(),
+        }),
+        None if backends.iter().any(|backend| backend.weight > 0) => Action::Forward(backends),
+        None => {
+            let text = if backends.is_empty() {
+                "the rule has no backend"
+            } else {
+                "all backends of the rule have the weight 0"
+            };
+            if !redirects {
+                notes
+                    .warning(
+                        &format!("{path}.backendRefs"),
+                        FindingKind::NoBackends,
+                        format!("{text}: its requests are answered 500"),
+                    )
+                    .hint("name a Service in `backendRefs`, or add a RequestRedirect filter");
+            }
+            Action::Refuse(Refusal {
+                kind: RefusalKind::NoBackends,
+                finding: Some(FindingKind::NoBackends),
+                text: text.into(),
+            })
+        }
+    };
+    let rule = Rule {
+        key: RuleKey {
+            route: frame.route.id.clone(),
+            rule: frame.index,
+        },
+        origin: frame.route.origin().at(path),
+        name: rule.name.clone(),
+        attachments: frame.attachments.clone(),
+        age: frame.age.clone(),
+        matches,
+        policies: filters.set,
+        action,
+    };
+    (rule, fenced)
+}
+
+/// The finding about a route all of whose rules are fenced for such a reason.
+fn whole(kind: FindingKind) -> FindingKind {
+    if kind == FindingKind::IncompatibleFilters {
+        kind
+    } else {
+        FindingKind::UnsupportedValue
+    }
+}
+
+/// Fields that are valid but not supported are said to be so.
+fn unsupported(rule: &HttpRouteRule, path: &str, notes: &mut Notes) {
+    let present = [
+        ("retry", rule.retry.is_some()),
+        ("sessionPersistence", rule.session_persistence.is_some()),
+    ];
+    for (field, _) in present.iter().filter(|(_, present)| *present) {
+        notes.warning(
+            &format!("{path}.{field}"),
+            FindingKind::UnsupportedValue,
+            format!("`{field}` is not supported yet; the rule serves without it"),
+        );
+    }
+}
+
+/// The backends that rules refer to, sorted, each once.
+fn referred(rules: &[Rule]) -> Vec<BackendKey> {
+    let mut keys: Vec<BackendKey> = rules
+        .iter()
+        .filter_map(|rule| match &rule.action {
+            Action::Forward(backends) => Some(backends),
+            Action::Refuse(_) => None,
+        })
+        .flatten()
+        .filter_map(|backend| match &backend.target {
+            Target::Backend(key) => Some(key.clone()),
+            Target::Broken(_) => None,
+        })
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}

@@ -1,0 +1,309 @@
+//! `spec.parentRefs` and `spec.hostnames`: where a route is served.
+//!
+//! Source: Gateway API `ParentReference`, `AllowedRoutes`, hostname intersection.
+
+use fg_api::Object;
+use fg_api::http_route::{HttpRouteSpec, ParentReference};
+use fg_api::report::ParentReport;
+use fg_base::Text;
+use fg_ir::{Attachment, ListenerKey};
+use fg_model::{FindingKind, HostPattern, Scope, kinds};
+
+use crate::gateways::{GatewayView, ListenerView};
+use crate::lookup::Lookup;
+use crate::notes::Notes;
+use crate::similar::similar;
+
+/// Where a route belongs.
+#[derive(Default)]
+pub(super) struct Parents {
+    /// The parents that are ours.
+    pub(super) reports: Vec<ParentReport>,
+    /// The serving listeners that it is attached to, sorted by listener, each once.
+    pub(super) attachments: Vec<Attachment>,
+    /// The listeners that count it, sorted, each once, serving or not.
+    pub(super) attached: Vec<ListenerKey>,
+}
+
+/// Finds the listeners of a route.
+pub(super) fn parents(
+    route: &Object<HttpRouteSpec>,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) -> Parents {
+    let mut found = Parents::default();
+    if route.spec.parent_refs.is_empty() {
+        notes
+            .warning(
+                "spec.parentRefs",
+                FindingKind::NoMatchingParent,
+                "the route names no parent and is not served",
+            )
+            .hint("name a Gateway in `parentRefs`");
+        return found;
+    }
+    let hostnames = hostnames(&route.spec.hostnames, notes);
+    for (index, parent) in route.spec.parent_refs.iter().enumerate() {
+        let path = format!("spec.parentRefs[{index}]");
+        let Some(gateway) = gateway(route, parent, &path, lookup, notes) else {
+            continue;
+        };
+        let Some(controller) = gateway.controller.clone() else {
+            continue;
+        };
+        found.reports.push(ParentReport {
+            index,
+            parent: ParentReference {
+                group: Some(kinds::GATEWAY_API.into()),
+                kind: Some(kinds::GATEWAY.1.into()),
+                ..parent.clone()
+            },
+            controller,
+        });
+        notes.scope = Scope::Parent(index);
+        let listeners = listeners(route, parent, &gateway, &path, lookup, notes);
+        if !listeners.is_empty() {
+            attach(&listeners, &hostnames, &path, &mut found, notes);
+        }
+        notes.scope = Scope::Object;
+    }
+    found.attachments.sort();
+    found.attachments.dedup_by(|a, b| a.listener == b.listener);
+    found.attached.sort();
+    found.attached.dedup();
+    found
+}
+
+/// The hostnames that can be used; `[Any]` when none is written.
+fn hostnames(written: &[Text], notes: &mut Notes) -> Vec<HostPattern> {
+    if written.is_empty() {
+        return vec![HostPattern::Any];
+    }
+    let mut found = Vec::with_capacity(written.len());
+    for (at, hostname) in written.iter().enumerate() {
+        match HostPattern::parse(Some(hostname)) {
+            // An empty name is no name: it must not widen the route to every host.
+            Ok(HostPattern::Any) => {}
+            Ok(hostname) if found.contains(&hostname) => {}
+            Ok(hostname) => found.push(hostname),
+            Err(error) => {
+                notes.warning(
+                    &format!("spec.hostnames[{at}]"),
+                    FindingKind::UnsupportedValue,
+                    format!("{error}; it is left out"),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// The parent, when it is a Gateway that exists.
+fn gateway(
+    route: &Object<HttpRouteSpec>,
+    parent: &ParentReference,
+    path: &str,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) -> Option<std::sync::Arc<GatewayView>> {
+    let group = parent.group.as_deref().unwrap_or(kinds::GATEWAY_API);
+    let kind = parent.kind.as_deref().unwrap_or(kinds::GATEWAY.1);
+    match (group, kind) {
+        kinds::GATEWAY => {}
+        (kinds::GATEWAY_API, "ListenerSet") | ("", "Service") => {
+            notes.warning(
+                path,
+                FindingKind::UnsupportedValue,
+                format!("parents of kind {kind} are not supported yet"),
+            );
+            return None;
+        }
+        _ => {
+            notes.info(
+                path,
+                FindingKind::UnsupportedValue,
+                format!("parents of kind {kind} are not served here"),
+            );
+            return None;
+        }
+    }
+    let namespace = parent.namespace.as_ref().unwrap_or(&route.id.namespace);
+    let found = lookup.gateway(namespace, &parent.name);
+    if found.is_none() {
+        let names = lookup.gateway_names(namespace);
+        let hint = similar(&parent.name, names.iter().map(|name| &**name))
+            .map(|name| format!("did you mean `{name}`?"))
+            .or_else(|| {
+                (!names.is_empty())
+                    .then(|| format!("there are {} in that namespace", names.join(", ")))
+            });
+        notes
+            .error(
+                path,
+                FindingKind::NoMatchingParent,
+                format!(
+                    "there is no Gateway `{}` in namespace `{namespace}`",
+                    parent.name
+                ),
+            )
+            .hint_if(hint);
+    }
+    found
+}
+
+/// The listeners that the reference names and that allow the route; none with a finding.
+fn listeners<'a>(
+    route: &Object<HttpRouteSpec>,
+    parent: &ParentReference,
+    gateway: &'a GatewayView,
+    path: &str,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) -> Vec<&'a ListenerView> {
+    let named: Vec<&ListenerView> = gateway
+        .listeners
+        .iter()
+        .filter(|listener| {
+            parent
+                .section_name
+                .as_ref()
+                .is_none_or(|name| *name == listener.key.section)
+        })
+        .filter(|listener| parent.port.is_none_or(|port| port == listener.port))
+        .collect();
+    if named.is_empty() {
+        no_listener(parent, gateway, path, notes);
+        return named;
+    }
+    let own = parent.namespace.as_ref().unwrap_or(&route.id.namespace);
+    let allowed: Vec<&ListenerView> = named
+        .iter()
+        .copied()
+        .filter(|listener| {
+            listener.http_routes && listener.allowed.allows(own, &route.id.namespace, lookup)
+        })
+        .collect();
+    if allowed.is_empty() {
+        let (text, hint) = if named.iter().any(|listener| listener.http_routes) {
+            (
+                format!(
+                    "no listener of the Gateway lets routes of namespace `{}` attach",
+                    route.id.namespace
+                ),
+                "set `allowedRoutes.namespaces.from` of the listener to `All` or to a `Selector` that fits",
+            )
+        } else {
+            (
+                "no listener of the Gateway takes routes of kind HTTPRoute".to_owned(),
+                "attach to a listener of protocol HTTP whose `allowedRoutes.kinds` has HTTPRoute",
+            )
+        };
+        notes
+            .error(path, FindingKind::NotAllowedByListeners, text)
+            .hint(hint);
+    }
+    allowed
+}
+
+fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, notes: &mut Notes) {
+    let names: Vec<&str> = gateway
+        .listeners
+        .iter()
+        .map(|listener| &*listener.key.section)
+        .collect();
+    let (field, text) = match (&parent.section_name, parent.port) {
+        (Some(section), None) => (
+            ".sectionName",
+            format!("the Gateway has no listener `{section}`"),
+        ),
+        (None, Some(port)) => (
+            ".port",
+            format!("the Gateway has no listener on port {port}"),
+        ),
+        (Some(section), Some(port)) => (
+            "",
+            format!("the Gateway has no listener `{section}` on port {port}"),
+        ),
+        (None, None) => ("", "the Gateway has no listener".to_owned()),
+    };
+    let meant = parent
+        .section_name
+        .as_ref()
+        .and_then(|section| similar(section, names.iter().copied()));
+    let hint = match meant {
+        Some(name) if parent.port.is_none() => format!("did you mean `{name}`?"),
+        _ => format!(
+            "its listeners are {}",
+            gateway
+                .listeners
+                .iter()
+                .map(|listener| format!("{} (port {})", listener.key.section, listener.port))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    };
+    notes
+        .error(
+            &format!("{path}{field}"),
+            FindingKind::NoMatchingParent,
+            text,
+        )
+        .hint(hint);
+}
+
+/// Attaches to those listeners that share hosts with the route.
+fn attach(
+    listeners: &[&ListenerView],
+    hostnames: &[HostPattern],
+    path: &str,
+    found: &mut Parents,
+    notes: &mut Notes,
+) {
+    let mut any = false;
+    for listener in listeners {
+        let Some(own) = &listener.hostname else {
+            continue;
+        };
+        let shared: Vec<HostPattern> = hostnames
+            .iter()
+            .filter(|hostname| own.intersection(hostname).is_some())
+            .cloned()
+            .collect();
+        if shared.is_empty() {
+            continue;
+        }
+        any = true;
+        found.attached.push(listener.key.clone());
+        if listener.served {
+            found.attachments.push(Attachment {
+                listener: listener.key.clone(),
+                hostnames: shared,
+            });
+        }
+    }
+    if !any {
+        let listeners: Vec<String> = listeners
+            .iter()
+            .filter_map(|listener| {
+                listener
+                    .hostname
+                    .as_ref()
+                    .map(|hostname| format!("`{hostname}`"))
+            })
+            .collect();
+        notes
+            .error(
+                path,
+                FindingKind::NoMatchingListenerHostname,
+                format!(
+                    "none of the route's hostnames lies within {} of the Gateway's listeners",
+                    if listeners.is_empty() {
+                        "the hostnames".to_owned()
+                    } else {
+                        listeners.join(", ")
+                    }
+                ),
+            )
+            .hint("add a fitting name to the route's `hostnames`, or attach to another listener");
+    }
+}

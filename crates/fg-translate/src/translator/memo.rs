@@ -1,0 +1,156 @@
+//! Who read what: the memory that makes work proportional to the change.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use fg_api::Object;
+use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::reference_grant::ReferenceGrantSpec;
+use fg_base::Text;
+use fg_model::ObjectRef;
+
+use crate::backends::BackendView;
+use crate::classes::Class;
+use crate::gateways::GatewayView;
+use crate::lookup::Lookup;
+use crate::world::Read;
+
+/// What each unit of one kind has read, and the reverse.
+#[derive(Default)]
+pub(super) struct Memo {
+    reads: BTreeMap<Arc<ObjectRef>, Box<[Read]>>,
+    readers: HashMap<Read, BTreeSet<Arc<ObjectRef>>>,
+}
+
+impl Memo {
+    /// Writes down what a unit has read this time; nothing when it is gone.
+    pub(super) fn set(&mut self, unit: &Arc<ObjectRef>, mut reads: Vec<Read>) {
+        reads.sort_unstable();
+        reads.dedup();
+        let before = if reads.is_empty() {
+            self.reads.remove(unit)
+        } else if self
+            .reads
+            .get(unit)
+            .is_some_and(|before| **before == *reads)
+        {
+            return;
+        } else {
+            self.reads.insert(unit.clone(), reads.clone().into())
+        };
+        let before = before.unwrap_or_default();
+        for gone in before
+            .iter()
+            .filter(|read| reads.binary_search(read).is_err())
+        {
+            if let Some(readers) = self.readers.get_mut(gone) {
+                readers.remove(unit);
+                if readers.is_empty() {
+                    self.readers.remove(gone);
+                }
+            }
+        }
+        for new in reads {
+            if before.binary_search(&new).is_err() {
+                self.readers.entry(new).or_default().insert(unit.clone());
+            }
+        }
+    }
+
+    /// The units that have read one of these.
+    pub(super) fn readers<'a>(
+        &'a self,
+        reads: &'a BTreeSet<Read>,
+    ) -> impl Iterator<Item = &'a Arc<ObjectRef>> {
+        reads
+            .iter()
+            .filter_map(|read| self.readers.get(read))
+            .flatten()
+    }
+}
+
+/// Looks up, and writes down what was asked.
+pub(super) struct Recorder<'a> {
+    lookup: &'a dyn Lookup,
+    reads: RefCell<Vec<Read>>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Nothing asked yet.
+    pub(super) fn new(lookup: &'a dyn Lookup) -> Self {
+        Self {
+            lookup,
+            reads: RefCell::default(),
+        }
+    }
+
+    /// What was asked.
+    pub(super) fn into_reads(self) -> Vec<Read> {
+        self.reads.into_inner()
+    }
+
+    fn record(&self, read: Read) {
+        let mut reads = self.reads.borrow_mut();
+        if !reads.contains(&read) {
+            reads.push(read);
+        }
+    }
+}
+
+impl Lookup for Recorder<'_> {
+    fn class(&self, name: &Text) -> Option<Class> {
+        self.record(Read::Class(name.clone()));
+        self.lookup.class(name)
+    }
+
+    fn class_names(&self) -> Vec<Text> {
+        self.record(Read::ClassNames);
+        self.lookup.class_names()
+    }
+
+    fn gateway(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
+        self.record(Read::Gateway(namespace.clone(), name.clone()));
+        self.lookup.gateway(namespace, name)
+    }
+
+    fn gateway_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::GatewayNames(namespace.clone()));
+        self.lookup.gateway_names(namespace)
+    }
+
+    fn service(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<ServiceSpec>>> {
+        self.record(Read::Service(namespace.clone(), name.clone()));
+        self.lookup.service(namespace, name)
+    }
+
+    fn service_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::ServiceNames(namespace.clone()));
+        self.lookup.service_names(namespace)
+    }
+
+    fn slices(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<EndpointSlice>>> {
+        self.record(Read::Slices(namespace.clone(), service.clone()));
+        self.lookup.slices(namespace, service)
+    }
+
+    fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>> {
+        self.record(Read::Backend(namespace.clone(), name.clone()));
+        self.lookup.backend(namespace, name)
+    }
+
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>> {
+        self.record(Read::Secret(namespace.clone(), name.clone()));
+        self.lookup.secret(namespace, name)
+    }
+
+    fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>> {
+        self.record(Read::Grants(namespace.clone()));
+        self.lookup.grants(namespace)
+    }
+
+    fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {
+        self.record(Read::Labels(namespace.clone()));
+        self.lookup.labels(namespace)
+    }
+}

@@ -1,0 +1,388 @@
+//! The objects as they are now, indexed for look-ups.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
+use fg_api::http_route::HttpRouteSpec;
+use fg_api::reference_grant::ReferenceGrantSpec;
+use fg_api::{Object, Resource};
+use fg_base::Text;
+use fg_model::{ObjectRef, kinds};
+
+use crate::backends::{BackendView, SERVICE_NAME, judge};
+use crate::classes::{self, Class};
+use crate::gateways::GatewayView;
+use crate::lookup::Lookup;
+use crate::notes::Notes;
+
+/// Values by namespace and name.
+type ByName<T> = BTreeMap<Text, BTreeMap<Text, T>>;
+
+/// Something that can be read through [`Lookup`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Read {
+    /// A class.
+    Class(Text),
+    /// The names of all classes.
+    ClassNames,
+    /// A Gateway as routes see it.
+    Gateway(Text, Text),
+    /// The names of a namespace's Gateways.
+    GatewayNames(Text),
+    /// A Service.
+    Service(Text, Text),
+    /// The names of a namespace's Services.
+    ServiceNames(Text),
+    /// The slices of a Service.
+    Slices(Text, Text),
+    /// A kgateway `Backend`.
+    Backend(Text, Text),
+    /// A Secret.
+    Secret(Text, Text),
+    /// The grants of a namespace.
+    Grants(Text),
+    /// The labels of a namespace.
+    Labels(Text),
+}
+
+/// All objects, and what is judged once for all readers.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) classes: BTreeMap<Text, Arc<Object<GatewayClassSpec>>>,
+    pub(crate) gateways: BTreeMap<Arc<ObjectRef>, Arc<Object<GatewaySpec>>>,
+    pub(crate) routes: BTreeMap<Arc<ObjectRef>, Arc<Object<HttpRouteSpec>>>,
+    pub(crate) backends: BTreeMap<Arc<ObjectRef>, Arc<Object<fg_api::backend::BackendSpec>>>,
+    /// Filled by the translator, as Gateways are finished.
+    pub(crate) views: ByName<Arc<GatewayView>>,
+    backend_views: ByName<Arc<BackendView>>,
+    services: ByName<Arc<Object<ServiceSpec>>>,
+    slices: BTreeMap<Arc<ObjectRef>, Arc<Object<EndpointSlice>>>,
+    slices_of: ByName<BTreeSet<Arc<ObjectRef>>>,
+    secrets: ByName<Arc<Object<Secret>>>,
+    grants: ByName<Arc<Object<ReferenceGrantSpec>>>,
+    namespaces: BTreeMap<Text, BTreeMap<Text, Text>>,
+}
+
+/// What a step has changed in the world.
+#[derive(Default)]
+pub(crate) struct Dirty {
+    /// What readers may have read differently.
+    pub(crate) reads: BTreeSet<Read>,
+    /// Classes that are new, changed or gone.
+    pub(crate) classes: BTreeSet<Text>,
+    /// Gateways that are new, changed or gone.
+    pub(crate) gateways: BTreeSet<Arc<ObjectRef>>,
+    /// Routes that are new, changed or gone.
+    pub(crate) routes: BTreeSet<Arc<ObjectRef>>,
+    /// `Backend`s that are new, changed or gone.
+    pub(crate) backends: BTreeSet<Arc<ObjectRef>>,
+    /// Services or `Backend`s whose IR backends may have changed.
+    pub(crate) targets: BTreeSet<Arc<ObjectRef>>,
+    /// Services whose endpoints may have changed.
+    pub(crate) endpoints: BTreeSet<Arc<ObjectRef>>,
+}
+
+/// Puts or removes a value; yields the old one.
+fn put<T>(map: &mut ByName<T>, namespace: &Text, name: &Text, value: Option<T>) -> Option<T> {
+    match value {
+        Some(value) => map
+            .entry(namespace.clone())
+            .or_default()
+            .insert(name.clone(), value),
+        None => {
+            let inner = map.get_mut(namespace)?;
+            let old = inner.remove(name);
+            if inner.is_empty() {
+                map.remove(namespace);
+            }
+            old
+        }
+    }
+}
+
+fn get<'a, T>(map: &'a ByName<T>, namespace: &Text, name: &Text) -> Option<&'a T> {
+    map.get(namespace)?.get(name)
+}
+
+fn names<T>(map: &ByName<T>, namespace: &Text) -> Vec<Text> {
+    map.get(namespace)
+        .map(|inner| inner.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// Replaces the value of a map; whether anything changed, and whether it came or went.
+fn replace<K: Ord + Clone, V: PartialEq>(
+    map: &mut BTreeMap<K, V>,
+    key: &K,
+    value: Option<V>,
+) -> Option<bool> {
+    match value {
+        Some(value) => match map.get(key) {
+            Some(old) if *old == value => None,
+            old => {
+                let came = old.is_none();
+                map.insert(key.clone(), value);
+                Some(came)
+            }
+        },
+        None => map.remove(key).map(|_| true),
+    }
+}
+
+impl World {
+    /// Takes an object that is new or changed. One that is equal to before changes nothing.
+    pub(crate) fn upsert(&mut self, resource: &Resource, dirty: &mut Dirty) {
+        let id = resource.id().clone();
+        match resource {
+            Resource::GatewayClass(object) => self.class(&id.name, Some(object.clone()), dirty),
+            Resource::Gateway(object) => self.gateway(&id, Some(object.clone()), dirty),
+            Resource::HttpRoute(object) => {
+                if replace(&mut self.routes, &id, Some(object.clone())).is_some() {
+                    dirty.routes.insert(id);
+                }
+            }
+            Resource::ReferenceGrant(object) => self.grant(&id, Some(object.clone()), dirty),
+            Resource::Namespace(object) => {
+                self.namespace(&id.name, Some(object.meta.labels.clone()), dirty)
+            }
+            Resource::Service(object) => self.service(&id, Some(object.clone()), dirty),
+            Resource::EndpointSlice(object) => self.slice(&id, Some(object.clone()), dirty),
+            Resource::Secret(object) => self.secret(&id, Some(object.clone()), dirty),
+            Resource::ConfigMap(_) => {}
+            Resource::Backend(object) => self.backend(&id, Some(object.clone()), dirty),
+        }
+    }
+
+    /// Forgets an object.
+    pub(crate) fn remove(&mut self, id: &ObjectRef, dirty: &mut Dirty) {
+        let id = Arc::new(id.clone());
+        match (&*id.group, &*id.kind) {
+            kinds::GATEWAY_CLASS => self.class(&id.name, None, dirty),
+            kinds::GATEWAY => self.gateway(&id, None, dirty),
+            kinds::HTTP_ROUTE => {
+                if self.routes.remove(&id).is_some() {
+                    dirty.routes.insert(id);
+                }
+            }
+            kinds::REFERENCE_GRANT => self.grant(&id, None, dirty),
+            kinds::NAMESPACE => self.namespace(&id.name, None, dirty),
+            kinds::SERVICE => self.service(&id, None, dirty),
+            kinds::ENDPOINT_SLICE => self.slice(&id, None, dirty),
+            kinds::SECRET => self.secret(&id, None, dirty),
+            kinds::BACKEND => self.backend(&id, None, dirty),
+            _ => {}
+        }
+    }
+
+    fn class(
+        &mut self,
+        name: &Text,
+        class: Option<Arc<Object<GatewayClassSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(existence) = replace(&mut self.classes, name, class) {
+            dirty.reads.insert(Read::Class(name.clone()));
+            dirty.classes.insert(name.clone());
+            if existence {
+                dirty.reads.insert(Read::ClassNames);
+            }
+        }
+    }
+
+    fn gateway(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        gateway: Option<Arc<Object<GatewaySpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        if let Some(existence) = replace(&mut self.gateways, id, gateway) {
+            dirty.gateways.insert(id.clone());
+            if existence {
+                dirty.reads.insert(Read::GatewayNames(id.namespace.clone()));
+            }
+        }
+    }
+
+    fn grant(
+        &mut self,
+        id: &ObjectRef,
+        grant: Option<Arc<Object<ReferenceGrantSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let new = grant.clone();
+        let old = put(&mut self.grants, &id.namespace, &id.name, grant);
+        if old.as_ref().map(|grant| &grant.spec) != new.as_ref().map(|grant| &grant.spec) {
+            dirty.reads.insert(Read::Grants(id.namespace.clone()));
+        }
+    }
+
+    fn namespace(&mut self, name: &Text, labels: Option<BTreeMap<Text, Text>>, dirty: &mut Dirty) {
+        let before = self.labels(name);
+        match labels {
+            Some(labels) => self.namespaces.insert(name.clone(), labels),
+            None => self.namespaces.remove(name),
+        };
+        if before != self.labels(name) {
+            dirty.reads.insert(Read::Labels(name.clone()));
+        }
+    }
+
+    fn service(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        service: Option<Arc<Object<ServiceSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let new = service.clone();
+        let old = put(&mut self.services, &id.namespace, &id.name, service);
+        if old != new {
+            dirty
+                .reads
+                .insert(Read::Service(id.namespace.clone(), id.name.clone()));
+            dirty.targets.insert(id.clone());
+            dirty.endpoints.insert(id.clone());
+        }
+        if old.is_some() != new.is_some() {
+            dirty.reads.insert(Read::ServiceNames(id.namespace.clone()));
+        }
+    }
+
+    fn slice(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        slice: Option<Arc<Object<EndpointSlice>>>,
+        dirty: &mut Dirty,
+    ) {
+        let old = match &slice {
+            Some(slice) => self.slices.insert(id.clone(), slice.clone()),
+            None => self.slices.remove(id),
+        };
+        if old == slice {
+            return;
+        }
+        let service = |slice: &Option<Arc<Object<EndpointSlice>>>| {
+            slice
+                .as_ref()
+                .and_then(|slice| slice.meta.labels.get(SERVICE_NAME).cloned())
+        };
+        let (before, after) = (service(&old), service(&slice));
+        if before != after {
+            if let Some(before) = &before
+                && let Some(mut set) = put(&mut self.slices_of, &id.namespace, before, None)
+            {
+                set.remove(id);
+                if !set.is_empty() {
+                    put(&mut self.slices_of, &id.namespace, before, Some(set));
+                }
+            }
+            if let Some(after) = &after {
+                let inner = self.slices_of.entry(id.namespace.clone()).or_default();
+                inner.entry(after.clone()).or_default().insert(id.clone());
+            }
+        }
+        for name in [before, after].into_iter().flatten() {
+            dirty.endpoints.insert(Arc::new(ObjectRef {
+                group: kinds::SERVICE.0.into(),
+                kind: kinds::SERVICE.1.into(),
+                namespace: id.namespace.clone(),
+                name,
+            }));
+        }
+    }
+
+    fn secret(&mut self, id: &ObjectRef, secret: Option<Arc<Object<Secret>>>, dirty: &mut Dirty) {
+        let new = secret.clone();
+        if put(&mut self.secrets, &id.namespace, &id.name, secret) != new {
+            dirty
+                .reads
+                .insert(Read::Secret(id.namespace.clone(), id.name.clone()));
+        }
+    }
+
+    fn backend(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        backend: Option<Arc<Object<fg_api::backend::BackendSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let view = backend
+            .as_ref()
+            .map(|backend| Arc::new(judge(backend, &mut Notes::new(backend.origin()))));
+        if replace(&mut self.backends, id, backend).is_some() {
+            dirty.backends.insert(id.clone());
+            dirty.targets.insert(id.clone());
+            dirty
+                .reads
+                .insert(Read::Backend(id.namespace.clone(), id.name.clone()));
+            put(&mut self.backend_views, &id.namespace, &id.name, view);
+        }
+    }
+
+    /// Sets what routes see of a Gateway; whether that changed.
+    pub(crate) fn set_view(&mut self, id: &ObjectRef, view: Option<Arc<GatewayView>>) -> bool {
+        let new = view.clone();
+        put(&mut self.views, &id.namespace, &id.name, view) != new
+    }
+}
+
+impl Lookup for World {
+    fn class(&self, name: &Text) -> Option<Class> {
+        match self.classes.get(name) {
+            Some(class) => Some(classes::judge(class)),
+            None => classes::built_in(name),
+        }
+    }
+
+    fn class_names(&self) -> Vec<Text> {
+        let built_in = classes::BUILT_IN.iter().map(|(name, _)| (*name).into());
+        let names: BTreeSet<Text> = self.classes.keys().cloned().chain(built_in).collect();
+        names.into_iter().collect()
+    }
+
+    fn gateway(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
+        get(&self.views, namespace, name).cloned()
+    }
+
+    fn gateway_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.views, namespace)
+    }
+
+    fn service(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<ServiceSpec>>> {
+        get(&self.services, namespace, name).cloned()
+    }
+
+    fn service_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.services, namespace)
+    }
+
+    fn slices(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<EndpointSlice>>> {
+        get(&self.slices_of, namespace, service)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.slices.get(id).cloned())
+            .collect()
+    }
+
+    fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>> {
+        get(&self.backend_views, namespace, name).cloned()
+    }
+
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>> {
+        get(&self.secrets, namespace, name).cloned()
+    }
+
+    fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>> {
+        self.grants
+            .get(namespace)
+            .map(|grants| grants.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {
+        let mut labels = self.namespaces.get(namespace).cloned().unwrap_or_default();
+        labels.insert("kubernetes.io/metadata.name".into(), namespace.clone());
+        labels
+    }
+}
