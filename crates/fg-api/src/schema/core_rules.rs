@@ -1,0 +1,215 @@
+//! Rules of the kinds whose schema is written by hand: what the API server checks in code there.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde_json::Value;
+
+use super::metadata::{is_dns_label, is_dns_name};
+use super::rules::shared::{entries, has, repeated, word};
+use super::rules::{Broken, Check};
+use super::text::{one_of, quote};
+
+/// The most that all values of a Secret or ConfigMap may hold. Units: bytes. Source: the API
+/// server's own limit.
+const VALUES: usize = 1024 * 1024;
+
+/// The longest key of a Secret or ConfigMap. Units: characters.
+const KEY: usize = 253;
+
+/// The function for a rule of ours.
+pub(super) fn find(text: &str) -> Option<Check> {
+    Some(match text {
+        "ours: service" => service,
+        "ours: target port" => target_port,
+        "ours: endpoint slice" => endpoint_slice,
+        "ours: secret" => secret,
+        "ours: config map" => config_map,
+        "ours: backend" => backend,
+        _ => return None,
+    })
+}
+
+fn service(_: &[String], spec: &Value) -> Vec<Broken> {
+    let mut found = Vec::new();
+    let ports = entries(spec, "ports");
+    let external = word(spec, "type") == "ExternalName";
+    if external && !is_dns_name(word(spec, "externalName").trim_end_matches('.')) {
+        let text = "must be a DNS name with `type: ExternalName`";
+        found.push(Broken::new("externalName", text));
+    }
+    if ports.is_empty() && !external && word(spec, "clusterIP") != "None" {
+        found.push(Broken::new("ports", "is required: at least one port"));
+    }
+    if ports.len() > 1 {
+        let nameless = ports.iter().position(|port| word(port, "name").is_empty());
+        found.extend(nameless.map(|index| {
+            let text = "is required when a Service has several ports";
+            Broken::new(format!("ports[{index}].name"), text)
+        }));
+    }
+    let name = |port: &Value| Some(word(port, "name").to_owned()).filter(|name| !name.is_empty());
+    found.extend(repeated(ports, name, |index, name| {
+        let text = format!("another port has the name `{name}` already");
+        Broken::new(format!("ports[{index}].name"), text)
+    }));
+    let number = |port: &Value| {
+        let number = port.get("port").and_then(Value::as_u64)?;
+        Some((number, word(port, "protocol").to_owned()))
+    };
+    found.extend(repeated(ports, number, |index, (number, protocol)| {
+        let text = format!("another entry has port {number} and protocol {protocol} already");
+        Broken::new(format!("ports[{index}].port"), text)
+    }));
+    found
+}
+
+fn target_port(_: &[String], value: &Value) -> Vec<Broken> {
+    let good = match value {
+        Value::Number(number) => number
+            .as_u64()
+            .is_some_and(|port| (1..=65535).contains(&port)),
+        Value::String(name) => is_port_name(name),
+        _ => false,
+    };
+    if good {
+        return Vec::new();
+    }
+    let text =
+        "must be 1 to 65535, or a port's name of up to 15 lower-case letters, digits and `-`";
+    vec![Broken::new("", text)]
+}
+
+/// The name of a port of a pod. Source: RFC 6335 §5.1, in lower case.
+fn is_port_name(name: &str) -> bool {
+    name.len() <= 15
+        && is_dns_label(name)
+        && !name.contains("--")
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// Addresses fit their type. Loopback addresses are allowed, unlike in a cluster: there they can
+/// only be a mistake, on one machine they are the normal case.
+fn endpoint_slice(_: &[String], slice: &Value) -> Vec<Broken> {
+    let kind = word(slice, "addressType");
+    let mut found = Vec::new();
+    for (index, endpoint) in entries(slice, "endpoints").iter().enumerate() {
+        for (place, address) in entries(endpoint, "addresses").iter().enumerate() {
+            let address = address.as_str().unwrap_or_default();
+            let good = match kind {
+                "IPv4" => address
+                    .parse::<Ipv4Addr>()
+                    .is_ok_and(|ip| !ip.is_unspecified()),
+                "IPv6" => address
+                    .parse::<Ipv6Addr>()
+                    .is_ok_and(|ip| !ip.is_unspecified()),
+                _ => is_dns_name(address),
+            };
+            if !good {
+                let text = format!("{} is no address of type {kind}", quote(address));
+                found.push(Broken::new(
+                    format!("endpoints[{index}].addresses[{place}]"),
+                    text,
+                ));
+            }
+        }
+    }
+    let ports = entries(slice, "ports");
+    let name = |port: &Value| Some(word(port, "name").to_owned());
+    found.extend(repeated(ports, name, |index, name| {
+        let text = format!("another port has the name `{name}` already");
+        Broken::new(format!("ports[{index}].name"), text)
+    }));
+    for (index, port) in ports.iter().enumerate() {
+        let name = word(port, "name");
+        if !name.is_empty() && !is_dns_label(name) {
+            let text = format!("{} is no DNS label", quote(name));
+            found.push(Broken::new(format!("ports[{index}].name"), text));
+        }
+    }
+    found
+}
+
+fn secret(_: &[String], secret: &Value) -> Vec<Broken> {
+    let mut found = keys(secret, &["data", "stringData"]);
+    if word(secret, "type") == "kubernetes.io/tls" {
+        for key in ["tls.crt", "tls.key"] {
+            let set = |field: &str| secret.get(field).is_some_and(|map| has(map, key));
+            if !set("data") && !set("stringData") {
+                let text = "is required in a Secret of type kubernetes.io/tls";
+                found.push(Broken::new(format!("data[\"{key}\"]"), text));
+            }
+        }
+    }
+    found
+}
+
+fn config_map(_: &[String], config: &Value) -> Vec<Broken> {
+    let mut found = keys(config, &["data", "binaryData"]);
+    let text = config.get("data").and_then(Value::as_object);
+    for key in text.into_iter().flat_map(|map| map.keys()) {
+        if config.get("binaryData").is_some_and(|map| has(map, key)) {
+            let text = "the key stands in `data` already";
+            found.push(Broken::new(format!("binaryData[\"{key}\"]"), text));
+        }
+    }
+    found
+}
+
+/// Keys have their form, and all values together are not too long. `fields` hold text or base64.
+fn keys(object: &Value, fields: &[&str]) -> Vec<Broken> {
+    let mut found = Vec::new();
+    let mut total = 0;
+    for field in fields {
+        let map = object.get(*field).and_then(Value::as_object);
+        let coded =
+            matches!(*field, "binaryData") || (*field == "data" && fields.contains(&"stringData"));
+        for (key, value) in map.into_iter().flatten() {
+            let written = value.as_str().map_or(0, str::len);
+            total += if coded { written / 4 * 3 } else { written };
+            let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            if key.is_empty()
+                || key.len() > KEY
+                || !key.bytes().all(good)
+                || matches!(&**key, "." | "..")
+            {
+                let text = "the key must be up to 253 letters, digits and `-._`";
+                found.push(Broken::new(format!("{field}[\"{key}\"]"), text));
+            }
+        }
+    }
+    if total > VALUES {
+        found.push(Broken::new(
+            "data",
+            format!("all values together must not be longer than {VALUES} bytes"),
+        ));
+    }
+    found
+}
+
+/// A Backend has exactly one destination, and `type` fits it when it is written.
+fn backend(_: &[String], spec: &Value) -> Vec<Broken> {
+    const DESTINATIONS: [(&str, &str); 5] = [
+        ("static", "Static"),
+        ("aws", "AWS"),
+        ("dynamicForwardProxy", "DynamicForwardProxy"),
+        ("gcp", "GCP"),
+        ("priorityGroups", "PriorityGroups"),
+    ];
+    let set: Vec<_> = DESTINATIONS
+        .iter()
+        .filter(|(field, _)| has(spec, field))
+        .collect();
+    let [(field, kind)] = set[..] else {
+        let all = one_of(DESTINATIONS.iter().map(|(field, _)| *field));
+        return vec![Broken::new(
+            "",
+            format!("exactly one of {all} must be set, not {}", set.len()),
+        )];
+    };
+    let written = word(spec, "type");
+    if has(spec, "type") && written != *kind {
+        let text = format!("must be `{kind}` with `{field}`, not `{written}`");
+        return vec![Broken::new("type", text).hint("`type` may be left out")];
+    }
+    Vec::new()
+}
