@@ -46,7 +46,7 @@ pub(super) fn judge(file: &str, content: &str, pure: &BTreeSet<String>) -> Vec<P
     let mut problems = Vec::new();
     let mut complain =
         |number: usize, what: String| problems.push(Problem::new(format!("{file}:{number}"), what));
-    if is_rust_of_ours(file) && !has_module_docs(content) {
+    if needs_docs(file) && !has_module_docs(content) {
         complain(1, "does not begin with module docs (`//! …`)".to_owned());
     }
     for (index, line) in content.lines().enumerate() {
@@ -84,11 +84,11 @@ fn package(file: &str) -> Option<&str> {
     file.strip_prefix("crates/")?.split('/').next()
 }
 
-fn is_rust_of_ours(file: &str) -> bool {
-    let ours = ["crates/", "xtask/", "fuzz/"]
-        .iter()
-        .any(|folder| file.starts_with(folder));
-    ours && file.ends_with(".rs") && !file.contains("/testdata/")
+/// Whether a file is one that must say what it is: Rust of ours, but for the tests beside a module.
+fn needs_docs(file: &str) -> bool {
+    let ours = ["crates/", "xtask/", "fuzz/"];
+    let is_ours = ours.iter().any(|folder| file.starts_with(folder)) && file.ends_with(".rs");
+    is_ours && !file.contains("/testdata/") && !file.ends_with("/tests.rs")
 }
 
 /// Whether the first thing in a file, attributes and plain comments aside, is its docs.
