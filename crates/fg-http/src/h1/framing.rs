@@ -42,15 +42,18 @@ pub(super) fn read(head: &mut Head, chunked_allowed: bool) -> Result<Option<Fram
     Ok(Some(framing))
 }
 
-/// Digits only, and no more than 64 bits hold.
+/// Digits only, and no more than a signed 64-bit number holds: what backends in other languages
+/// count bodies with.
 fn parse_length(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || text.len() > 20 {
+    if text.is_empty() || text.len() > 19 {
         return None;
     }
-    text.iter().try_fold(0u64, |number, &byte| {
+    // 19 digits cannot overflow 64 bits.
+    let length = text.iter().try_fold(0u64, |number, &byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+        Some(number * 10 + digit)
+    })?;
+    i64::try_from(length).is_ok().then_some(length)
 }
 
 #[cfg(test)]
@@ -61,7 +64,7 @@ mod tests {
     fn lengths_are_digits_that_fit() {
         assert_eq!(parse_length(b"0"), Some(0));
         assert_eq!(parse_length(b"007"), Some(7));
-        assert_eq!(parse_length(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_length(b"9223372036854775807"), Some(i64::MAX as u64));
         for bad in [
             "",
             "+1",
@@ -69,9 +72,10 @@ mod tests {
             "1 ",
             "1,1",
             "0x10",
-            "18446744073709551616",
+            "9223372036854775808",
+            "18446744073709551617",
             "1e3",
-            "000000000000000000001",
+            "00000000000000000001",
         ] {
             assert_eq!(parse_length(bad.as_bytes()), None, "{bad}");
         }

@@ -1,6 +1,6 @@
 //! Fields that concern one connection only. Source: RFC 9110 §7.6.1, §7.8.
 
-use fg_exchange::{Fault, Head, Name, Reason, Reply, Request, Version};
+use fg_exchange::{Head, Name, Reply, Request, Version, is_token};
 
 use super::Framing;
 
@@ -16,7 +16,7 @@ pub struct Hop {
 
 /// Drops the hop-by-hop fields of a request. `Upgrade` stays when it may be forwarded: HTTP/1.1,
 /// named in `Connection`, one protocol other than HTTP/2 or TLS, no body.
-pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Result<Hop, Fault> {
+pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Hop {
     let version = request.version();
     let options = connection_options(&mut request.head);
     let keep_alive = !options.close && (version == Version::Http11 || options.keep_alive);
@@ -33,18 +33,11 @@ pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Result<Hop, F
         request.head.remove(Name::Upgrade);
     }
     request.head.remove(Name::Http2Settings);
-    if request
-        .head
-        .get_all(Name::Te)
-        .any(|te| te.iter().any(|&byte| byte < b' '))
-    {
-        return Err(Fault::new(Reason::BadRequest));
-    }
     request.head.remove(Name::Te);
-    Ok(Hop {
+    Hop {
         keep_alive,
         upgrade,
-    })
+    }
 }
 
 /// Drops the hop-by-hop fields of a reply; `Upgrade` stays on a 101.
@@ -65,15 +58,13 @@ pub fn reply_hop_by_hop(reply: &mut Reply) -> Hop {
 /// A single protocol that a tunnel may carry. `h2c` is never forwarded: a backend that switched
 /// would speak past our checks. Neither is TLS inside HTTP.
 fn is_forwardable(protocol: &[u8]) -> bool {
-    fg_exchange::is_token(
-        protocol
-            .split(|&byte| byte == b'/')
-            .next()
-            .unwrap_or_default(),
-    ) && !protocol.contains(&b',')
-        && !["h2c", "h2", "http/2", "http/2.0", "tls", "tls/1.0"]
+    let slash = memchr::memchr(b'/', protocol).unwrap_or(protocol.len());
+    let (name, version) = protocol.split_at(slash);
+    is_token(name)
+        && (version.is_empty() || version.get(1..).is_some_and(is_token))
+        && ![&b"h2c"[..], b"h2", b"http", b"tls"]
             .iter()
-            .any(|refused| protocol.eq_ignore_ascii_case(refused.as_bytes()))
+            .any(|refused| name.eq_ignore_ascii_case(refused))
 }
 
 #[derive(Default)]

@@ -1,32 +1,60 @@
-//! Finds out cheaply whether a head that came in pieces may be complete.
+//! Finds out cheaply when a head that came in pieces is worth parsing.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
-/// Remembers how far a growing buffer was searched for the end of a head, so that a head that
-/// arrives byte by byte is not parsed again for each byte.
+/// Remembers how far a growing buffer was searched, so that a head that arrives byte by byte is not
+/// parsed again for each byte.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadScan {
+    /// Bytes that were searched before.
     searched: usize,
+    /// Bytes there were when parsing was advised last.
+    parsed: usize,
+    /// The first line had its end then.
+    has_line: bool,
 }
 
 impl HeadScan {
     /// A scan of an empty buffer.
     pub const fn new() -> Self {
-        Self { searched: 0 }
+        Self {
+            searched: 0,
+            parsed: 0,
+            has_line: false,
+        }
     }
 
-    /// Whether `bytes` hold an empty line, with or without CR, that was not there before. A head
-    /// without one cannot be complete. The buffer may only have grown since the last call.
+    /// Whether `bytes` are worth parsing: when they are new (most heads come whole, so nothing is
+    /// searched then); when there is an empty line, with or without CR, that was not there before;
+    /// when the first line ended, so that a wrong one is refused at once; and when they doubled, so
+    /// that limits are felt. The buffer may only have grown since the last call.
+    ///
+    /// Cost: however the bytes come, all parsing together reads them a few times.
     pub fn may_be_complete(&mut self, bytes: &[u8]) -> bool {
         let from = self.searched.saturating_sub(3);
+        let is_new = self.searched == 0;
         self.searched = bytes.len();
-        let new = bytes.get(from..).unwrap_or_default();
-        memchr_iter(b'\n', new).any(|at| match new.get(at + 1) {
-            Some(b'\n') => true,
-            Some(b'\r') => new.get(at + 2) == Some(&b'\n'),
-            _ => false,
-        })
+        let worth = if is_new {
+            !bytes.is_empty()
+        } else {
+            let new = bytes.get(from..).unwrap_or_default();
+            let line_ended = !self.has_line && memchr(b'\n', new).is_some();
+            line_ended || bytes.len() >= self.parsed.saturating_mul(2) || ends_head(new)
+        };
+        if worth {
+            self.parsed = bytes.len();
+            self.has_line = self.has_line || memchr(b'\n', bytes).is_some();
+        }
+        worth
     }
+}
+
+fn ends_head(new: &[u8]) -> bool {
+    memchr_iter(b'\n', new).any(|at| match new.get(at + 1) {
+        Some(b'\n') => true,
+        Some(b'\r') => new.get(at + 2) == Some(&b'\n'),
+        _ => false,
+    })
 }
 
 #[cfg(test)]
@@ -40,14 +68,35 @@ mod tests {
             "GET / HTTP/1.1\n\n",
             "a\n\r\n",
         ] {
-            let mut scan = HeadScan::new();
-            for end in 1..=head.len() {
-                assert_eq!(
-                    scan.may_be_complete(&head.as_bytes()[..end]),
-                    end == head.len(),
-                    "{head:?} {end}"
-                );
+            for step in 1..=head.len() {
+                let mut scan = HeadScan::new();
+                let ends = (step..head.len()).step_by(step).chain([head.len()]);
+                let last = ends.map(|end| scan.may_be_complete(&head.as_bytes()[..end]));
+                assert_eq!(last.last(), Some(true), "{head:?} by {step}");
             }
         }
+    }
+
+    #[test]
+    fn few_of_many_pieces_are_worth_parsing() {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n",
+            "y".repeat(4000)
+        );
+        let mut scan = HeadScan::new();
+        let worth = (1..=head.len())
+            .filter(|&end| scan.may_be_complete(&head.as_bytes()[..end]))
+            .count();
+        assert!(worth < 20, "{worth}");
+        assert!(!HeadScan::new().may_be_complete(b""));
+    }
+
+    #[test]
+    fn the_end_of_the_first_line_is_worth_parsing() {
+        let mut scan = HeadScan::new();
+        assert!(scan.may_be_complete(b"GET /a"));
+        assert!(!scan.may_be_complete(b"GET /abc"));
+        assert!(scan.may_be_complete(b"GET /ab\r\n"));
+        assert!(!scan.may_be_complete(b"GET /ab\r\na"));
     }
 }

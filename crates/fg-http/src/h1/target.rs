@@ -78,11 +78,16 @@ pub fn is_valid_authority(authority: &[u8]) -> bool {
     };
     !host.is_empty()
         && host.len() <= 255
-        && host != b"."
+        && !has_empty_label(host)
         && host
             .iter()
             .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
         && port.is_none_or(is_port)
+}
+
+/// `.a` and `a..b` would fit wildcards that no name fits; one dot at the end is the DNS root.
+fn has_empty_label(host: &[u8]) -> bool {
+    host.first() == Some(&b'.') || host.windows(2).any(|pair| pair == b"..")
 }
 
 fn is_port(port: &[u8]) -> bool {
@@ -119,7 +124,7 @@ mod tests {
         }
         for bad in [
             "", ":80", "a:", "a:b", "a:65536", "a b", "u@a", "a,b", "[::1", "[::g]", "[::1]x",
-            "::1", "a/b", "a:1:2", "a%41", ".",
+            "::1", "a/b", "a:1:2", "a%41", ".", ".a", "a..b", "a..", "..",
         ] {
             assert!(!is_valid_authority(bad.as_bytes()), "{bad}");
         }

@@ -7,6 +7,12 @@ use fg_exchange::{Name, is_token, is_value};
 
 use crate::Limits;
 
+/// The length of a size line that nobody has to pay for: 16 digits. Units: bytes.
+const FREE_LINE: u64 = 16;
+
+/// The most that size lines of one body may exceed what is free. Units: bytes.
+const MAX_UNPAID: u64 = 16 * 1024;
+
 /// A decoder for one body. Feed it with [`Decoder::next`] until [`Event::End`].
 #[derive(Debug)]
 pub struct Decoder {
@@ -14,7 +20,10 @@ pub struct Decoder {
     /// Bytes of the current line, or of all trailers so far.
     line: Vec<u8>,
     line_limit: usize,
-    trailer_limit: usize,
+    /// Bytes of size lines that no data paid for, see [`Decoder::charge`].
+    unpaid: u64,
+    /// Bytes that the trailer section may still have, dropped fields included.
+    trailer_budget: usize,
     trailers: Vec<u8>,
 }
 
@@ -63,7 +72,8 @@ impl Decoder {
             state: State::Size,
             line: Vec::new(),
             line_limit: limits.chunk_line,
-            trailer_limit: limits.trailers,
+            unpaid: 0,
+            trailer_budget: limits.trailers,
             trailers: Vec::new(),
         }
     }
@@ -111,6 +121,7 @@ impl Decoder {
                     at += used;
                     if complete {
                         let size = parse_size_line(&self.line)?;
+                        self.charge(size)?;
                         self.line.clear();
                         self.state = if size == 0 {
                             State::Trailer
@@ -120,15 +131,30 @@ impl Decoder {
                     }
                 }
                 State::Trailer => {
-                    let limit = self.trailer_limit.saturating_sub(self.trailers.len());
-                    let (used, complete) = self.take_line(rest, limit, "trailers too long")?;
+                    let (used, complete) =
+                        self.take_line(rest, self.trailer_budget, "trailers too long")?;
                     at += used;
                     if complete {
+                        self.trailer_budget =
+                            self.trailer_budget.saturating_sub(self.line.len() + 2);
                         self.trailer_line()?;
                     }
                 }
             }
         }
+    }
+
+    /// Keeps a body from being mostly size lines: each line is free up to [`FREE_LINE`] bytes and
+    /// as many as its chunk has; what is beyond that adds up, and may not pass [`MAX_UNPAID`].
+    fn charge(&mut self, size: u64) -> Result<(), Malformed> {
+        self.unpaid = self
+            .unpaid
+            .saturating_add(self.line.len() as u64)
+            .saturating_sub(FREE_LINE.saturating_add(size));
+        if self.unpaid > MAX_UNPAID {
+            return Err(Malformed("more chunk extensions than data"));
+        }
+        Ok(())
     }
 
     fn data_end(&mut self, rest: &[u8]) -> Result<usize, Malformed> {

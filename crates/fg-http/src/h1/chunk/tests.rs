@@ -3,8 +3,11 @@
 use super::{Decoder, Event, Malformed};
 use crate::Limits;
 
+/// Data, trailers and bytes left over; `None` when the body goes on.
+type Decoded = Option<(Vec<u8>, Vec<u8>, usize)>;
+
 /// Decodes `input` in pieces that end at `cuts`; gives the data, trailers and bytes left over.
-fn decode(input: &[u8], cuts: &[usize]) -> Result<Option<(Vec<u8>, Vec<u8>, usize)>, Malformed> {
+fn decode(input: &[u8], cuts: &[usize]) -> Result<Decoded, Malformed> {
     let mut decoder = Decoder::new(&Limits::default());
     let mut data = Vec::new();
     let mut start = 0;
@@ -116,4 +119,22 @@ fn bad_bodies() {
     );
     let endless = format!("0\r\n{}", "a: b\r\n".repeat(3000));
     assert!(decode(endless.as_bytes(), &[]).is_err(), "many trailers");
+    let endless = format!("0\r\n{}", "Host: b\r\n".repeat(3000));
+    assert!(
+        decode(endless.as_bytes(), &[]).is_err(),
+        "many dropped trailers"
+    );
+    let endless = format!("1;{}\r\na\r\n", "x".repeat(200)).repeat(100);
+    assert!(
+        decode(endless.as_bytes(), &[]).is_err(),
+        "more extensions than data"
+    );
+}
+
+#[test]
+fn extensions_are_paid_for_by_data() {
+    let chunk = format!("400;sign={}\r\n{}\r\n", "x".repeat(200), "d".repeat(1024));
+    let body = chunk.repeat(1000) + "0\r\n\r\n";
+    let (data, _, left) = decode(body.as_bytes(), &[]).unwrap().unwrap();
+    assert_eq!((data.len(), left), (1_024_000, 0));
 }

@@ -59,20 +59,29 @@ pub fn parse_reply(
 
 fn index(reply: &mut Reply, limits: &Limits) -> Result<Option<usize>, Fault> {
     let bytes = std::mem::take(reply.head.bytes_mut());
+    if let Some(b'\r' | b'\n') = bytes.first() {
+        *reply.head.bytes_mut() = bytes;
+        return Err(Fault::new(Reason::BadReply).detail("line break before the status line"));
+    }
+    let (window, full) = match bytes.get(..limits.head) {
+        Some(window) => (window, true),
+        None => (&*bytes, false),
+    };
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let slots = slots
+        .get_mut(..limits.fields.min(MAX_FIELDS))
+        .unwrap_or_default();
     let mut parsed = httparse::Response::new(&mut []);
     let outcome = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut parsed,
-        &bytes,
-        &mut slots,
+        window,
+        slots,
     );
     let result = match outcome {
         Ok(httparse::Status::Complete(length)) => {
-            store(reply, &bytes, length, &parsed, limits).map(|()| Some(length))
+            store(reply, &bytes, length, &parsed).map(|()| Some(length))
         }
-        Ok(httparse::Status::Partial) if bytes.len() >= limits.head => {
-            Err(Fault::new(Reason::ReplyTooLarge))
-        }
+        Ok(httparse::Status::Partial) if full => Err(Fault::new(Reason::ReplyTooLarge)),
         Ok(httparse::Status::Partial) => Ok(None),
         Err(httparse::Error::TooManyHeaders) => Err(Fault::new(Reason::ReplyTooLarge)),
         Err(error) => Err(Fault::new(Reason::BadReply).detail(error)),
@@ -86,21 +95,14 @@ fn store(
     bytes: &[u8],
     length: usize,
     parsed: &httparse::Response<'_, '_>,
-    limits: &Limits,
 ) -> Result<(), Fault> {
     let bad = |detail: &str| Fault::new(Reason::BadReply).detail(detail);
-    if length > limits.head || parsed.headers.len() > limits.fields {
-        return Err(Fault::new(Reason::ReplyTooLarge));
-    }
     let line_end = memchr::memchr(b'\n', bytes).unwrap_or(0);
     if line_end == 0
         || bytes.get(line_end - 1) != Some(&b'\r')
         || bytes.get(length - 2) != Some(&b'\r')
     {
         return Err(bad("line that does not end in CRLF"));
-    }
-    if bytes.starts_with(b"\r") {
-        return Err(bad("line break before the status line"));
     }
     reply.status = parsed
         .code
@@ -125,3 +127,6 @@ fn store(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

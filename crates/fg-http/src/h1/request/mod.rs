@@ -58,7 +58,7 @@ pub fn parse_request(
             Fault::new(Reason::BadRequest).detail("ambiguous or odd message length")
         })?
         .unwrap_or(Framing::Length(0));
-    let hop = request_hop_by_hop(request, body)?;
+    let hop = request_hop_by_hop(request, body);
     let expectation = expectation(request)?;
     Ok(Some(ParsedRequest {
         head_len,
@@ -69,6 +69,9 @@ pub fn parse_request(
 }
 
 /// Parses the bytes and fills method, version, target and fields.
+///
+/// What is refused is refused for the same reason however the bytes were cut: a bad byte counts
+/// before a limit only when it stands before it.
 fn index(request: &mut Request, limits: &Limits) -> Result<Option<usize>, Fault> {
     let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
     let bytes = std::mem::take(request.head.bytes_mut());
@@ -79,50 +82,60 @@ fn index(request: &mut Request, limits: &Limits) -> Result<Option<usize>, Fault>
         *request.head.bytes_mut() = bytes;
         return Err(bad("line break before the request line"));
     }
+    let (window, partial) = window(slice, limits);
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let slots = slots
+        .get_mut(..limits.fields.min(MAX_FIELDS))
+        .unwrap_or_default();
     let mut parsed = httparse::Request::new(&mut []);
-    let outcome = parsed.parse_with_uninit_headers(slice, &mut slots);
+    let outcome = parsed.parse_with_uninit_headers(window, slots);
     let result = match outcome {
         Ok(httparse::Status::Complete(length)) => {
-            store(request, &bytes, skipped, length, &parsed, limits)
-                .map(|()| Some(skipped + length))
+            store(request, &bytes, skipped, length, &parsed).map(|()| Some(skipped + length))
         }
-        Ok(httparse::Status::Partial) => partial(slice, limits).map(|()| None),
+        Ok(httparse::Status::Partial) => partial.map_or(Ok(None), |reason| Err(Fault::new(reason))),
         Err(httparse::Error::TooManyHeaders) => Err(Fault::new(Reason::HeadTooLarge)),
-        Err(httparse::Error::Version) => Err(version_fault(slice)),
+        Err(httparse::Error::Version) => match (version_fault(window), partial) {
+            (Some(fault), _) => Err(fault),
+            (None, Some(reason)) => Err(Fault::new(reason)),
+            (None, None) => Ok(None),
+        },
         Err(error) => Err(bad(&error.to_string())),
     };
     *request.head.bytes_mut() = bytes;
     result
 }
 
-/// Checks the limits of a head that is not complete yet.
-fn partial(slice: &[u8], limits: &Limits) -> Result<(), Fault> {
-    if slice.len() > limits.request_line
-        && memchr::memchr(b'\n', slice.get(..limits.request_line).unwrap_or(slice)).is_none()
+/// The bytes that the limits allow to be looked at, and which limit is hit when the head is not
+/// complete within them.
+fn window<'a>(slice: &'a [u8], limits: &Limits) -> (&'a [u8], Option<Reason>) {
+    if let Some(line) = slice.get(..limits.request_line + 2)
+        && memchr::memchr(b'\n', line).is_none()
     {
-        return Err(Fault::new(Reason::UriTooLong));
+        return (line, Some(Reason::UriTooLong));
     }
-    if slice.len() >= limits.head {
-        return Err(Fault::new(Reason::HeadTooLarge));
+    match slice.get(..limits.head) {
+        Some(head) => (head, Some(Reason::HeadTooLarge)),
+        None => (slice, None),
     }
-    Ok(())
 }
 
-/// A version that looks like one is not supported; anything else is a bad request.
-fn version_fault(slice: &[u8]) -> Fault {
-    let line = slice
-        .split(|&byte| byte == b'\r' || byte == b'\n')
-        .next()
-        .unwrap_or_default();
+/// A version from 1.0 on is not supported; anything else is a bad request. `None` while
+/// the request line is not complete.
+fn version_fault(slice: &[u8]) -> Option<Fault> {
+    let end = memchr::memchr(b'\n', slice)?;
+    let line = slice.get(..end).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
     let looks_right = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit());
-    if looks_right && line.iter().filter(|&&byte| byte == b' ').count() == 2 {
-        Fault::new(Reason::VersionNotSupported)
-    } else {
-        Fault::new(Reason::BadRequest).detail("no HTTP version in the request line")
-    }
+        if (b'1'..=b'9').contains(major) && minor.is_ascii_digit());
+    Some(
+        if looks_right && line.iter().filter(|&&byte| byte == b' ').count() == 2 {
+            Fault::new(Reason::VersionNotSupported)
+        } else {
+            Fault::new(Reason::BadRequest).detail("no HTTP version in the request line")
+        },
+    )
 }
 
 fn store(
@@ -131,7 +144,6 @@ fn store(
     skipped: usize,
     length: usize,
     parsed: &httparse::Request<'_, '_>,
-    limits: &Limits,
 ) -> Result<(), Fault> {
     let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
     let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version)
@@ -141,12 +153,6 @@ fn store(
     let span =
         |part: &[u8]| Span::received(part.as_ptr() as usize - bytes.as_ptr() as usize, part.len());
     let line_end = skipped + method.len() + target.len() + " HTTP/1.1 ".len();
-    if line_end - skipped > limits.request_line {
-        return Err(Fault::new(Reason::UriTooLong));
-    }
-    if length > limits.head || parsed.headers.len() > limits.fields {
-        return Err(Fault::new(Reason::HeadTooLarge));
-    }
     // The parser also takes lines that end in a bare LF; a head that has one is refused.
     if bytes.get(line_end..line_end + 2) != Some(b"\r\n")
         || bytes.get(skipped + length - 2) != Some(&b'\r')
@@ -169,7 +175,7 @@ fn store(
         )
         .ok_or_else(|| bad("header line that does not end in CRLF"))?;
     }
-    set_target(request, bytes, target.as_bytes(), span)
+    set_target(request, target.as_bytes(), span)
 }
 
 /// Adds one field to the index; `None` when its line does not end in CRLF.
@@ -203,18 +209,23 @@ pub(super) fn push_field(
             return None;
         }
     }
-    head.push_received(Field::received(name, value, id, verbatim), bytes.get(name.start()..name_end)?);
+    head.push_received(
+        Field::received(name, value, id, verbatim),
+        bytes.get(name.start()..name_end)?,
+    );
     Some(())
 }
 
 fn set_target(
     request: &mut Request,
-    bytes: &[u8],
     target: &[u8],
     span: impl Fn(&[u8]) -> Span,
 ) -> Result<(), Fault> {
+    if request.method() == Method::Connect {
+        // Its target has a form of its own; the method is refused whatever it is.
+        return Ok(());
+    }
     let rest = match target::cut(target).map_err(Fault::new)? {
-        _ if request.method() == Method::Connect => return Ok(()),
         Target::Origin(rest) => rest,
         Target::Asterisk if request.method() == Method::Options => {
             request.set_target(span(target), None);
@@ -222,9 +233,13 @@ fn set_target(
         }
         Target::Asterisk => return Err(Fault::new(Reason::BadPath)),
         Target::Absolute { authority, rest } => {
-            // The spans are of `bytes`, which the caller puts back: authority is set from there.
-            let _ = bytes;
             request.set_authority(authority);
+            // The server as a whole, in the absolute form. Source: RFC 9112 §3.2.4.
+            if rest.is_empty() && request.method() == Method::Options {
+                let path = request.head.keep(b"*");
+                request.set_target(path, None);
+                return Ok(());
+            }
             rest
         }
     };
@@ -281,17 +296,23 @@ fn set_authority(request: &mut Request) -> Result<(), Fault> {
 }
 
 fn expectation(request: &mut Request) -> Result<Expectation, Fault> {
-    let Some(value) = request.head.get(Name::Expect) else {
+    if request.head.get(Name::Expect).is_none() {
         return Ok(Expectation::None);
-    };
-    let wants = value.eq_ignore_ascii_case(b"100-continue");
+    }
+    let known = request
+        .head
+        .get_all(Name::Expect)
+        .all(|wish| wish.eq_ignore_ascii_case(b"100-continue"));
     if request.version() == Version::Http10 {
         request.head.remove(Name::Expect);
         return Ok(Expectation::None);
     }
-    if wants {
+    if known {
         Ok(Expectation::Continue)
     } else {
         Err(Fault::new(Reason::ExpectationFailed))
     }
 }
+
+#[cfg(test)]
+mod tests;
