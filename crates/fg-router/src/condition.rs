@@ -111,14 +111,14 @@ impl Header {
             let authority = request.authority();
             return !authority.is_empty() && self.value.holds(authority);
         }
-        let name = self.name.as_bytes();
-        let mut values = request
-            .head
-            .iter()
-            .filter(|(id, field, _)| {
-                *id == self.id && (*id != Name::Other || field.eq_ignore_ascii_case(name))
-            })
-            .map(|(.., value)| value);
+        if self.id == Name::Other {
+            self.holds_for(request.head.get_all_named(&self.name))
+        } else {
+            self.holds_for(request.head.get_all(self.id))
+        }
+    }
+
+    fn holds_for<'a>(&self, mut values: impl Iterator<Item = &'a [u8]>) -> bool {
         let Some(first) = values.next() else {
             return false;
         };

@@ -283,3 +283,6 @@ fn is_same<R>(before: &Hosts<Arc<ListenerTable<R>>>, after: &Hosts<Arc<ListenerT
             .zip(after)
             .all(|((a_name, a), (b_name, b))| a_name == b_name && Arc::ptr_eq(a, b))
 }
+
+#[cfg(test)]
+mod tests;

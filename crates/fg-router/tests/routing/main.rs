@@ -1,0 +1,7 @@
+//! The compiled router against cases by hand and against a slow, obviously right matcher.
+
+mod build;
+mod cases;
+mod generate;
+mod properties;
+mod reference;
