@@ -1,1 +1,20 @@
-//! (made when its first code arrives)
+//! From reports and acknowledgements to the status that the API describes. Pure; who writes it,
+//! and when, is not decided here.
+//!
+//! [`status`] makes one object's status, [`Document`] is what `ferrogate check` prints of it. The
+//! one table from what is wrong to condition and reason is in `table`.
+
+mod acks;
+mod condition;
+mod document;
+mod gateway;
+mod objects;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use acks::{Ack, Acknowledgements};
+pub use condition::{Condition, ConditionStatus};
+pub use document::{Document, DocumentMeta, FindingEntry, Summary, document, summary};
+pub use gateway::{GatewayStatus, ListenerStatus, StatusAddress};
+pub use objects::{ConditionsStatus, RouteParentStatus, RouteStatus, Status, status};

@@ -138,11 +138,7 @@ impl World {
         match resource {
             Resource::GatewayClass(object) => self.class(&id.name, Some(object.clone()), dirty),
             Resource::Gateway(object) => self.gateway(&id, Some(object.clone()), dirty),
-            Resource::HttpRoute(object) => {
-                if replace(&mut self.routes, &id, Some(object.clone())).is_some() {
-                    dirty.routes.insert(id);
-                }
-            }
+            Resource::HttpRoute(object) => self.route(&id, Some(object.clone()), dirty),
             Resource::ReferenceGrant(object) => self.grant(&id, Some(object.clone()), dirty),
             Resource::Namespace(object) => {
                 self.namespace(&id.name, Some(object.meta.labels.clone()), dirty)
@@ -161,11 +157,7 @@ impl World {
         match (&*id.group, &*id.kind) {
             kinds::GATEWAY_CLASS => self.class(&id.name, None, dirty),
             kinds::GATEWAY => self.gateway(&id, None, dirty),
-            kinds::HTTP_ROUTE => {
-                if self.routes.remove(&id).is_some() {
-                    dirty.routes.insert(id);
-                }
-            }
+            kinds::HTTP_ROUTE => self.route(&id, None, dirty),
             kinds::REFERENCE_GRANT => self.grant(&id, None, dirty),
             kinds::NAMESPACE => self.namespace(&id.name, None, dirty),
             kinds::SERVICE => self.service(&id, None, dirty),
@@ -202,6 +194,17 @@ impl World {
             if existence {
                 dirty.reads.insert(Read::GatewayNames(id.namespace.clone()));
             }
+        }
+    }
+
+    fn route(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        route: Option<Arc<Object<HttpRouteSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        if replace(&mut self.routes, id, route).is_some() {
+            dirty.routes.insert(id.clone());
         }
     }
 

@@ -1,0 +1,231 @@
+//! The status of a Gateway and its listeners.
+
+use fg_api::gateway::RouteGroupKind;
+use fg_api::report::{GatewayReport, ListenerReport, Report};
+use fg_base::Text;
+use fg_ir::ListenerKey;
+use fg_model::{Finding, Scope};
+use serde::Serialize;
+
+use crate::acks::Acknowledgements;
+use crate::condition::{Condition, ConditionStatus};
+use crate::table::{Judge, Subject};
+
+/// `status` of a Gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GatewayStatus {
+    /// What is bound, while something is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<StatusAddress>,
+    /// `Accepted`, `Programmed`, `ResolvedRefs`.
+    pub conditions: Vec<Condition>,
+    /// One entry for each listener, in the order of the spec.
+    pub listeners: Vec<ListenerStatus>,
+}
+
+/// `status.addresses[]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusAddress {
+    /// `IPAddress`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The address.
+    pub value: String,
+}
+
+/// `status.listeners[]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// The listener's name.
+    pub name: Text,
+    /// The kinds of routes that can attach.
+    pub supported_kinds: Vec<RouteGroupKind>,
+    /// Routes that are accepted, whether the listener serves or not.
+    pub attached_routes: u32,
+    /// `Accepted`, `Conflicted`, `ResolvedRefs`, `Programmed`.
+    pub conditions: Vec<Condition>,
+}
+
+/// What matters of a listener's conditions to its Gateway.
+struct Listener {
+    status: ListenerStatus,
+    accepted: bool,
+    resolved: bool,
+    programmed: ConditionStatus,
+}
+
+pub(crate) fn status(
+    report: &Report,
+    gateway: &GatewayReport,
+    findings: &[&Finding],
+    acks: &Acknowledgements,
+) -> GatewayStatus {
+    let judge = Judge::new(
+        Subject::Gateway,
+        report.generation,
+        findings.iter().copied(),
+        &[Scope::Object],
+    );
+    let listeners: Vec<Listener> = gateway
+        .listeners
+        .iter()
+        .map(|listener| self::listener(report, listener, findings, acks))
+        .collect();
+    let accepted = accepted(&judge, &listeners);
+    let programmed = programmed(&judge, &accepted, &listeners);
+    let bound = listeners
+        .iter()
+        .any(|listener| listener.programmed == ConditionStatus::True);
+    let addresses = if gateway.addresses.is_empty() {
+        &acks.addresses
+    } else {
+        &gateway.addresses
+    };
+    GatewayStatus {
+        addresses: addresses
+            .iter()
+            .filter(|_| bound)
+            .map(|address| StatusAddress {
+                kind: "IPAddress",
+                value: address.to_string(),
+            })
+            .collect(),
+        conditions: vec![accepted, programmed, resolved(&judge, &listeners)],
+        listeners: listeners
+            .into_iter()
+            .map(|listener| listener.status)
+            .collect(),
+    }
+}
+
+/// One good listener is enough; a bad one beside it shows in the reason.
+fn accepted(judge: &Judge<'_>, listeners: &[Listener]) -> Condition {
+    use ConditionStatus::{False, True};
+    if let Some(found) = judge.found("Accepted") {
+        return found;
+    }
+    let bad: Vec<&str> = listeners
+        .iter()
+        .filter(|listener| !listener.accepted)
+        .map(|listener| &*listener.status.name)
+        .collect();
+    if bad.is_empty() {
+        return judge.condition("Accepted", True, "Accepted", "the Gateway is accepted");
+    }
+    let status = if bad.len() == listeners.len() {
+        False
+    } else {
+        True
+    };
+    let message = format!("not accepted: listener {}", bad.join(", "));
+    judge.condition("Accepted", status, "ListenersNotValid", message)
+}
+
+fn programmed(judge: &Judge<'_>, accepted: &Condition, listeners: &[Listener]) -> Condition {
+    use ConditionStatus::{False, True, Unknown};
+    const PROGRAMMED: &str = "Programmed";
+    if let Some(found) = judge.found(PROGRAMMED) {
+        return found;
+    }
+    let any = |status| {
+        listeners
+            .iter()
+            .any(|listener| listener.programmed == status)
+    };
+    if accepted.status == False {
+        let reason = if accepted.reason == "Pending" {
+            "Pending"
+        } else {
+            "Invalid"
+        };
+        judge.condition(PROGRAMMED, False, reason, accepted.message.clone())
+    } else if any(True) {
+        judge.condition(PROGRAMMED, True, PROGRAMMED, "the Gateway serves")
+    } else if any(Unknown) {
+        judge.condition(PROGRAMMED, Unknown, "Pending", "waiting for the data plane")
+    } else {
+        judge.condition(PROGRAMMED, False, "Invalid", "none of its listeners serves")
+    }
+}
+
+fn resolved(judge: &Judge<'_>, listeners: &[Listener]) -> Condition {
+    const RESOLVED: &str = "ResolvedRefs";
+    let bad: Vec<&str> = listeners
+        .iter()
+        .filter(|listener| !listener.resolved)
+        .map(|listener| &*listener.status.name)
+        .collect();
+    if bad.is_empty() {
+        return judge.or_true(RESOLVED, RESOLVED, "all references are resolved");
+    }
+    let message = format!("not resolved: references of listener {}", bad.join(", "));
+    judge.found(RESOLVED).unwrap_or_else(|| {
+        judge.condition(
+            RESOLVED,
+            ConditionStatus::False,
+            "ListenersNotResolved",
+            message,
+        )
+    })
+}
+
+fn listener(
+    report: &Report,
+    listener: &ListenerReport,
+    findings: &[&Finding],
+    acks: &Acknowledgements,
+) -> Listener {
+    use ConditionStatus::{False, True, Unknown};
+    let judge = Judge::new(
+        Subject::Listener,
+        report.generation,
+        findings.iter().copied(),
+        &[Scope::Listener(listener.name.clone())],
+    );
+    let key = ListenerKey {
+        namespace: report.object.namespace.clone(),
+        gateway: report.object.name.clone(),
+        section: listener.name.clone(),
+    };
+    let ack = acks.listeners.get(&key).filter(|_| listener.served);
+    let accepted = judge.found("Accepted").unwrap_or_else(|| match ack {
+        Some(Err(words)) => judge.condition("Accepted", False, "PortUnavailable", words.clone()),
+        _ => judge.condition("Accepted", True, "Accepted", "the listener is accepted"),
+    });
+    let conflicted = judge.found("Conflicted").unwrap_or_else(|| {
+        judge.condition(
+            "Conflicted",
+            False,
+            "NoConflicts",
+            "no other listener is in its way",
+        )
+    });
+    let resolved = judge.or_true(
+        "ResolvedRefs",
+        "ResolvedRefs",
+        "all references are resolved",
+    );
+    let (status, reason, message) = match (listener.served, ack) {
+        (false, _) if conflicted.status == True => {
+            (False, conflicted.reason, conflicted.message.clone())
+        }
+        (false, _) if accepted.status == False => (False, "Invalid", accepted.message.clone()),
+        (false, _) => (False, "Invalid", "the listener is not served".to_owned()),
+        (true, Some(Ok(()))) => (True, "Programmed", "the listener serves".to_owned()),
+        (true, Some(Err(words))) => (False, "Invalid", words.clone()),
+        (true, None) => (Unknown, "Pending", "waiting for the data plane".to_owned()),
+    };
+    let programmed = judge.condition("Programmed", status, reason, message);
+    Listener {
+        accepted: accepted.status == True,
+        resolved: resolved.status == True,
+        programmed: status,
+        status: ListenerStatus {
+            name: listener.name.clone(),
+            supported_kinds: listener.supported_kinds.clone(),
+            attached_routes: listener.attached_routes,
+            conditions: vec![accepted, conflicted, resolved, programmed],
+        },
+    }
+}
