@@ -55,6 +55,9 @@ pub(crate) fn start_on(
         ("--metrics-address", metrics.to_string()),
         ("--log", "warn".to_owned()),
         ("--drain-timeout", "1s".to_owned()),
+        // As the others are configured: nothing is closed between two rounds.
+        ("--idle-timeout", "1h".to_owned()),
+        ("--upstream-idle-timeout", "1h".to_owned()),
     ] {
         command.extend([flag.into(), value.into()]);
     }
