@@ -1,0 +1,126 @@
+//! Which socket and listener a request meets.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fg_exchange::Request;
+use fg_ir::{Ir, Listener, Rule};
+use fg_router::{Builder, ListenerTable, Router};
+
+use super::{Explanation, Hint, Question};
+
+pub(super) type Table = Arc<ListenerTable<Arc<Rule>>>;
+
+/// The tables of a whole configuration.
+pub(super) fn router(ir: &Ir) -> Arc<Router<Arc<Rule>>> {
+    let mut change = fg_ir::Change::default();
+    for (key, listener) in &ir.listeners {
+        change.listeners.insert(key.clone(), Some(listener.clone()));
+    }
+    for (key, rule) in &ir.rules {
+        change.rules.insert(key.clone(), Some(rule.clone()));
+    }
+    Builder::new().apply(&change, &mut Arc::clone)
+}
+
+/// The listener that owns the request's host; writes what it assumed, or why there is none.
+pub(super) fn listener(
+    router: &Router<Arc<Rule>>,
+    question: &Question<'_>,
+    request: &Request,
+    explanation: &mut Explanation,
+) -> Option<Table> {
+    let port = port(router, question, explanation)?;
+    let host = String::from_utf8_lossy(request.host()).into_owned();
+    let (address, socket) = socket(router, port, &host)?;
+    if let Some(address) = address.filter(|address| address.to_string() != host) {
+        explanation.notes.push(format!(
+            "port {port} is served on single addresses only; took {address}"
+        ));
+    }
+    if let Some(table) = socket.listener(request.host()) {
+        return Some(table.clone());
+    }
+    for table in socket.listeners() {
+        let listener = table.listener();
+        explanation.hints.push(Hint {
+            text: format!(
+                "listener `{}` on port {port} serves {} only",
+                listener.key, listener.hostname
+            ),
+            source: Some(question.source(&listener.origin)),
+        });
+    }
+    None
+}
+
+/// The port asked for; without one that of HTTP, or the only one there is.
+fn port(
+    router: &Router<Arc<Rule>>,
+    question: &Question<'_>,
+    explanation: &mut Explanation,
+) -> Option<u16> {
+    let mut ports: Vec<u16> = router.sockets().map(|((_, port), _)| port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let asked = question.port.unwrap_or(80);
+    if ports.contains(&asked) {
+        return Some(asked);
+    }
+    match (question.port, ports.as_slice()) {
+        (None, &[only]) => {
+            explanation.notes.push(format!(
+                "the URL has no port and no listener has 80; took {only}, the only one"
+            ));
+            Some(only)
+        }
+        (_, []) => {
+            explanation.hints.push(Hint {
+                text: "there is no listener at all: a Gateway of a class of ours is missing, or none of its listeners works".to_owned(),
+                source: None,
+            });
+            None
+        }
+        (_, some) => {
+            let list: Vec<String> = some.iter().map(u16::to_string).collect();
+            explanation.hints.push(Hint {
+                text: format!(
+                    "no listener has port {asked}; there are listeners on {}",
+                    list.join(", ")
+                ),
+                source: None,
+            });
+            None
+        }
+    }
+}
+
+type Socket<'a> = (Option<IpAddr>, &'a Arc<fg_router::SocketTable<Arc<Rule>>>);
+
+/// The socket for a host: its own address, all addresses, or the first single one.
+fn socket<'a>(router: &'a Router<Arc<Rule>>, port: u16, host: &str) -> Option<Socket<'a>> {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = literal.parse::<IpAddr>()
+        && let Some(table) = router.socket(Some(address), port)
+    {
+        return Some((Some(address), table));
+    }
+    if let Some(table) = router.socket(None, port) {
+        return Some((None, table));
+    }
+    router
+        .sockets()
+        .find(|((_, at), _)| *at == port)
+        .map(|((address, _), table)| (address, table))
+}
+
+/// The listener's step.
+pub(super) fn step(listener: &Listener, question: &Question<'_>) -> super::ListenerStep {
+    super::ListenerStep {
+        gateway: format!("{}/{}", listener.key.namespace, listener.key.gateway),
+        name: listener.key.section.to_string(),
+        port: listener.port,
+        hostname: listener.hostname.to_string(),
+        source: question.source(&listener.origin),
+    }
+}

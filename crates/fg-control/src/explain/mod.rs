@@ -1,0 +1,213 @@
+//! What would happen to a request, and why: by the very tables, policies and choices that serve.
+//!
+//! Pure: the configuration and a question in, an [`Explanation`] out. The router is `fg-router`'s,
+//! the policies' parts are those that the proxy runs.
+
+mod choose;
+mod text;
+mod walk;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fg_exchange::{Facts, Request};
+use fg_model::{Finding, ObjectRef, Origin, Place};
+use serde::Serialize;
+
+pub use walk::explain;
+
+/// A question about one request.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// Makes the request, read and canonical as from the wire. Called for each backend, since
+    /// backends may get it in different forms.
+    pub request: &'a dyn Fn() -> Request,
+    /// The listener's port; `None` when the URL has none.
+    pub port: Option<u16>,
+    /// The client's address.
+    pub client: IpAddr,
+    /// What is wrong with the configuration: shown when no rule serves the request.
+    pub findings: &'a [Arc<Finding>],
+    /// The file and line of an origin.
+    pub locate: &'a dyn Fn(&Origin) -> Option<Place>,
+    /// What the proxy itself adds before it sends a request to a backend.
+    pub finish: &'a dyn Fn(&mut Request, &Facts),
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Method.
+    pub method: String,
+    /// Host, as routed.
+    pub host: String,
+    /// Canonical path, with query.
+    pub path: String,
+    /// What was assumed or is worth knowing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The listener that owns the host.
+    pub listener: Option<ListenerStep>,
+    /// The rule that owns the request.
+    pub rule: Option<RuleStep>,
+    /// The other matches that were looked at, in order of precedence, and why they did not get it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Other>,
+    /// The rule's policies in the order in which they act.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyStep>,
+    /// The rule's backends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<BackendStep>,
+    /// What the gateway answers by itself, if it does for all such requests.
+    pub answer: Option<Answer>,
+    /// What to look at, or to edit, to have it otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+}
+
+/// A place in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Kind, namespace and name.
+    pub object: String,
+    /// Field path; empty for the whole object.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// File and line, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// The listener that owns a request's host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListenerStep {
+    /// Its Gateway, `namespace/name`.
+    pub gateway: String,
+    /// Its name.
+    pub name: String,
+    /// Its port, as configured.
+    pub port: u16,
+    /// The hosts that it owns.
+    pub hostname: String,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// The rule and match that own a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleStep {
+    /// The route, `namespace/name`.
+    pub route: String,
+    /// Index of the rule.
+    pub rule: u32,
+    /// The rule's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Index of the match.
+    pub match_index: u32,
+    /// What it matches on, in words.
+    pub matches: String,
+    /// The route's hostname that hit.
+    pub hostname: String,
+    /// Where it is written.
+    pub source: Source,
+}
+
+/// A match that did not get the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// The match.
+    #[serde(flatten)]
+    pub step: RuleStep,
+    /// Whether it fits as well.
+    pub fits: bool,
+    /// Why it did not get the request.
+    pub why: String,
+}
+
+/// A policy that acts on the request or its reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyStep {
+    /// The policy's name.
+    pub policy: String,
+    /// What it does.
+    pub does: String,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// One backend of the rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BackendStep {
+    /// The backend; empty when the reference is broken.
+    pub backend: String,
+    /// Its weight.
+    pub weight: u32,
+    /// Its share of the requests. Units: hundredths of a percent.
+    pub share: u32,
+    /// Where it may go: addresses, or names that are resolved.
+    pub endpoints: Vec<String>,
+    /// Policies of this backend only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyStep>,
+    /// What the gateway answers instead of sending the request there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// The request as it is sent: its first line, then its header fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<String>,
+    /// Where the reference is written.
+    pub source: Source,
+}
+
+/// An answer of the gateway itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// The word of the reason; empty when a policy answers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Why, in words.
+    pub why: String,
+    /// Header fields that a policy sets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+}
+
+/// Something to look at or to edit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hint {
+    /// What, and why.
+    pub text: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+impl Explanation {
+    /// Whether a rule owns the request.
+    pub fn is_served(&self) -> bool {
+        self.rule.is_some()
+    }
+}
+
+impl Question<'_> {
+    fn source(&self, origin: &Origin) -> Source {
+        Source {
+            object: origin.object.to_string(),
+            field: origin.path.to_string(),
+            place: (self.locate)(origin).map(|place| place.to_string()),
+        }
+    }
+}
+
+/// `namespace/name`.
+fn name_of(object: &ObjectRef) -> String {
+    format!("{}/{}", object.namespace, object.name)
+}

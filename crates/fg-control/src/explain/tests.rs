@@ -1,0 +1,273 @@
+use std::net::Ipv4Addr;
+
+use fg_api::{Meta, Object, Resource};
+use fg_http::Limits;
+use fg_http::h1::parse_request;
+use fg_model::kinds;
+use fg_translate::{Options, Translator};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn object<S: DeserializeOwned>(kind: (&str, &str), name: &str, spec: Value) -> Arc<Object<S>> {
+    Arc::new(Object {
+        id: Arc::new(ObjectRef::new(kind.0, kind.1, "default", name)),
+        meta: Meta {
+            generation: 1,
+            ..Meta::default()
+        },
+        spec: serde_json::from_value(spec).expect("a spec"),
+    })
+}
+
+fn gateway(spec: Value) -> Resource {
+    Resource::Gateway(object(kinds::GATEWAY, "web", spec))
+}
+
+fn route(name: &str, rules: Value) -> Resource {
+    let spec = json!({"parentRefs": [{"name": "web"}], "rules": rules});
+    Resource::HttpRoute(object(kinds::HTTP_ROUTE, name, spec))
+}
+
+fn backend(name: &str) -> [Resource; 2] {
+    let service = json!({"ports": [{"name": "http", "port": 80}]});
+    let slice = json!({
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 9000}],
+        "endpoints": [{"addresses": ["10.0.0.1"]}],
+    });
+    let slice: Arc<Object<_>> = object(kinds::ENDPOINT_SLICE, name, slice);
+    let mut slice = Arc::unwrap_or_clone(slice);
+    let label = ("kubernetes.io/service-name".into(), name.into());
+    slice.meta.labels.extend([label]);
+    [
+        Resource::Service(object(kinds::SERVICE, name, service)),
+        Resource::EndpointSlice(Arc::new(slice)),
+    ]
+}
+
+fn listener(port: u16) -> Value {
+    json!({
+        "gatewayClassName": "ferrogate",
+        "listeners": [{"name": "http", "protocol": "HTTP", "port": port}],
+    })
+}
+
+fn ask(resources: &[Resource], port: Option<u16>, head: &str) -> Explanation {
+    let mut translator = Translator::new(Options::default());
+    translator.apply(resources, &[]);
+    let findings: Vec<_> = translator.findings().cloned().collect();
+    let head = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
+    let request = || {
+        let mut request = Request::new();
+        request.head.bytes_mut().extend_from_slice(head.as_bytes());
+        parse_request(&mut request, &Limits::default())
+            .expect("a good head")
+            .expect("a whole head");
+        request
+    };
+    explain(
+        translator.ir(),
+        &Question {
+            request: &request,
+            port,
+            client: Ipv4Addr::LOCALHOST.into(),
+            findings: &findings,
+            locate: &|origin| {
+                (&*origin.object.kind == "HTTPRoute").then(|| Place {
+                    file: "routes.yaml".into(),
+                    line: 7,
+                })
+            },
+            finish: &|request, _| request.head.set("x-finished", b"yes"),
+        },
+    )
+}
+
+fn shop() -> Vec<Resource> {
+    let rules = json!([
+        {"backendRefs": [
+            {"name": "one", "port": 80, "weight": 90},
+            {"name": "gone", "port": 80, "weight": 10},
+        ]},
+        {"name": "cart",
+         "matches": [
+            {"path": {"type": "PathPrefix", "value": "/cart"}, "method": "POST"},
+            {"path": {"type": "PathPrefix", "value": "/cart"}},
+         ],
+         "filters": [
+            {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}}},
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "a", "value": "b"}]}},
+         ],
+         "backendRefs": [{"name": "one", "port": 80}]},
+        {"matches": [{"path": {"type": "Exact", "value": "/old"}}],
+         "filters": [{"type": "RequestRedirect", "requestRedirect": {"hostname": "new.com", "statusCode": 301}}]},
+    ]);
+    let mut resources = vec![gateway(listener(80)), route("shop", rules)];
+    resources.extend(backend("one"));
+    resources
+}
+
+#[test]
+fn the_whole_way_is_told() {
+    let explanation = ask(
+        &shop(),
+        Some(80),
+        "GET /cart/a?q=1 HTTP/1.1\nHost: shop.com\nA: c",
+    );
+    let rule = explanation.rule.as_ref().expect("a rule");
+    assert_eq!((rule.rule, rule.match_index), (1, 1));
+    assert_eq!(rule.matches, "path prefix /cart");
+    assert_eq!(
+        rule.source,
+        Source {
+            object: "HTTPRoute default/shop".to_owned(),
+            field: "spec.rules[1]".to_owned(),
+            place: Some("routes.yaml:7".to_owned()),
+        }
+    );
+    let policies: Vec<_> = explanation.policies.iter().map(|p| &*p.policy).collect();
+    assert_eq!(policies, ["header_modifier", "url_rewrite"]);
+    assert_eq!(explanation.answer, None);
+    let [backend] = explanation.backends.as_slice() else {
+        panic!("one backend: {explanation:#?}");
+    };
+    assert_eq!(backend.share, 10_000);
+    assert_eq!(backend.endpoints, ["10.0.0.1:9000"]);
+    assert_eq!(
+        backend.sent,
+        [
+            "GET /x/a?q=1 HTTP/1.1",
+            "Host: shop.com",
+            "a: b",
+            "x-finished: yes"
+        ]
+    );
+}
+
+#[test]
+fn the_others_say_why_they_lost() {
+    let explanation = ask(&shop(), Some(80), "GET /cart HTTP/1.1\nHost: shop.com");
+    let others: Vec<_> = explanation
+        .others
+        .iter()
+        .map(|other| (other.step.rule, other.fits, &*other.why))
+        .collect();
+    assert_eq!(
+        others,
+        [
+            (1, false, "does not fit: it is for method POST"),
+            (0, true, "fits too, but the longer prefix wins"),
+        ]
+    );
+}
+
+#[test]
+fn a_redirect_is_shown_with_its_target() {
+    let explanation = ask(&shop(), Some(80), "GET /old HTTP/1.1\nHost: shop.com");
+    let answer = explanation.answer.expect("an answer");
+    assert_eq!(answer.status, 301);
+    assert_eq!(answer.headers, ["location: http://new.com/old"]);
+    assert_eq!(explanation.backends, []);
+}
+
+#[test]
+fn a_broken_share_names_its_line() {
+    let explanation = ask(&shop(), Some(80), "GET / HTTP/1.1\nHost: shop.com");
+    let broken = &explanation.backends[1];
+    assert_eq!(broken.share, 1_000);
+    let answer = broken.answer.as_ref().expect("an answer");
+    assert_eq!((answer.status, &*answer.reason), (500, "invalid_backend"));
+    assert_eq!(broken.source.field, "spec.rules[0].backendRefs[1]");
+    assert_eq!(explanation.hints[0].source.as_ref(), Some(&broken.source));
+    assert_eq!(explanation.answer, None, "the other share is served");
+}
+
+#[test]
+fn no_rule_lists_what_is_near() {
+    let rules = json!([{
+        "matches": [{"path": {"type": "PathPrefix", "value": "/a"}, "headers": [{"name": "x", "value": "1"}]}],
+        "backendRefs": [{"name": "one", "port": 80}],
+    }]);
+    let mut resources = vec![gateway(listener(80)), route("shop", rules)];
+    resources.extend(backend("one"));
+    let explanation = ask(&resources, Some(80), "GET /a HTTP/1.1\nHost: h\nX: 2");
+    assert!(!explanation.is_served());
+    let answer = explanation.answer.as_ref().expect("an answer");
+    assert_eq!((answer.status, &*answer.reason), (404, "no_route"));
+    assert_eq!(
+        explanation.others[0].why,
+        "does not fit: it needs header x = 1; the request has 2"
+    );
+    let explanation = ask(&resources, Some(80), "GET /b HTTP/1.1\nHost: h");
+    assert_eq!(
+        explanation.others[0].why,
+        "does not fit: the path is another"
+    );
+}
+
+#[test]
+fn no_listener_lists_those_there_are() {
+    let mut spec = listener(8080);
+    spec["listeners"][0]["hostname"] = json!("*.shop.com");
+    let resources = [gateway(spec)];
+    let explanation = ask(&resources, None, "GET / HTTP/1.1\nHost: other.com");
+    assert_eq!(explanation.notes.len(), 1, "the only port was taken");
+    let answer = explanation.answer.as_ref().expect("an answer");
+    assert_eq!((answer.status, &*answer.reason), (404, "no_listener"));
+    assert_eq!(
+        explanation.hints[0].text,
+        "listener `default/web/http` on port 8080 serves *.shop.com only"
+    );
+    let explanation = ask(&resources, Some(81), "GET / HTTP/1.1\nHost: a.shop.com");
+    assert_eq!(
+        explanation.hints[0].text,
+        "no listener has port 81; there are listeners on 8080"
+    );
+}
+
+#[test]
+fn errors_of_routes_are_suspects() {
+    let rules = json!([{"backendRefs": [{"name": "one", "port": 80}]}]);
+    let spec = json!({"parentRefs": [{"name": "web", "sectionName": "nope"}], "rules": rules});
+    let resources = [
+        gateway(listener(80)),
+        Resource::HttpRoute(object(kinds::HTTP_ROUTE, "lost", spec)),
+    ];
+    let explanation = ask(&resources, Some(80), "GET / HTTP/1.1\nHost: h");
+    let told = explanation.hints.iter().any(|hint| {
+        let source = hint.source.as_ref();
+        source.is_some_and(|source| source.object == "HTTPRoute default/lost")
+    });
+    assert!(told, "{:#?}", explanation.hints);
+}
+
+#[test]
+fn the_text_is_for_people() {
+    let text = ask(&shop(), Some(80), "GET /cart HTTP/1.1\nHost: shop.com").to_string();
+    let expected = "\
+GET /cart (host shop.com)
+
+listener  default/web http: port 80, every host
+          Gateway default/web spec.listeners[0]
+rule      HTTPRoute default/shop rule 1 `cart` match 1
+          matches path prefix /cart
+          HTTPRoute default/shop spec.rules[1] (routes.yaml:7)
+others    HTTPRoute default/shop rule 1 `cart` match 0: path prefix /cart, method POST
+            does not fit: it is for method POST
+          HTTPRoute default/shop rule 0 match 0: path prefix /
+            fits too, but the longer prefix wins
+policies  header_modifier: request headers: set a: b
+            HTTPRoute default/shop spec.rules[1] (routes.yaml:7)
+          url_rewrite: ";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(
+        text.contains("\nbackends  100 % (weight 1) Service default/one:80 → 10.0.0.1:9000\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nsent      GET /x HTTP/1.1\n          Host: shop.com\n"),
+        "{text}"
+    );
+}

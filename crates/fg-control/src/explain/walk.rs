@@ -1,0 +1,402 @@
+//! The way of a request, step by step, as the proxy goes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fg_exchange::{Facts, Filter, LocalReply, Part, Reason, Request, Scheme, Setting, Verdict};
+use fg_ir::{Action, BackendKey, BackendKind, Ir, RefusalKind, Rule, RuleBackend, Target};
+use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
+use fg_policies::traffic;
+use fg_router::{ListenerTable, Outcome};
+
+use super::words::{Ranked, of_loss, of_match, of_precedence};
+use super::{
+    Answer, BackendStep, Explanation, Hint, Other, PolicyStep, Question, RuleStep, choose, name_of,
+};
+
+/// The most other matches, near misses and findings that an explanation lists.
+const LISTED: usize = 10;
+
+/// Explains what happens to a request under a configuration.
+///
+/// Cost: compiles the tables of the whole configuration.
+pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
+    let request = (question.request)();
+    let mut explanation = Explanation {
+        method: lossy(request.method_text()),
+        host: lossy(request.authority()),
+        path: target(&request),
+        ..Explanation::default()
+    };
+    let router = choose::router(ir);
+    let Some(table) = choose::listener(&router, question, &request, &mut explanation) else {
+        explanation.answer = Some(refused(Reason::NoListener, Reason::NoListener.words()));
+        suspects(question, &mut explanation);
+        return explanation;
+    };
+    explanation.listener = Some(choose::step(table.listener(), question));
+    let Some((rule, facts)) = route(&table, question, &request, &mut explanation) else {
+        explanation.answer = Some(refused(Reason::NoRoute, Reason::NoRoute.words()));
+        near_misses(&table, question, &request, &mut explanation);
+        suspects(question, &mut explanation);
+        return explanation;
+    };
+    let chain = Chain::new(&rule.policies, &rule.origin, question);
+    explanation.policies.clone_from(&chain.steps);
+    let mut passed = (question.request)();
+    if let Some(answer) = chain.run(&mut passed, &facts) {
+        explanation.answer = Some(answer);
+        return explanation;
+    }
+    match &rule.action {
+        Action::Refuse(refusal) => {
+            explanation.answer = Some(refused(reason(refusal.kind), &refusal.text));
+            explanation.hints.push(Hint {
+                text: refusal.text.to_string(),
+                source: Some(question.source(&rule.origin)),
+            });
+        }
+        Action::Forward(backends) => {
+            let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
+            for backend in backends {
+                let step = backend_step(ir, question, &chain, &facts, backend, total);
+                if let Some(answer) = step.answer.as_ref().filter(|_| backend.weight > 0) {
+                    explanation.hints.push(Hint {
+                        text: answer.why.clone(),
+                        source: Some(step.source.clone()),
+                    });
+                }
+                explanation.backends.push(step);
+            }
+            if let [only] = explanation.backends.as_slice() {
+                explanation.answer.clone_from(&only.answer);
+            }
+        }
+    }
+    explanation
+}
+
+/// Finds the rule and tells of the matches beside it.
+fn route(
+    table: &ListenerTable<Arc<Rule>>,
+    question: &Question<'_>,
+    request: &Request,
+    explanation: &mut Explanation,
+) -> Option<(Arc<Rule>, Facts)> {
+    let mut tried = Vec::new();
+    let found = table.trace(request, &mut |one| {
+        tried.push((one.found, one.matched, one.outcome));
+    });
+    let winner = tried
+        .iter()
+        .find(|(_, _, outcome)| *outcome == Outcome::Won)
+        .map(|(found, matched, _)| Ranked {
+            rule: found.rule,
+            matched,
+            hostname: found.hostname,
+        });
+    for (found, matched, outcome) in &tried {
+        let why = match (outcome, &winner) {
+            (Outcome::Lost(lost), _) => of_loss(*lost, matched, request),
+            (Outcome::RunnerUp, Some(winner)) => {
+                let loser = Ranked {
+                    rule: found.rule,
+                    matched,
+                    hostname: found.hostname,
+                };
+                of_precedence(winner, &loser)
+            }
+            _ => continue,
+        };
+        if explanation.others.len() < LISTED {
+            explanation.others.push(Other {
+                step: rule_step(
+                    question,
+                    found.rule,
+                    found.match_index,
+                    matched,
+                    found.hostname,
+                ),
+                fits: *outcome == Outcome::RunnerUp,
+                why,
+            });
+        }
+    }
+    let found = found?;
+    let winner = winner?;
+    explanation.rule = Some(rule_step(
+        question,
+        found.rule,
+        found.match_index,
+        winner.matched,
+        found.hostname,
+    ));
+    let facts = Facts {
+        client: question.client,
+        scheme: Scheme::Http,
+        listener_port: table.listener().port,
+        matched_prefix: found.matched_prefix,
+    };
+    Some((found.rule.clone(), facts))
+}
+
+fn rule_step(
+    question: &Question<'_>,
+    rule: &Rule,
+    match_index: u32,
+    matched: &Match,
+    hostname: &HostPattern,
+) -> RuleStep {
+    RuleStep {
+        route: name_of(&rule.key.route),
+        rule: rule.key.rule,
+        name: rule.name.as_deref().map(str::to_owned),
+        match_index,
+        matches: of_match(matched),
+        hostname: hostname.to_string(),
+        source: question.source(&rule.origin),
+    }
+}
+
+/// The matches of the listener that were not even tried, when nothing was found: what is nearest.
+fn near_misses(
+    table: &ListenerTable<Arc<Rule>>,
+    question: &Question<'_>,
+    request: &Request,
+    explanation: &mut Explanation,
+) {
+    let host = lossy(request.host());
+    let mut entries = table.entries().peekable();
+    if entries.peek().is_none() {
+        explanation.hints.push(Hint {
+            text: "no route is attached to this listener".to_owned(),
+            source: explanation
+                .listener
+                .as_ref()
+                .map(|step| step.source.clone()),
+        });
+    }
+    for entry in entries {
+        let step = rule_step(
+            question,
+            entry.rule,
+            entry.match_index,
+            entry.matched,
+            entry.hostname,
+        );
+        if explanation.others.len() >= LISTED {
+            explanation
+                .notes
+                .push("there are more rules that do not fit".to_owned());
+            break;
+        }
+        let known = |other: &Other| other.step == step;
+        if explanation.others.iter().any(known) {
+            continue;
+        }
+        let why = if entry.hostname.matches(&host) {
+            "does not fit: the path is another".to_owned()
+        } else {
+            format!("does not fit: it is for host {}", entry.hostname)
+        };
+        explanation.others.push(Other {
+            step,
+            fits: false,
+            why,
+        });
+    }
+}
+
+/// Errors of Gateways and routes, which may be why a request is not served.
+fn suspects(question: &Question<'_>, explanation: &mut Explanation) {
+    let relevant = |finding: &&Arc<Finding>| {
+        let object = &finding.about.object;
+        finding.severity == Severity::Error
+            && (object.is(kinds::GATEWAY) || object.is(kinds::HTTP_ROUTE) || object.is(kinds::FILE))
+    };
+    for finding in question.findings.iter().filter(relevant).take(LISTED) {
+        let hint = finding.hint.iter().map(|hint| format!(" ({hint})"));
+        explanation.hints.push(Hint {
+            text: format!("{}{}", finding.text, hint.collect::<String>()),
+            source: Some(super::Source {
+                place: finding.place.as_ref().map(ToString::to_string),
+                ..question.source(&finding.about)
+            }),
+        });
+    }
+}
+
+/// The parts of one place's policies, and what they do in words.
+struct Chain {
+    steps: Vec<PolicyStep>,
+    filters: Vec<(&'static str, Box<dyn Filter>)>,
+}
+
+impl Chain {
+    fn new(policies: &traffic::Set, origin: &Origin, question: &Question<'_>) -> Self {
+        let mut chain = Self {
+            steps: Vec::new(),
+            filters: Vec::new(),
+        };
+        for (meta, part) in policies.chain() {
+            let does = match &part {
+                Part::Filter(filter) => filter.describe(),
+                Part::Body(filter) => filter.describe(),
+                Part::Settings(settings) => {
+                    let words: Vec<_> = settings.iter().filter_map(setting).collect();
+                    words.join(", ")
+                }
+            };
+            chain.steps.push(PolicyStep {
+                policy: meta.name.to_owned(),
+                does,
+                source: question.source(origin),
+            });
+            if let Part::Filter(filter) = part {
+                chain.filters.push((meta.name, filter));
+            }
+        }
+        chain
+    }
+
+    /// Leads a request through; gives the answer of the filter that answers.
+    fn run(&self, request: &mut Request, facts: &Facts) -> Option<Answer> {
+        for (name, filter) in &self.filters {
+            if let Verdict::Reply(reply) = filter.request(request, facts) {
+                return Some(replied(name, &reply));
+            }
+        }
+        None
+    }
+}
+
+fn setting(setting: &Setting) -> Option<String> {
+    let (what, limit) = match setting {
+        Setting::RequestTimeout(limit) => ("the whole exchange", limit),
+        Setting::BackendRequestTimeout(limit) => ("one try", limit),
+    };
+    let limit: Duration = (*limit)?;
+    Some(format!("at most {limit:?} for {what}"))
+}
+
+fn backend_step(
+    ir: &Ir,
+    question: &Question<'_>,
+    rule_chain: &Chain,
+    facts: &Facts,
+    backend: &RuleBackend,
+    total: u64,
+) -> BackendStep {
+    let share = u64::from(backend.weight) * 10_000 / total.max(1);
+    let chain = Chain::new(&backend.policies, &backend.origin, question);
+    let mut step = BackendStep {
+        backend: String::new(),
+        weight: backend.weight,
+        share: u32::try_from(share).unwrap_or(10_000),
+        endpoints: Vec::new(),
+        policies: chain.steps.clone(),
+        answer: None,
+        sent: Vec::new(),
+        source: question.source(&backend.origin),
+    };
+    match &backend.target {
+        Target::Broken(refusal) => {
+            step.answer = Some(refused(reason(refusal.kind), &refusal.text));
+        }
+        Target::Backend(key) => {
+            step.backend = key.to_string();
+            step.endpoints = endpoints(ir, key);
+            let mut request = (question.request)();
+            step.answer = rule_chain
+                .run(&mut request, facts)
+                .or_else(|| chain.run(&mut request, facts));
+            if step.answer.is_none() && step.endpoints.is_empty() {
+                let why = format!("{key} has no ready endpoint");
+                step.answer = Some(refused(Reason::NoEndpoints, &why));
+            }
+            if step.answer.is_none() {
+                (question.finish)(&mut request, facts);
+                step.sent = lines(&request);
+            }
+        }
+    }
+    step
+}
+
+fn endpoints(ir: &Ir, key: &BackendKey) -> Vec<String> {
+    match ir.backends.get(key).map(|backend| &backend.kind) {
+        Some(BackendKind::Static(hosts)) => hosts
+            .iter()
+            .map(|host| format!("{}:{}", host.host, host.port))
+            .collect(),
+        Some(BackendKind::Endpoints) => ir
+            .endpoints
+            .get(key)
+            .map(|endpoints| {
+                endpoints
+                    .addresses
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect()
+            })
+            .unwrap_or_default(),
+        None => Vec::new(),
+    }
+}
+
+/// The request as it is written to a backend, line by line.
+fn lines(request: &Request) -> Vec<String> {
+    let mut fields = Vec::new();
+    request.head.write_fields(&mut fields);
+    let first = format!(
+        "{} {} HTTP/1.1",
+        lossy(request.method_text()),
+        target(request)
+    );
+    let host = format!("Host: {}", lossy(request.authority()));
+    let fields = lossy(&fields);
+    let fields = fields.lines().map(str::to_owned);
+    [first, host].into_iter().chain(fields).collect()
+}
+
+/// Path and query.
+fn target(request: &Request) -> String {
+    let path = lossy(request.path());
+    match request.query() {
+        Some(query) => format!("{path}?{}", lossy(query)),
+        None => path,
+    }
+}
+
+/// The reason that goes with a refusal; `fg-proxy` answers with the same.
+fn reason(kind: RefusalKind) -> Reason {
+    match kind {
+        RefusalKind::NoBackends => Reason::NoBackends,
+        RefusalKind::InvalidBackend => Reason::InvalidBackend,
+        RefusalKind::FilterNotFound => Reason::FilterNotFound,
+        RefusalKind::InvalidRule => Reason::InvalidRule,
+    }
+}
+
+fn refused(reason: Reason, why: &str) -> Answer {
+    Answer {
+        status: reason.status(),
+        reason: reason.text().to_owned(),
+        why: why.to_owned(),
+        headers: Vec::new(),
+    }
+}
+
+fn replied(policy: &str, reply: &LocalReply) -> Answer {
+    let header = |(name, value): &(&str, Vec<u8>)| format!("{name}: {}", lossy(value));
+    Answer {
+        status: reply.status,
+        reason: String::new(),
+        why: format!("{policy} answers"),
+        headers: reply.headers.iter().map(header).collect(),
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

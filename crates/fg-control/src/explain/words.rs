@@ -1,0 +1,120 @@
+//! Matches, losses and precedence in words.
+
+use std::cmp::Ordering;
+
+use fg_exchange::Request;
+use fg_ir::Rule;
+use fg_model::{HostPattern, Match, PathMatch, ValueMatch};
+use fg_router::Lost;
+
+/// What a match matches on: `path prefix /cart, method GET, header x-beta = yes`.
+pub(super) fn of_match(one: &Match) -> String {
+    let mut words = vec![of_path(&one.path)];
+    words.extend(one.method.as_ref().map(|method| format!("method {method}")));
+    let header = |(name, value)| format!("header {name} {}", of_value(value));
+    words.extend(one.headers.iter().map(|h| header((&h.name, &h.value))));
+    let query = |(name, value)| format!("query {name} {}", of_value(value));
+    words.extend(one.query.iter().map(|q| query((&q.name, &q.value))));
+    words.join(", ")
+}
+
+fn of_path(path: &PathMatch) -> String {
+    match path {
+        PathMatch::Exact(path) => format!("exact path {path}"),
+        PathMatch::Prefix(prefix) if prefix.is_empty() => "path prefix /".to_owned(),
+        PathMatch::Prefix(prefix) => format!("path prefix {prefix}"),
+        PathMatch::Regex(pattern) => format!("path matching {}", pattern.source()),
+    }
+}
+
+fn of_value(value: &ValueMatch) -> String {
+    match value {
+        ValueMatch::Exact(text) => format!("= {text}"),
+        ValueMatch::Regex(pattern) => format!("matching {}", pattern.source()),
+    }
+}
+
+/// Why a match does not fit, given the first condition that is not met.
+pub(super) fn of_loss(lost: Lost, one: &Match, request: &Request) -> String {
+    match lost {
+        Lost::Path => format!("does not fit: {}", of_path(&one.path)),
+        Lost::Method => format!(
+            "does not fit: it is for method {}",
+            one.method.as_deref().unwrap_or("any")
+        ),
+        Lost::Header(index) => one.headers.get(index).map_or_else(String::new, |wanted| {
+            let values: Vec<_> = request
+                .head
+                .get_all_named(&wanted.name)
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+                .collect();
+            let found = found(&values);
+            format!(
+                "does not fit: it needs header {} {}; the request has {found}",
+                wanted.name,
+                of_value(&wanted.value)
+            )
+        }),
+        Lost::Query(index) => one.query.get(index).map_or_else(String::new, |wanted| {
+            format!(
+                "does not fit: it needs query {} {}",
+                wanted.name,
+                of_value(&wanted.value)
+            )
+        }),
+    }
+}
+
+fn found(values: &[String]) -> String {
+    if values.is_empty() {
+        "none".to_owned()
+    } else {
+        values.join(", ")
+    }
+}
+
+/// A rule's match with the hostname under which it was found.
+pub(super) struct Ranked<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) matched: &'a Match,
+    pub(super) hostname: &'a HostPattern,
+}
+
+/// Why `winner` comes before `loser`, which fits too. Source: Gateway API `HTTPRouteRule`,
+/// precedence.
+pub(super) fn of_precedence(winner: &Ranked<'_>, loser: &Ranked<'_>) -> String {
+    let (won, lost) = (winner.matched, loser.matched);
+    let why = if winner.hostname.cmp_specificity(loser.hostname) != Ordering::Equal {
+        format!(
+            "hostname {} is more specific than {}",
+            winner.hostname, loser.hostname
+        )
+    } else if let Some(why) = path_precedence(&won.path, &lost.path) {
+        why
+    } else if won.method.is_some() != lost.method.is_some() {
+        "the winner names a method".to_owned()
+    } else if won.headers.len() != lost.headers.len() {
+        "the winner matches more headers".to_owned()
+    } else if won.query.len() != lost.query.len() {
+        "the winner matches more query parameters".to_owned()
+    } else if winner.rule.key.route == loser.rule.key.route {
+        "both are alike, and the first in the route wins".to_owned()
+    } else if winner.rule.age.created != loser.rule.age.created {
+        "both are alike, and the older route wins".to_owned()
+    } else {
+        "both are alike and equally old; the first by namespace and name wins".to_owned()
+    };
+    format!("fits too, but {why}")
+}
+
+fn path_precedence(won: &PathMatch, lost: &PathMatch) -> Option<String> {
+    match (won, lost) {
+        (PathMatch::Exact(_), PathMatch::Exact(_)) => None,
+        (PathMatch::Exact(_), _) => Some("an exact path wins".to_owned()),
+        (PathMatch::Prefix(a), PathMatch::Prefix(b)) if a.len() == b.len() => None,
+        (PathMatch::Prefix(_), PathMatch::Prefix(_)) => Some("the longer prefix wins".to_owned()),
+        (PathMatch::Prefix(_), _) => Some("a prefix wins over a regular expression".to_owned()),
+        (PathMatch::Regex(a), PathMatch::Regex(b)) if a.source().len() == b.source().len() => None,
+        (PathMatch::Regex(_), _) => Some("the longer expression wins".to_owned()),
+    }
+}
