@@ -2,6 +2,9 @@
 
 use memchr::{memchr, memchr_iter};
 
+/// A head that is this much longer is looked at again. Units: bytes.
+const BLOCK: usize = 4096;
+
 /// Remembers how far a growing buffer was searched, so that a head that arrives byte by byte is not
 /// parsed again for each byte.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,20 +29,23 @@ impl HeadScan {
 
     /// Whether `bytes` are worth parsing: when they are new (most heads come whole, so nothing is
     /// searched then); when there is an empty line, with or without CR, that was not there before;
-    /// when the first line ended, so that a wrong one is refused at once; and when they doubled, so
-    /// that limits are felt. The buffer may only have grown since the last call.
+    /// when the first line ended, so that a wrong one is refused at once; and when they doubled or
+    /// came to the next [`BLOCK`], so that limits are felt without a look at each byte. The buffer
+    /// may only have grown since the last call.
     ///
-    /// Cost: however the bytes come, all parsing together reads them a few times.
+    /// Cost: however the bytes come, a head is parsed once for each 4 KiB and a few times more.
     pub fn may_be_complete(&mut self, bytes: &[u8]) -> bool {
         let from = self.searched.saturating_sub(3);
         let is_new = self.searched == 0;
+        let grown = bytes.len() >= self.parsed.saturating_mul(2)
+            || bytes.len() / BLOCK != self.parsed / BLOCK;
         self.searched = bytes.len();
         let worth = if is_new {
             !bytes.is_empty()
         } else {
             let new = bytes.get(from..).unwrap_or_default();
             let line_ended = !self.has_line && memchr(b'\n', new).is_some();
-            line_ended || bytes.len() >= self.parsed.saturating_mul(2) || ends_head(new)
+            line_ended || grown || ends_head(new)
         };
         if worth {
             self.parsed = bytes.len();
