@@ -2,7 +2,10 @@
 //!
 //! `fuzz_targets/` gives each to the fuzzer, `tests/replay.rs` gives each the inputs of its corpus.
 
-#![expect(clippy::panic, reason = "a broken promise panics, for the fuzzer to see")]
+#![expect(
+    clippy::panic,
+    reason = "a broken promise panics, for the fuzzer to see"
+)]
 
 mod chunk;
 mod duration;
