@@ -1,0 +1,211 @@
+//! The state of the control plane, and its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use fg_api::Resource;
+use fg_ir::{Change, Ir, ListenerKey};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Scope, kinds};
+use fg_status::{Ack, Acknowledgements, Document, document};
+use fg_translate::{Options, Translator};
+
+use crate::News;
+use crate::news::Told;
+
+/// Objects that changed, and what their source found wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// New and changed objects.
+    pub upserts: Vec<Resource>,
+    /// Objects that are gone.
+    pub removed: Vec<ObjectRef>,
+    /// Everything that the source finds wrong now, not only what changed.
+    pub findings: Vec<Arc<Finding>>,
+}
+
+/// What a data plane says about a listener: the addresses on which it serves, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The listener.
+    pub listener: ListenerKey,
+    /// Addresses, or words for the Gateway's owner.
+    pub addresses: Result<Vec<SocketAddr>, String>,
+}
+
+/// The control plane's state.
+#[derive(Default)]
+pub struct Control {
+    translator: Translator,
+    of_source: Vec<Arc<Finding>>,
+    of_binding: Vec<Arc<Finding>>,
+    acks: Acknowledgements,
+    bound: BTreeMap<ListenerKey, Vec<SocketAddr>>,
+    told: Told,
+    translated_routes: u64,
+}
+
+impl Control {
+    /// A control plane that knows no object yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            translator: Translator::new(options),
+            ..Self::default()
+        }
+    }
+
+    /// Takes changed objects and gives the change for the data plane.
+    ///
+    /// Cost: in proportion to the change; see [`Translator::apply`].
+    pub fn apply(&mut self, objects: Objects) -> Change {
+        self.of_source = objects.findings;
+        let outcome = self.translator.apply(&objects.upserts, &objects.removed);
+        self.translated_routes += outcome.translated_routes as u64;
+        outcome.change
+    }
+
+    /// Takes the data plane's word on all of its listeners.
+    pub fn acknowledge(&mut self, bound: Vec<Bound>) {
+        self.acks.listeners.clear();
+        self.of_binding.clear();
+        self.bound.clear();
+        for Bound {
+            listener,
+            addresses,
+        } in bound
+        {
+            let words = match addresses {
+                Ok(addresses) => {
+                    self.bound.insert(listener.clone(), addresses);
+                    Ok(())
+                }
+                Err(words) => {
+                    let origin = self.origin_of(&listener);
+                    let finding =
+                        Finding::error(origin, FindingKind::PortUnavailable, words.clone())
+                            .scope(Scope::Listener(listener.section.clone()));
+                    self.of_binding.push(Arc::new(finding));
+                    Err(words)
+                }
+            };
+            self.acks.take(Ack {
+                listener,
+                bound: words,
+            });
+        }
+    }
+
+    /// Tells where Gateways without addresses of their own can be reached.
+    pub fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
+        self.acks.addresses = addresses;
+    }
+
+    /// Findings that came and went since this was last asked, each with its place.
+    pub fn news(&mut self, locate: &dyn Fn(&Origin) -> Option<Place>) -> News {
+        let now = self.findings(locate);
+        self.told.update(now)
+    }
+
+    /// Everything that is wrong now, sorted, each with its place.
+    pub fn findings(&self, locate: &dyn Fn(&Origin) -> Option<Place>) -> Vec<Arc<Finding>> {
+        let all = self.of_source.iter();
+        let all = all
+            .chain(self.translator.findings())
+            .chain(&self.of_binding);
+        let mut findings: Vec<Arc<Finding>> = all.map(|finding| placed(finding, locate)).collect();
+        findings.sort();
+        findings.dedup();
+        findings
+    }
+
+    /// Every object of ours with its status, sorted.
+    pub fn documents(&self) -> Vec<Document> {
+        let reports = self.translator.reports().values();
+        reports.map(|report| document(report, &self.acks)).collect()
+    }
+
+    /// The configuration that serves.
+    pub fn ir(&self) -> &Ir {
+        self.translator.ir()
+    }
+
+    /// Where each listener serves.
+    pub fn bound(&self) -> &BTreeMap<ListenerKey, Vec<SocketAddr>> {
+        &self.bound
+    }
+
+    /// How many routes there are.
+    pub fn routes(&self) -> usize {
+        self.translator.routes()
+    }
+
+    /// How many routes were translated since the start, each time again.
+    pub fn translated_routes(&self) -> u64 {
+        self.translated_routes
+    }
+
+    /// The acknowledgements as if everything that was asked for could be bound: for `check`, which
+    /// binds nothing.
+    pub fn assume_bound(&mut self) {
+        let listeners: Vec<ListenerKey> = self.ir().listeners.keys().cloned().collect();
+        for listener in listeners {
+            self.acks.take(Ack {
+                listener,
+                bound: Ok(()),
+            });
+        }
+    }
+
+    /// What series of metrics are kept by: the names of everything that serves.
+    pub fn names(&self) -> Names {
+        let ir = self.ir();
+        let listeners = ir.listeners.keys().map(|key| {
+            let gateway = format!("{}/{}", key.namespace, key.gateway);
+            (gateway, key.section.to_string())
+        });
+        let routes = ir.rules.keys().map(|key| {
+            let route = &key.route;
+            format!("{}/{}", route.namespace, route.name)
+        });
+        Names {
+            listeners: listeners.collect(),
+            routes: routes.collect(),
+            backends: ir.backends.keys().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn origin_of(&self, key: &ListenerKey) -> Origin {
+        match self.ir().listeners.get(key) {
+            Some(listener) => listener.origin.clone(),
+            None => {
+                let (group, kind) = kinds::GATEWAY;
+                let gateway = ObjectRef::new(group, kind, &key.namespace, &key.gateway);
+                Origin::of(Arc::new(gateway), 0)
+            }
+        }
+    }
+}
+
+/// The names of what serves, as metrics have them in their labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Gateway (`namespace/name`) and listener.
+    pub listeners: BTreeSet<(String, String)>,
+    /// Routes, `namespace/name`.
+    pub routes: BTreeSet<String>,
+    /// Backends, such as `Service shop/cart:80`.
+    pub backends: BTreeSet<String>,
+}
+
+fn placed(finding: &Arc<Finding>, locate: &dyn Fn(&Origin) -> Option<Place>) -> Arc<Finding> {
+    if finding.place.is_some() {
+        return finding.clone();
+    }
+    match locate(&finding.about) {
+        Some(place) => Arc::new(Finding {
+            place: Some(place),
+            ..Finding::clone(finding)
+        }),
+        None => finding.clone(),
+    }
+}
