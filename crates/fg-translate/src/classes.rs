@@ -8,7 +8,7 @@ use fg_base::Text;
 use fg_model::FindingKind;
 
 use crate::notes::Notes;
-use crate::similar::similar;
+use fg_api::schema::nearest;
 
 /// What all our controllers' names begin with.
 const OURS: &str = "ferrogate.dev/";
@@ -96,7 +96,7 @@ pub(crate) fn findings(class: &Object<GatewayClassSpec>, notes: &mut Notes) {
         notes
             .error("spec.controllerName", FindingKind::UnsupportedClass, text)
             .hint_if(
-                similar(controller, [GATEWAY, ENVOY])
+                nearest(controller, [GATEWAY, ENVOY])
                     .filter(|_| &**controller != WAYPOINT)
                     .map(|name| format!("did you mean `{name}`?")),
             );

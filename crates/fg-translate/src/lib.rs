@@ -20,7 +20,8 @@ pub mod lookup;
 mod notes;
 mod options;
 mod routes;
-mod similar;
+#[cfg(test)]
+mod testing;
 mod translator;
 mod world;
 

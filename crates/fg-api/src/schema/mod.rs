@@ -23,6 +23,7 @@ mod tests;
 
 pub use catalog::{Identity, identify, names_kind};
 pub use decode::{Decoded, Refusal, decode};
+pub use nearest::nearest;
 
 use fg_model::FindingKind;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 /// The nearest name, if one is near enough to be meant: letter case and plural do not count, and
 /// about one letter in three may differ.
-pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 4);
     let lower = word.to_lowercase();
     let mut best: Option<(usize, &str)> = None;

@@ -26,7 +26,7 @@ use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
 use crate::classes::Served;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
-use crate::similar::similar;
+use fg_api::schema::nearest;
 
 /// A Gateway as routes see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ fn class(
     let path = "spec.gatewayClassName";
     let Some(class) = lookup.class(name) else {
         let names = lookup.class_names();
-        let hint = match similar(name, names.iter().map(|name| &**name)) {
+        let hint = match nearest(name, names.iter().map(|name| &**name)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("there are {}", names.join(", ")),
         };

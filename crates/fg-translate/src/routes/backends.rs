@@ -16,7 +16,7 @@ use crate::grants::Reference;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
 use crate::options::Options;
-use crate::similar::similar;
+use fg_api::schema::nearest;
 
 /// Why a reference cannot be used: the field below the reference, kind, text, hint.
 struct Problem(&'static str, FindingKind, String, Option<String>);
@@ -125,7 +125,7 @@ fn service(
             ".name",
             FindingKind::BackendNotFound,
             format!("there is no Service `{name}` in namespace `{namespace}`"),
-            similar(name, names.iter().map(|name| &**name))
+            nearest(name, names.iter().map(|name| &**name))
                 .map(|name| format!("did you mean `{name}`?")),
         ));
     };

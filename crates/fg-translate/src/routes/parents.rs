@@ -12,7 +12,7 @@ use fg_model::{FindingKind, HostPattern, Scope, kinds};
 use crate::gateways::{GatewayView, ListenerView};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
-use crate::similar::similar;
+use fg_api::schema::nearest;
 
 /// Where a route belongs.
 #[derive(Default)]
@@ -131,7 +131,7 @@ fn gateway(
     let found = lookup.gateway(namespace, &parent.name);
     if found.is_none() {
         let names = lookup.gateway_names(namespace);
-        let hint = similar(&parent.name, names.iter().map(|name| &**name))
+        let hint = nearest(&parent.name, names.iter().map(|name| &**name))
             .map(|name| format!("did you mean `{name}`?"))
             .or_else(|| {
                 (!names.is_empty())
@@ -229,7 +229,7 @@ fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, note
     let meant = parent
         .section_name
         .as_ref()
-        .and_then(|section| similar(section, names.iter().copied()));
+        .and_then(|section| nearest(section, names.iter().copied()));
     let hint = match meant {
         Some(name) if parent.port.is_none() => format!("did you mean `{name}`?"),
         _ => format!(
