@@ -236,6 +236,25 @@ impl Head {
         });
     }
 
+    /// Adds a field of a well-known name whose value `write` appends.
+    pub fn append_known(&mut self, id: Name, write: impl FnOnce(&mut Vec<u8>)) {
+        let value = self.keep_with(write);
+        self.append_span(id, value);
+    }
+
+    /// Adds a field of a well-known name whose value stands in the head already.
+    pub fn append_span(&mut self, id: Name, value: Span) {
+        let name = self.keep(id.text().as_bytes());
+        self.present |= id.bit();
+        self.fields.push(Field {
+            name,
+            value,
+            id,
+            dropped: false,
+            verbatim: false,
+        });
+    }
+
     /// Replaces every field of that name by one at the end.
     pub fn set(&mut self, name: &str, value: &[u8]) {
         self.remove_named(name);

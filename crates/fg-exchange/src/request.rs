@@ -2,6 +2,7 @@
 
 use crate::field::Span;
 use crate::head::Head;
+use crate::name::Name;
 
 /// A request method. Source: RFC 9110 §9, case-sensitive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -179,6 +180,11 @@ impl Request {
     #[inline]
     pub fn host(&self) -> &[u8] {
         self.head.slice(self.host)
+    }
+
+    /// Adds a field whose value is the authority as it is now.
+    pub fn append_authority(&mut self, name: Name) {
+        self.head.append_span(name, self.authority);
     }
 
     /// Sets the method as received.

@@ -30,6 +30,6 @@ impl Random {
     /// A number from 0 to below `bound`; 0 when `bound` is 0.
     #[inline]
     pub fn below(&self, bound: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 }

@@ -1,0 +1,123 @@
+//! Resolves the names of static backends: by their TTL, bounded, and the last answer is kept when
+//! there is no new one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fg_base::Text;
+use hickory_resolver::TokioResolver;
+use tokio::sync::watch;
+
+use crate::proxy::Control;
+use crate::shared::Shared;
+
+/// Bounds on the time for which an answer is used.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(300);
+/// When to ask again after a failure.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Addresses of one name that are used.
+const MOST_ADDRESSES: usize = 64;
+
+/// The thread that resolves.
+pub(crate) struct Resolver {
+    names: watch::Sender<Vec<Text>>,
+}
+
+impl Resolver {
+    /// Starts the thread.
+    pub(crate) fn start(shared: Arc<Shared>, control: Arc<Mutex<Control>>) -> Self {
+        let (names, receiver) = watch::channel(Vec::new());
+        let started = std::thread::Builder::new()
+            .name("dns".to_owned())
+            .spawn(move || {
+                match tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                {
+                    Ok(runtime) => runtime.block_on(resolve(receiver, &shared, &control)),
+                    Err(error) => tracing::error!(%error, "names of backends cannot be resolved"),
+                }
+            });
+        if let Err(error) = started {
+            tracing::error!(%error, "names of backends cannot be resolved");
+        }
+        Self { names }
+    }
+
+    /// Sets the names to resolve.
+    pub(crate) fn follow(&self, names: Vec<Text>) {
+        self.names.send_if_modified(|before| {
+            let changed = *before != names;
+            *before = names;
+            changed
+        });
+    }
+}
+
+async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control: &Mutex<Control>) {
+    let resolver = match TokioResolver::builder_tokio().and_then(|builder| builder.build()) {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            tracing::error!(%error, "names of backends cannot be resolved: the system's resolver settings are unusable");
+            return;
+        }
+    };
+    let mut due: BTreeMap<Text, Instant> = BTreeMap::new();
+    loop {
+        let wanted = names.borrow_and_update().clone();
+        let now = Instant::now();
+        due.retain(|name, _| wanted.contains(name));
+        for name in wanted {
+            due.entry(name).or_insert(now);
+        }
+        let ready: Vec<Text> = due
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in ready {
+            let again = look_up(&resolver, &name, shared, control).await;
+            due.insert(name, Instant::now() + again);
+        }
+        let next = due.values().min().copied().unwrap_or(now + LONGEST);
+        let wait = tokio::time::sleep_until(next.into());
+        tokio::select! {
+            () = wait => {}
+            changed = names.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Asks once and publishes a new answer; gives when to ask again.
+async fn look_up(
+    resolver: &TokioResolver,
+    name: &Text,
+    shared: &Shared,
+    control: &Mutex<Control>,
+) -> Duration {
+    match resolver.lookup_ip(&**name).await {
+        Ok(answer) => {
+            let mut addresses: Vec<IpAddr> = answer.iter().take(MOST_ADDRESSES).collect();
+            addresses.sort_unstable();
+            // IPv4 where there is some, so that a host without a way to IPv6 is not half broken.
+            if addresses.iter().any(IpAddr::is_ipv4) {
+                addresses.retain(IpAddr::is_ipv4);
+            }
+            let ttl = answer
+                .valid_until()
+                .saturating_duration_since(Instant::now());
+            let mut control = control.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(generation) = control.compiler.resolve(name, addresses) {
+                shared.publish(generation);
+            }
+            ttl.clamp(SHORTEST, LONGEST)
+        }
+        Err(error) => {
+            tracing::warn!(name = &**name, %error, "a backend's name could not be resolved; the last answer stays");
+            AGAIN
+        }
+    }
+}

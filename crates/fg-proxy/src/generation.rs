@@ -1,0 +1,375 @@
+//! One generation of the configuration, compiled: what a request sees from start to end.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fg_base::Text;
+use fg_exchange::body::BodyFilter;
+use fg_exchange::{Filter, Part, Reason, Setting};
+use fg_ir::{
+    Action, Backend, BackendKey, BackendKind, Change, Endpoints, Refusal, RefusalKind, Rule, Target,
+};
+use fg_policies::traffic;
+use fg_router::{Builder, Router};
+use fg_telemetry::SeriesSlots;
+
+/// A snapshot that workers serve.
+pub(crate) struct Generation {
+    /// Counts up with each change.
+    pub(crate) number: u64,
+    /// Sockets, hosts, rules.
+    pub(crate) router: Arc<Router<Arc<CompiledRule>>>,
+    /// Backends by the index that compiled rules hold.
+    pub(crate) clusters: Vec<Option<Arc<Cluster>>>,
+}
+
+/// A backend with its present endpoints.
+pub(crate) struct Cluster {
+    /// Where requests may go; empty is 503.
+    pub(crate) endpoints: Vec<SocketAddr>,
+}
+
+/// A rule with everything that does not depend on the request.
+pub(crate) struct CompiledRule {
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) chain: Chain,
+    pub(crate) action: CompiledAction,
+    pub(crate) names: Names,
+    /// Answers of the rule's own filters.
+    pub(crate) series: SeriesBlock,
+}
+
+/// Names of a rule for metrics and logs.
+pub(crate) struct Names {
+    pub(crate) route: Text,
+    pub(crate) rule: Text,
+    /// By attachment.
+    pub(crate) listeners: Vec<(Text, Text)>,
+}
+
+/// What the policies of one place become.
+#[derive(Default)]
+pub(crate) struct Chain {
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) bodies: Vec<Box<dyn BodyFilter>>,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) backend_timeout: Option<Duration>,
+}
+
+/// What happens in the end.
+pub(crate) enum CompiledAction {
+    Refuse(Reason, SeriesBlock),
+    Forward {
+        total: u32,
+        backends: Vec<CompiledBackend>,
+    },
+}
+
+/// One backend of a rule.
+pub(crate) struct CompiledBackend {
+    /// Weights up to and with this one.
+    pub(crate) cumulative: u32,
+    pub(crate) target: Result<usize, Reason>,
+    pub(crate) name: Text,
+    pub(crate) chain: Chain,
+    pub(crate) series: SeriesBlock,
+}
+
+/// Series of one backend, by attachment and worker.
+pub(crate) struct SeriesBlock(pub(crate) Vec<SeriesSlots>);
+
+impl SeriesBlock {
+    fn new(attachments: usize, workers: usize) -> Self {
+        Self(
+            (0..attachments)
+                .map(|_| SeriesSlots::new(workers))
+                .collect(),
+        )
+    }
+}
+
+impl Chain {
+    fn build(policies: &traffic::Set) -> Self {
+        let mut chain = Self::default();
+        for (_, part) in policies.chain() {
+            match part {
+                Part::Filter(filter) => chain.filters.push(filter),
+                Part::Body(filter) => chain.bodies.push(filter),
+                Part::Settings(settings) => {
+                    settings.into_iter().for_each(|setting| chain.set(setting))
+                }
+            }
+        }
+        chain
+    }
+
+    fn set(&mut self, setting: Setting) {
+        match setting {
+            Setting::RequestTimeout(timeout) => self.request_timeout = timeout,
+            Setting::BackendRequestTimeout(timeout) => self.backend_timeout = timeout,
+        }
+    }
+}
+
+/// The status and reason of a refusal.
+fn reason(refusal: &Refusal) -> Reason {
+    match refusal.kind {
+        RefusalKind::NoBackends => Reason::NoBackends,
+        RefusalKind::InvalidBackend => Reason::InvalidBackend,
+        RefusalKind::FilterNotFound => Reason::FilterNotFound,
+        RefusalKind::InvalidRule => Reason::InvalidRule,
+    }
+}
+
+/// Makes generations from changes; keeps what that takes.
+pub(crate) struct Compiler {
+    number: u64,
+    workers: usize,
+    builder: Builder<Arc<CompiledRule>>,
+    indexes: BTreeMap<BackendKey, usize>,
+    clusters: Vec<Option<Arc<Cluster>>>,
+    backends: BTreeMap<BackendKey, Arc<Backend>>,
+    endpoints: BTreeMap<BackendKey, Arc<Endpoints>>,
+    resolved: BTreeMap<Text, Vec<IpAddr>>,
+    extra: Vec<fn() -> Part>,
+}
+
+impl Compiler {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            number: 0,
+            workers,
+            builder: Builder::new(),
+            indexes: BTreeMap::new(),
+            clusters: Vec::new(),
+            backends: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Adds a part to every rule compiled from now on; for tests of the seams.
+    pub(crate) fn add_part(&mut self, part: fn() -> Part) {
+        self.extra.push(part);
+    }
+
+    /// Applies a change and gives the next generation.
+    pub(crate) fn apply(&mut self, change: &Change) -> Arc<Generation> {
+        for (key, backend) in &change.backends {
+            put(&mut self.backends, key, backend.as_ref());
+        }
+        for (key, endpoints) in &change.endpoints {
+            put(&mut self.endpoints, key, endpoints.as_ref());
+        }
+        let touched: Vec<BackendKey> = change
+            .backends
+            .keys()
+            .chain(change.endpoints.keys())
+            .cloned()
+            .collect();
+        for key in &touched {
+            self.update_cluster(key);
+        }
+        let mut make = Maker {
+            workers: self.workers,
+            indexes: &mut self.indexes,
+            clusters: &mut self.clusters,
+            extra: &self.extra,
+        };
+        self.builder.apply(change, &mut |rule| make.rule(rule));
+        self.publish()
+    }
+
+    /// The names that have to be resolved.
+    pub(crate) fn names(&self) -> Vec<Text> {
+        let mut names: Vec<Text> = self
+            .backends
+            .values()
+            .flat_map(|backend| static_names(backend))
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Takes a new answer for a name; gives the next generation if something changed.
+    pub(crate) fn resolve(
+        &mut self,
+        name: &Text,
+        addresses: Vec<IpAddr>,
+    ) -> Option<Arc<Generation>> {
+        if self.resolved.get(name) == Some(&addresses) {
+            return None;
+        }
+        self.resolved.insert(name.clone(), addresses);
+        let users: Vec<BackendKey> = self
+            .backends
+            .values()
+            .filter(|backend| static_names(backend).any(|used| used == *name))
+            .map(|backend| backend.key.clone())
+            .collect();
+        for key in &users {
+            self.update_cluster(key);
+        }
+        Some(self.publish())
+    }
+
+    fn publish(&mut self) -> Arc<Generation> {
+        self.number += 1;
+        Arc::new(Generation {
+            number: self.number,
+            router: self.builder.router().clone(),
+            clusters: self.clusters.clone(),
+        })
+    }
+
+    fn update_cluster(&mut self, key: &BackendKey) {
+        let index = index_of(&mut self.indexes, &mut self.clusters, key);
+        let cluster = self.backends.get(key).map(|backend| {
+            let mut endpoints = match &backend.kind {
+                BackendKind::Endpoints => self
+                    .endpoints
+                    .get(key)
+                    .map(|endpoints| endpoints.addresses.clone())
+                    .unwrap_or_default(),
+                BackendKind::Static(hosts) => hosts
+                    .iter()
+                    .flat_map(|host| {
+                        let addresses = match host.host.parse::<IpAddr>() {
+                            Ok(address) => vec![address],
+                            Err(_) => self.resolved.get(&host.host).cloned().unwrap_or_default(),
+                        };
+                        addresses
+                            .into_iter()
+                            .map(|address| SocketAddr::new(address, host.port))
+                    })
+                    .collect(),
+            };
+            endpoints.sort_unstable();
+            endpoints.dedup();
+            Arc::new(Cluster { endpoints })
+        });
+        if let Some(slot) = self.clusters.get_mut(index) {
+            *slot = cluster;
+        }
+    }
+}
+
+/// The DNS names among the hosts of a static backend.
+fn static_names(backend: &Backend) -> impl Iterator<Item = Text> {
+    let hosts = match &backend.kind {
+        BackendKind::Static(hosts) => hosts.as_slice(),
+        BackendKind::Endpoints => &[],
+    };
+    hosts
+        .iter()
+        .filter(|host| host.host.parse::<IpAddr>().is_err())
+        .map(|host| host.host.clone())
+}
+
+fn put<V>(map: &mut BTreeMap<BackendKey, Arc<V>>, key: &BackendKey, value: Option<&Arc<V>>) {
+    match value {
+        Some(value) => map.insert(key.clone(), value.clone()),
+        None => map.remove(key),
+    };
+}
+
+/// The index of a backend; a new one gets the next, for good.
+fn index_of(
+    indexes: &mut BTreeMap<BackendKey, usize>,
+    clusters: &mut Vec<Option<Arc<Cluster>>>,
+    key: &BackendKey,
+) -> usize {
+    *indexes.entry(key.clone()).or_insert_with(|| {
+        clusters.push(None);
+        clusters.len() - 1
+    })
+}
+
+/// Compiles rules.
+struct Maker<'a> {
+    workers: usize,
+    indexes: &'a mut BTreeMap<BackendKey, usize>,
+    clusters: &'a mut Vec<Option<Arc<Cluster>>>,
+    extra: &'a [fn() -> Part],
+}
+
+impl Maker<'_> {
+    fn rule(&mut self, rule: &Arc<Rule>) -> Arc<CompiledRule> {
+        let attachments = rule.attachments.len();
+        let action = match &rule.action {
+            Action::Refuse(refusal) => {
+                CompiledAction::Refuse(reason(refusal), SeriesBlock::new(attachments, self.workers))
+            }
+            Action::Forward(backends) => {
+                let mut total = 0u32;
+                let backends = backends
+                    .iter()
+                    .map(|backend| {
+                        total = total.saturating_add(backend.weight);
+                        self.backend(backend, total, attachments)
+                    })
+                    .collect();
+                CompiledAction::Forward { total, backends }
+            }
+        };
+        let mut chain = Chain::build(&rule.policies);
+        for part in self.extra {
+            match part() {
+                Part::Filter(filter) => chain.filters.push(filter),
+                Part::Body(filter) => chain.bodies.push(filter),
+                Part::Settings(settings) => {
+                    settings.into_iter().for_each(|setting| chain.set(setting))
+                }
+            }
+        }
+        let names = Names {
+            route: format!("{}/{}", rule.key.route.namespace, rule.key.route.name).into(),
+            rule: rule
+                .name
+                .clone()
+                .unwrap_or_else(|| rule.key.rule.to_string().into()),
+            listeners: rule
+                .attachments
+                .iter()
+                .map(|at| {
+                    let gateway = format!("{}/{}", at.listener.namespace, at.listener.gateway);
+                    (gateway.into(), at.listener.section.clone())
+                })
+                .collect(),
+        };
+        let series = SeriesBlock::new(attachments, self.workers);
+        Arc::new(CompiledRule {
+            rule: rule.clone(),
+            chain,
+            action,
+            names,
+            series,
+        })
+    }
+
+    fn backend(
+        &mut self,
+        backend: &fg_ir::RuleBackend,
+        cumulative: u32,
+        attachments: usize,
+    ) -> CompiledBackend {
+        let (target, name) = match &backend.target {
+            Target::Backend(key) => (
+                Ok(index_of(self.indexes, self.clusters, key)),
+                key.to_string().into(),
+            ),
+            Target::Broken(refusal) => (Err(reason(refusal)), "".into()),
+        };
+        CompiledBackend {
+            cumulative,
+            target,
+            name,
+            chain: Chain::build(&backend.policies),
+            series: SeriesBlock::new(attachments, self.workers),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The handle of a running proxy.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use fg_exchange::{Part, Reason};
+use fg_ir::{Change, Listener, ListenerKey};
+use fg_telemetry::Registry;
+use fg_telemetry::access_log::{AccessLog, Destination};
+
+use crate::bind::bind;
+use crate::dns::Resolver;
+use crate::generation::Compiler;
+use crate::settings::Settings;
+use crate::shared::{Bound, Shared, SocketKey};
+use crate::worker;
+
+/// What became of one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The listener.
+    pub listener: ListenerKey,
+    /// The addresses that it serves on, or why it serves on none, in words for its owner.
+    pub bound: Result<Vec<SocketAddr>, String>,
+}
+
+/// A running data plane. Dropping it ends it at once; see [`Proxy::drain`].
+pub struct Proxy {
+    shared: Arc<Shared>,
+    control: Arc<Mutex<Control>>,
+    resolver: Option<Resolver>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// The side of configuration.
+pub(crate) struct Control {
+    pub(crate) compiler: Compiler,
+    listeners: BTreeMap<ListenerKey, Arc<Listener>>,
+    failures: BTreeMap<SocketKey, String>,
+    serial: u64,
+}
+
+impl Proxy {
+    /// The reasons of [`fg_exchange::Reason`] in the order of their numbers, for
+    /// [`Registry::new`].
+    pub fn reasons() -> Vec<&'static str> {
+        Reason::ALL.iter().map(|reason| reason.text()).collect()
+    }
+
+    /// Starts the workers. Nothing is listened on before the first [`Proxy::apply`].
+    ///
+    /// # Errors
+    /// When a thread cannot be started or the access log cannot be opened.
+    pub fn start(settings: Settings, registry: Arc<Registry>) -> io::Result<Self> {
+        let mut settings = settings;
+        settings.workers = settings.workers.max(1);
+        settings.limits.fields = settings.limits.fields.min(fg_http::h1::MAX_FIELDS);
+        let log = AccessLog::start(
+            settings.access_log,
+            &Destination::Stdout,
+            registry.log_dropped(),
+        )?;
+        let mut compiler = Compiler::new(settings.workers);
+        let generation = compiler.apply(&Change::default());
+        let shared = Arc::new(Shared::new(settings, registry, generation, log));
+        let workers = (0..shared.settings.workers)
+            .map(|id| {
+                let shared = shared.clone();
+                std::thread::Builder::new()
+                    .name(format!("worker-{id}"))
+                    .spawn(move || keep_alive(id, &shared))
+            })
+            .collect::<io::Result<_>>()?;
+        let control = Control {
+            compiler,
+            listeners: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            serial: 0,
+        };
+        Ok(Self {
+            shared,
+            control: Arc::new(Mutex::new(control)),
+            resolver: None,
+            workers,
+        })
+    }
+
+    /// Applies a change: binds what is new, compiles, publishes, and gives the state of every
+    /// listener. When it returns, every new request sees the change.
+    pub fn apply(&mut self, change: &Change) -> Vec<Ack> {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, listener) in &change.listeners {
+            match listener {
+                Some(listener) => control.listeners.insert(key.clone(), listener.clone()),
+                None => control.listeners.remove(key),
+            };
+        }
+        // Bind before publishing and unbind after, so that no socket is without a table.
+        let generation = control.compiler.apply(change);
+        self.shared.publish(generation.clone());
+        let wanted: Vec<SocketKey> = generation.router.sockets().map(|(key, _)| key).collect();
+        control.follow(&self.shared, &wanted);
+        let acks = control.acks(&self.shared);
+        let names = control.compiler.names();
+        drop(control);
+        if !names.is_empty() || self.resolver.is_some() {
+            let resolver = self
+                .resolver
+                .get_or_insert_with(|| Resolver::start(self.shared.clone(), self.control.clone()));
+            resolver.follow(names);
+        }
+        acks
+    }
+
+    /// The number of the newest generation.
+    pub fn generation(&self) -> u64 {
+        self.shared.number.load(Ordering::Acquire)
+    }
+
+    /// Client connections open now.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Adds a part to every rule compiled from now on: the way to try a filter without a policy.
+    pub fn add_part(&mut self, part: fn() -> Part) {
+        self.control
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .compiler
+            .add_part(part);
+    }
+
+    /// Stops accepting, ends idle connections, lets requests under way finish, and returns when
+    /// the last is done or after `timeout`. Says whether all were done.
+    pub fn drain(mut self, timeout: Duration) -> bool {
+        self.shared.draining.store(true, Ordering::Release);
+        self.shared.sockets().clear();
+        self.shared.wake_all();
+        let end = Instant::now() + timeout;
+        while self.workers.iter().any(|worker| !worker.is_finished()) {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        for worker in self.workers.drain(..) {
+            // A worker that panicked was reported when it did.
+            let _ = worker.join();
+        }
+        true
+    }
+}
+
+/// Runs a worker; one that dies of a bug is replaced, since its sockets live on here.
+fn keep_alive(id: usize, shared: &Arc<Shared>) {
+    loop {
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker::run(id, shared)));
+        match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                tracing::error!(worker = id, %error, "a worker could not start, trying again")
+            }
+            Err(_) => tracing::error!(
+                worker = id,
+                "a worker died and is replaced; this is a bug, please report it"
+            ),
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+impl Control {
+    /// Opens the sockets that are wanted and closes those that are not.
+    fn follow(&mut self, shared: &Shared, wanted: &[SocketKey]) {
+        let mut sockets = shared.sockets();
+        let before = sockets.len();
+        sockets.retain(|key, _| wanted.contains(key));
+        let mut changed = sockets.len() != before;
+        self.failures.retain(|key, _| wanted.contains(key));
+        for key in wanted {
+            if sockets.contains_key(key) {
+                continue;
+            }
+            let port = shared
+                .settings
+                .port_map
+                .get(&key.1)
+                .copied()
+                .unwrap_or(key.1);
+            let alone = !sockets.keys().any(|held| held.1 == key.1);
+            match bind(key.0, port, shared.settings.workers, alone) {
+                Ok(listeners) => {
+                    self.serial += 1;
+                    sockets.insert(
+                        *key,
+                        Bound {
+                            serial: self.serial,
+                            listeners,
+                        },
+                    );
+                    self.failures.remove(key);
+                    changed = true;
+                }
+                Err(words) => {
+                    self.failures.insert(*key, words);
+                }
+            }
+        }
+        drop(sockets);
+        if changed {
+            shared.wake_all();
+        }
+    }
+
+    fn acks(&self, shared: &Shared) -> Vec<Ack> {
+        let sockets = shared.sockets();
+        self.listeners
+            .values()
+            .map(|listener| {
+                let keys: Vec<SocketKey> = if listener.addresses.is_empty() {
+                    vec![(None, listener.port)]
+                } else {
+                    listener
+                        .addresses
+                        .iter()
+                        .map(|at| (Some(at.to_canonical()), listener.port))
+                        .collect()
+                };
+                let mut bound = Vec::new();
+                let mut failures = Vec::new();
+                for key in keys {
+                    let address = sockets
+                        .get(&key)
+                        .and_then(|bound| bound.listeners.first()?.local_addr().ok());
+                    match address {
+                        Some(address) => bound.push(address),
+                        None => failures.extend(self.failures.get(&key).cloned()),
+                    }
+                }
+                let bound = if bound.is_empty() || !failures.is_empty() {
+                    Err(failures.join("; "))
+                } else {
+                    Ok(bound)
+                };
+                Ack {
+                    listener: listener.key.clone(),
+                    bound,
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,332 @@
+//! A client's connection: one request after the other until either side has enough.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use fg_exchange::{Fault, Reason, Verdict};
+use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
+use tokio::net::TcpStream;
+
+use super::exchange::Exchange;
+use super::{finish, forward, local, route};
+use crate::shared::SocketKey;
+use crate::worker::Worker;
+use crate::worker::socket::{poll_recv, poll_shutdown};
+use crate::worker::sweep::Timer;
+
+/// Room for the first read of a request. Units: bytes.
+const FIRST_READ: usize = 4096;
+/// How much a client may send that nobody reads any more before we give up on it. Units: bytes.
+const LINGER_BYTES: usize = 1024 * 1024;
+/// How long we wait for a client to read our last words.
+const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Pipelined bytes that are read while a request is under way. Units: bytes.
+const PIPELINE: usize = 16 * 1024;
+
+/// One client connection.
+pub(crate) struct Connection {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) client: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) socket: SocketKey,
+    pub(crate) timer: Timer,
+    /// Bytes of requests to come.
+    pub(crate) carry: Vec<u8>,
+    /// The client will send nothing more.
+    pub(crate) half_closed: bool,
+    requests: u64,
+}
+
+/// How the connection goes on after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// With another request.
+    KeepAlive,
+    /// It ends.
+    Close,
+    /// It ends, but the client may still be sending: let it read the reply first.
+    Linger,
+}
+
+/// What the request says about how its connection goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) parsed: ParsedRequest,
+    /// Another request may follow, as far as the client and our limits go.
+    pub(crate) keep_alive: bool,
+}
+
+/// Counts a connection as long as it lives.
+struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.stats.connections_open.decrement();
+        self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn connection(
+    worker: Rc<Worker>,
+    client: TcpStream,
+    peer: SocketAddr,
+    socket: SocketKey,
+) {
+    let _open = Open(worker.clone());
+    let timer = worker.sweep.register(socket);
+    let mut connection = Connection {
+        worker,
+        client,
+        peer,
+        socket,
+        timer,
+        carry: Vec::new(),
+        half_closed: false,
+        requests: 0,
+    };
+    loop {
+        if !connection.wait().await {
+            return;
+        }
+        let mut exchange = connection.worker.take_exchange();
+        let next = connection.guarded(&mut exchange).await;
+        connection.worker.put_exchange(exchange);
+        match next {
+            Next::KeepAlive => {}
+            Next::Close => return,
+            Next::Linger => return connection.linger().await,
+        }
+    }
+}
+
+impl Connection {
+    /// Waits for the first byte of a request, holding no buffer. `false` when there will be none.
+    async fn wait(&mut self) -> bool {
+        if !self.carry.is_empty() {
+            return true;
+        }
+        if self.half_closed || (self.requests > 0 && self.is_draining()) {
+            return false;
+        }
+        let settings = &self.worker.shared.settings;
+        self.timer.set(if self.requests == 0 {
+            settings.head_timeout
+        } else {
+            settings.idle_timeout
+        });
+        self.timer.set_idle(true);
+        let readable = std::future::poll_fn(|context| {
+            self.timer.attach(context);
+            if self.timer.is_expired() {
+                return Poll::Ready(false);
+            }
+            self.client
+                .poll_read_ready(context)
+                .map(|ready| ready.is_ok())
+        })
+        .await;
+        self.timer.set_idle(false);
+        readable
+    }
+
+    /// Whether the process drains, or the socket of this connection is gone.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.worker.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// One exchange. A panic ends it with a 500 if nothing was sent yet, and the connection.
+    async fn guarded(&mut self, exchange: &mut Exchange) -> Next {
+        let outcome = {
+            let mut future = pin!(self.exchange(exchange));
+            std::future::poll_fn(|context| {
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+                    Ok(poll) => poll.map(Some),
+                    Err(_) => Poll::Ready(None),
+                }
+            })
+            .await
+        };
+        if let Some(next) = outcome {
+            return next;
+        }
+        self.worker.stats.panics.increment();
+        tracing::error!("a panic ended a request; this is a bug, please report it");
+        let replied = exchange.record.replied;
+        exchange.down.clear();
+        if !replied {
+            local::fault(self, exchange, Fault::new(Reason::Internal)).await;
+        }
+        Next::Linger
+    }
+
+    async fn exchange(&mut self, exchange: &mut Exchange) -> Next {
+        let parsed = match self.read_head(exchange).await {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return Next::Close,
+            Err(fault) => {
+                exchange.record.started = Some(Instant::now());
+                exchange.record.time = Some(SystemTime::now());
+                local::fault(self, exchange, fault).await;
+                finish::exchange(self, exchange, None);
+                return Next::Linger;
+            }
+        };
+        self.requests += 1;
+        exchange.record.started = Some(Instant::now());
+        self.worker.stats.requests_in_flight.increment();
+        let next = self.answer(exchange, parsed).await;
+        self.worker.stats.requests_in_flight.decrement();
+        next
+    }
+
+    /// Answers a request by the newest generation, which it keeps to its end.
+    async fn answer(&mut self, exchange: &mut Exchange, parsed: ParsedRequest) -> Next {
+        let last = self.requests >= self.worker.shared.settings.max_requests_per_connection
+            || self.is_draining();
+        let terms = Terms {
+            parsed,
+            keep_alive: parsed.hop.keep_alive && !last,
+        };
+        let generation = self.worker.generation();
+        let (route, next) = match route::find(&generation, self, exchange) {
+            Ok(route) => {
+                let next = match route::request_filters(&route, exchange) {
+                    Verdict::Continue => {
+                        forward::forward(self, exchange, &generation, &route, terms).await
+                    }
+                    Verdict::Reply(reply) => {
+                        local::answer(self, exchange, *reply, Some((&route, None)), terms).await
+                    }
+                };
+                (Some(route), next)
+            }
+            Err(fault) => (
+                None,
+                local::answer_fault(self, exchange, fault, None, terms).await,
+            ),
+        };
+        finish::exchange(self, exchange, route.as_ref());
+        next
+    }
+
+    /// Reads a request head. `None` when the client left without asking anything.
+    async fn read_head(&mut self, exchange: &mut Exchange) -> Result<Option<ParsedRequest>, Fault> {
+        let limits = self.worker.shared.settings.limits;
+        self.timer.set(self.worker.shared.settings.head_timeout);
+        let mut scan = HeadScan::new();
+        let mut first = true;
+        if !self.carry.is_empty() {
+            exchange.request.head.bytes_mut().append(&mut self.carry);
+        }
+        loop {
+            let bytes = exchange.request.head.bytes();
+            // The first piece mostly is the whole head; later ones are parsed when an end is seen,
+            // or when a limit is.
+            let worth = scan.may_be_complete(bytes)
+                || first
+                || bytes.len() >= limits.request_line.min(limits.head);
+            if !bytes.is_empty() && worth {
+                first = false;
+                if let Some(parsed) = parse_request(&mut exchange.request, &limits)? {
+                    self.split(exchange, &parsed);
+                    return Ok(Some(parsed));
+                }
+            }
+            let timer = &self.timer;
+            let client = &mut self.client;
+            let buffer = exchange.request.head.bytes_mut();
+            let read = std::future::poll_fn(|context| {
+                timer.attach(context);
+                if timer.is_expired() {
+                    return Poll::Ready(None);
+                }
+                poll_recv(client, context, buffer, FIRST_READ).map(Some)
+            })
+            .await;
+            match read {
+                None if exchange.request.head.bytes().is_empty() => return Ok(None),
+                None => return Err(Fault::new(Reason::RequestTimeout)),
+                Some(Ok(0)) if exchange.request.head.bytes().is_empty() => return Ok(None),
+                Some(Ok(0)) => {
+                    self.half_closed = true;
+                    return Err(Fault::new(Reason::BadRequest)
+                        .detail("the client closed in the middle of a head"));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return Ok(None),
+            }
+        }
+    }
+
+    /// Gives what follows the head to the body, or keeps it for the next request.
+    fn split(&mut self, exchange: &mut Exchange, parsed: &ParsedRequest) {
+        let bytes = exchange.request.head.bytes();
+        let rest = bytes.get(parsed.head_len..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        if parsed.body == fg_http::h1::Framing::Length(0) {
+            self.carry.extend_from_slice(rest);
+        } else {
+            exchange.up.input.extend_from_slice(rest);
+        }
+    }
+
+    /// Takes note of what the client does while its request is under way: pipelined requests are
+    /// kept, the end of its side is noted. An error means that it is gone.
+    pub(crate) fn poll_watch(&mut self, context: &mut std::task::Context<'_>) -> Result<(), ()> {
+        while !self.half_closed && self.carry.len() < PIPELINE {
+            match self.client.poll_read_ready(context) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_)) => return Err(()),
+                Poll::Ready(Ok(())) => {}
+            }
+            match poll_recv(&mut self.client, context, &mut self.carry, FIRST_READ) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => self.half_closed = true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Err(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the client read what was sent: closing with unread bytes would reset the connection and
+    /// could destroy our last reply on its way.
+    async fn linger(mut self) {
+        self.timer.set(LINGER_TIME);
+        let (client, timer) = (&mut self.client, &self.timer);
+        let mut left = LINGER_BYTES;
+        let mut shut = false;
+        let mut sink = Vec::with_capacity(FIRST_READ);
+        std::future::poll_fn(|context| {
+            timer.attach(context);
+            if !shut {
+                match poll_shutdown(client, context) {
+                    Poll::Ready(Ok(())) => shut = true,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            loop {
+                if timer.is_expired() || left == 0 {
+                    return Poll::Ready(());
+                }
+                sink.clear();
+                match poll_recv(client, context, &mut sink, FIRST_READ) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,197 @@
+//! Replies that the gateway makes itself.
+
+use std::task::Poll;
+
+use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Version};
+use fg_http::h1::{Framing, ReplyConnection, write_reply_head};
+
+use super::connection::{Connection, Next, Terms};
+use super::exchange::Exchange;
+use super::route::{self, Route};
+use crate::generation::Chain;
+
+/// Answers a request that could not even be read; the connection ends with it.
+pub(super) async fn fault(connection: &mut Connection, exchange: &mut Exchange, fault: Fault) {
+    let reply = reply_to(&fault);
+    let status = fault.reason.status();
+    exchange.record.fault = Some(fault);
+    write(
+        connection,
+        exchange,
+        reply,
+        status,
+        Filters::None,
+        ReplyConnection::Close,
+    );
+    send(connection, exchange).await;
+}
+
+/// Answers a request with a fault.
+pub(super) async fn answer_fault(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    fault: Fault,
+    route: Option<(&Route<'_>, Option<&Chain>)>,
+    terms: Terms,
+) -> Next {
+    let reply = reply_to(&fault);
+    let status = fault.reason.status();
+    let gone = fault.reason == Reason::ClientClosed;
+    exchange.record.fault = Some(fault);
+    if gone {
+        exchange.record.status = status;
+        return Next::Close;
+    }
+    let filters = route.map_or(Filters::None, |(route, backend)| {
+        Filters::Passed(route, backend)
+    });
+    finish(connection, exchange, reply, status, filters, terms).await
+}
+
+/// Answers a request as a filter said.
+pub(super) async fn answer(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    reply: LocalReply,
+    route: Option<(&Route<'_>, Option<&Chain>)>,
+    terms: Terms,
+) -> Next {
+    let status = reply.status;
+    let filters = route.map_or(Filters::None, |(route, backend)| {
+        Filters::Passed(route, backend)
+    });
+    finish(connection, exchange, reply, status, filters, terms).await
+}
+
+/// Which filters see a reply.
+enum Filters<'a> {
+    None,
+    /// Those that saw the request.
+    Passed(&'a Route<'a>, Option<&'a Chain>),
+}
+
+async fn finish(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    reply: LocalReply,
+    status: u16,
+    filters: Filters<'_>,
+    terms: Terms,
+) -> Next {
+    // A body that is not wholly here would be read as the next request.
+    let whole = discard_body(exchange, terms.parsed.body);
+    let keep_alive = terms.keep_alive && whole;
+    let how = match (keep_alive, exchange.request.version()) {
+        (false, _) => ReplyConnection::Close,
+        (true, Version::Http10) => ReplyConnection::KeepAlive,
+        (true, Version::Http11) => ReplyConnection::Implied,
+    };
+    write(connection, exchange, reply, status, filters, how);
+    let sent = send(connection, exchange).await;
+    match (sent, keep_alive) {
+        (true, true) => {
+            connection.carry.append(&mut exchange.up.input);
+            Next::KeepAlive
+        }
+        (true, false) => Next::Linger,
+        (false, _) => Next::Close,
+    }
+}
+
+/// Takes a body of known length out of what was received, if all of it is there. What is left in
+/// the input then belongs to the next request.
+fn discard_body(exchange: &mut Exchange, body: Framing) -> bool {
+    match body {
+        Framing::Length(0) => true,
+        Framing::Length(length) => {
+            let here = exchange.up.input.len();
+            let untouched = exchange.up.at == 0 && !exchange.up.any_sent;
+            match usize::try_from(length) {
+                Ok(length) if untouched && length <= here => {
+                    exchange.up.input.drain(..length);
+                    true
+                }
+                _ => false,
+            }
+        }
+        Framing::Chunked | Framing::UntilClose => false,
+    }
+}
+
+fn reply_to(fault: &Fault) -> LocalReply {
+    let mut headers = Vec::new();
+    if fault.reason == Reason::MethodNotAllowed {
+        headers.push((
+            "allow",
+            b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_vec(),
+        ));
+    }
+    headers.push(("content-type", b"text/plain; charset=utf-8".to_vec()));
+    let body = format!("{}\n", fault.reason.words()).into_bytes();
+    LocalReply {
+        status: fault.reason.status(),
+        headers,
+        body,
+    }
+}
+
+/// Composes the reply in the flow to the client.
+fn write(
+    connection: &Connection,
+    exchange: &mut Exchange,
+    local: LocalReply,
+    status: u16,
+    filters: Filters<'_>,
+    how: ReplyConnection,
+) {
+    exchange.reply.clear();
+    exchange.reply.status = status;
+    for (name, value) in &local.headers {
+        exchange.reply.head.append(name, value);
+    }
+    if connection.worker.shared.settings.reason_header
+        && let Some(reason) = exchange.record.reason()
+    {
+        exchange
+            .reply
+            .head
+            .append("x-ferrogate-reason", reason.text().as_bytes());
+    }
+    if let Filters::Passed(route, backend) = filters {
+        route::reply_filters(route, backend, exchange);
+    }
+    exchange.record.status = status;
+    let body = if exchange.request.method() == Method::Head {
+        &[][..]
+    } else {
+        &local.body
+    };
+    let framing = (status >= 200 && status != 204 && status != 304)
+        .then_some(Framing::Length(local.body.len() as u64));
+    exchange.reply.head.remove(Name::ContentLength);
+    let Exchange { reply, down, .. } = exchange;
+    down.clear();
+    connection
+        .worker
+        .with_date(|date| write_reply_head(reply, framing, how, date, &mut down.output));
+    down.output.extend_from_slice(body);
+    down.body_bytes = body.len() as u64;
+}
+
+/// Sends what was composed. `false` when the client did not take it.
+async fn send(connection: &mut Connection, exchange: &mut Exchange) -> bool {
+    exchange.record.replied = true;
+    connection
+        .timer
+        .set(connection.worker.shared.settings.body_timeout);
+    let Connection { client, timer, .. } = connection;
+    let down = &mut exchange.down;
+    std::future::poll_fn(|context| {
+        timer.attach(context);
+        if timer.is_expired() {
+            return Poll::Ready(false);
+        }
+        down.poll_output(context, client).map(|sent| sent.is_ok())
+    })
+    .await
+}

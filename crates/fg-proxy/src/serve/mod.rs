@@ -1,0 +1,19 @@
+//! From a connection to its requests, and from a request to its reply.
+//!
+//! One task drives both sockets of an exchange: receive from the client, send to the backend,
+//! receive from the backend, send to the client. Reading downward: [`connection`] → [`exchange`] →
+//! [`route`] → [`forward`] → [`flow`].
+
+mod connection;
+mod exchange;
+mod finish;
+mod flow;
+mod forward;
+mod local;
+mod route;
+mod trust;
+mod tunnel;
+mod upstream;
+
+pub(crate) use connection::connection;
+pub(crate) use exchange::Exchange;

@@ -1,0 +1,108 @@
+//! From a request to its rule, and through the rule's filters.
+
+use fg_exchange::{Facts, Fault, Reason, Scheme, Verdict};
+use fg_router::Found;
+
+use super::connection::Connection;
+use super::exchange::Exchange;
+use super::trust;
+use crate::generation::{Chain, CompiledRule, Generation};
+
+/// The rule that owns a request.
+pub(crate) struct Route<'g> {
+    pub(crate) rule: &'g CompiledRule,
+    /// Index of the attachment by which it was found.
+    pub(crate) attachment: usize,
+}
+
+/// Finds the rule of a request, and brings its forwarding headers in order.
+///
+/// # Errors
+/// [`Reason::NoListener`] or [`Reason::NoRoute`].
+pub(crate) fn find<'g>(
+    generation: &'g Generation,
+    connection: &Connection,
+    exchange: &mut Exchange,
+) -> Result<Route<'g>, Fault> {
+    let (address, port) = connection.socket;
+    let settings = &connection.worker.shared.settings;
+    let client = trust::clean(settings, connection.peer, &mut exchange.request);
+    let listener = generation
+        .router
+        .socket(address, port)
+        .and_then(|table| table.listener(exchange.request.host()))
+        .ok_or_else(|| Fault::new(Reason::NoListener))?;
+    let Found {
+        rule,
+        matched_prefix,
+        ..
+    } = listener
+        .find(&exchange.request)
+        .ok_or_else(|| Fault::new(Reason::NoRoute))?;
+    exchange.record.set_facts(Facts {
+        client,
+        scheme: Scheme::Http,
+        listener_port: listener.listener().port,
+        matched_prefix,
+    });
+    trust::write(settings, connection, exchange);
+    let attachment = match rule.rule.attachments.len() {
+        1 => 0,
+        _ => rule
+            .rule
+            .attachments
+            .iter()
+            .position(|attachment| attachment.listener == listener.listener().key)
+            .unwrap_or(0),
+    };
+    Ok(Route { rule, attachment })
+}
+
+/// Leads the request through the rule's filters.
+pub(crate) fn request_filters(route: &Route<'_>, exchange: &mut Exchange) -> Verdict {
+    let facts = exchange.record.facts();
+    run(&route.rule.chain, &facts, exchange, |record, passed| {
+        record.passed = passed
+    })
+}
+
+/// Leads the request through the filters of a backend.
+pub(super) fn backend_filters(chain: &Chain, exchange: &mut Exchange) -> Verdict {
+    let facts = exchange.record.facts();
+    run(chain, &facts, exchange, |record, passed| {
+        record.backend_passed = passed
+    })
+}
+
+fn run(
+    chain: &Chain,
+    facts: &Facts,
+    exchange: &mut Exchange,
+    note: impl Fn(&mut super::exchange::Record, usize),
+) -> Verdict {
+    for (index, filter) in chain.filters.iter().enumerate() {
+        note(&mut exchange.record, index + 1);
+        match filter.request(&mut exchange.request, facts) {
+            Verdict::Continue => {}
+            reply @ Verdict::Reply(_) => return reply,
+        }
+    }
+    Verdict::Continue
+}
+
+/// Leads the reply back through the filters that the request passed.
+pub(super) fn reply_filters(route: &Route<'_>, backend: Option<&Chain>, exchange: &mut Exchange) {
+    let facts = exchange.record.facts();
+    let of_backend = backend.map_or(&[][..], |chain| &chain.filters);
+    let of_backend = of_backend.iter().take(exchange.record.backend_passed).rev();
+    let of_rule = route
+        .rule
+        .chain
+        .filters
+        .iter()
+        .take(exchange.record.passed)
+        .rev();
+    for filter in of_backend.chain(of_rule) {
+        filter.reply(&mut exchange.reply, &facts);
+    }
+}

@@ -1,0 +1,88 @@
+//! After an upgrade: bytes both ways, until both sides are done.
+
+use std::task::{Context, Poll};
+
+use fg_http::h1::Framing;
+use tokio::net::TcpStream;
+
+use super::connection::Connection;
+use super::exchange::Exchange;
+use super::flow::{Flow, Sink};
+use crate::worker::socket::poll_shutdown;
+
+/// How much is read at once. Units: bytes.
+const ROOM: usize = 16 * 1024;
+
+/// One direction of a tunnel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Open,
+    /// Everything was sent; the end has to be.
+    Ending,
+    Done,
+}
+
+/// Carries bytes both ways. What was received beyond the heads is in the flows' inputs.
+pub(super) async fn tunnel(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    upstream: &mut TcpStream,
+) {
+    let limits = connection.worker.shared.settings.limits;
+    let patience = connection.worker.shared.settings.tunnel_timeout;
+    exchange
+        .up
+        .begin(Framing::UntilClose, Sink::Raw, Vec::new(), &limits);
+    exchange
+        .down
+        .begin(Framing::UntilClose, Sink::Raw, Vec::new(), &limits);
+    connection.worker.stats.tunnels_open.increment();
+    connection.timer.set(patience);
+    let (mut up, mut down) = (Side::Open, Side::Open);
+    let Connection { client, timer, .. } = connection;
+    let Exchange {
+        up: up_flow,
+        down: down_flow,
+        ..
+    } = exchange;
+    std::future::poll_fn(|context| {
+        timer.attach(context);
+        let progress = || timer.set(patience);
+        let failed = step(context, &mut up, up_flow, client, upstream, progress).is_err()
+            || step(context, &mut down, down_flow, upstream, client, progress).is_err();
+        let done = up == Side::Done && down == Side::Done;
+        if failed || done || timer.is_expired() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    connection.worker.stats.tunnels_open.decrement();
+}
+
+/// Moves one direction on; an end on one side becomes an end on the other.
+fn step(
+    context: &mut Context<'_>,
+    side: &mut Side,
+    flow: &mut Flow,
+    from: &mut TcpStream,
+    to: &mut TcpStream,
+    progress: impl Fn(),
+) -> Result<(), ()> {
+    if *side == Side::Open {
+        match flow.poll(context, from, to, ROOM, progress) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => *side = Side::Ending,
+            Poll::Ready(Err(_)) => return Err(()),
+        }
+    }
+    if *side == Side::Ending {
+        match poll_shutdown(to, context) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => *side = Side::Done,
+            Poll::Ready(Err(_)) => return Err(()),
+        }
+    }
+    Ok(())
+}
