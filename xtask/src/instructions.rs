@@ -3,7 +3,7 @@
 //! A crate that wants its paths counted has an example called `instructions`. Without words it prints the names of its
 //! cases, a line each; with `CASE N` it does that case N times. Each case is run under valgrind with two numbers of
 //! repetitions, and the difference is the cost of one, start-up and set-up excluded. The cost may not exceed the one in
-//! `examples/instructions.txt` beside it by more than a tenth; `UPDATE=1 cargo xtask test` writes that file anew.
+//! `examples/instructions.txt` beside it by more than a tenth; `UPDATE=1 cargo xtask instructions` writes that file anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::packages;
 use crate::steps::{Counts, Steps};
-use crate::workspace::{Crate, cargo, output};
+use crate::workspace::{self, Crate, cargo, output};
 
 /// Repetitions of the short and of the long run. Apart far enough that one stray page fault does not show.
 const SHORT: u64 = 100;
@@ -23,19 +23,27 @@ const LONG: u64 = 1_100;
 /// How much a count may exceed the recorded one, in percent: what another minor version of the compiler may change.
 const TOLERANCE_PERCENT: u64 = 10;
 
+/// Counts, and nothing else. `args` must be empty.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    ensure!(args.is_empty(), "`instructions` takes no words");
+    let mut steps = Steps::default();
+    steps_of_instructions(&mut steps, &workspace::crates()?);
+    steps.end_with_counts(false)
+}
+
 /// One step for each crate that has cases.
-pub(crate) fn steps_of_instructions(steps: &mut Steps, crates: &[Crate]) -> anyhow::Result<()> {
+pub(crate) fn steps_of_instructions(steps: &mut Steps, crates: &[Crate]) {
     let counted: Vec<&Crate> = crates
         .iter()
         .filter(|each| each.targets_of("example").any(|it| it == "instructions"))
         .collect();
     if counted.is_empty() {
         steps.not_run("instruction counts", "there is no such test yet");
-        return Ok(());
+        return;
     }
     if let Err(missing) = packages::ensure("valgrind", "valgrind") {
         steps.not_run("instruction counts", missing);
-        return Ok(());
+        return;
     }
     for each in counted {
         let name = format!("instruction counts of {}", each.name);
@@ -53,7 +61,6 @@ pub(crate) fn steps_of_instructions(steps: &mut Steps, crates: &[Crate]) -> anyh
         );
         steps.counted(&name, counts);
     }
-    Ok(())
 }
 
 /// Counts every case of one crate and judges it. Errors: a case costs more than recorded, or could not run.
@@ -91,7 +98,7 @@ fn build(each: &Crate) -> anyhow::Result<PathBuf> {
         "--release",
         "--example",
         "instructions",
-        "--message-format=json",
+        "--message-format=json-render-diagnostics",
     ])?;
     command.args(["--package", &each.name]);
     let messages = output(&mut command)?;

@@ -72,6 +72,12 @@ const VERBS: &[Verb] = &[
         run: facets::run,
     },
     Verb {
+        name: "instructions",
+        words: "",
+        does: "counts the instructions of hot paths; UPDATE=1 records them",
+        run: instructions::run,
+    },
+    Verb {
         name: "new-policy",
         words: "NAME [--kind KIND]",
         does: "makes a policy's folder and writes its two words in lib.rs",
