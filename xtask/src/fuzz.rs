@@ -57,11 +57,7 @@ fn fuzz_command(name: &str, seconds: u32) -> anyhow::Result<Command> {
     command.arg(found).arg(fuzz.join("corpus").join(name));
     // Sanitizer flags are unstable; the stable compiler takes them with this set.
     command.env("RUSTC_BOOTSTRAP", "1");
-    command.args([
-        &format!("fuzz/corpus/{name}"),
-        "--",
-        &format!("-max_total_time={seconds}"),
-    ]);
+    command.args(["--", &format!("-max_total_time={seconds}")]);
     command.args(["-max_len=16384", "-verbosity=0", "-print_final_stats=1"]);
     Ok(command)
 }
