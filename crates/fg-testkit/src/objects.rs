@@ -88,3 +88,11 @@ fn text(value: &Value) -> String {
 fn read<S: DeserializeOwned>(spec: Value) -> S {
     serde_json::from_value(spec).expect("the fixture has the shape of its kind")
 }
+
+/// Reads one value of YAML.
+///
+/// # Panics
+/// When the text is no YAML of that shape.
+pub fn value<T: DeserializeOwned>(yaml: &str) -> T {
+    serde_saphyr::from_str(yaml).expect("the fixture has that shape")
+}

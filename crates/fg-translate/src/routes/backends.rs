@@ -41,6 +41,13 @@ pub(super) fn backends(
                 &format!("{path}.filters"),
                 notes,
             );
+            if reference.port.is_some() && reference.kind.as_deref() == Some(kinds::BACKEND.1) {
+                notes.warning(
+                    &format!("{path}.port"),
+                    FindingKind::UnsupportedValue,
+                    "the ports of a Backend are its own; this one has no effect",
+                );
+            }
             let target = match target(route, reference, options, lookup) {
                 Err(Problem(field, kind, text, hint)) => {
                     notes

@@ -1,0 +1,138 @@
+//! The law: incremental equals from scratch, whatever the history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use fg_api::Resource;
+use fg_api::report::Report;
+use fg_ir::Ir;
+use fg_model::{Finding, ObjectRef};
+use fg_testkit::objects::objects;
+use proptest::prelude::*;
+
+use crate::{Options, Translator};
+
+/// Objects that read each other; each several times, with another content or age.
+const WORDS: &str = include_str!("law.yaml");
+
+static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| objects(WORDS));
+
+/// One event: an object of [`OBJECTS`] comes in that form, or its name goes.
+type Event = (usize, bool);
+
+fn histories() -> impl Strategy<Value = Vec<Vec<Event>>> {
+    let event = (0..OBJECTS.len(), prop::bool::weighted(0.75));
+    prop::collection::vec(prop::collection::vec(event, 1..6), 1..25)
+}
+
+fn all(translator: &Translator) -> (Ir, Vec<Finding>, BTreeMap<Arc<ObjectRef>, Arc<Report>>) {
+    (
+        translator.ir().clone(),
+        translator
+            .findings()
+            .map(|finding| (**finding).clone())
+            .collect(),
+        translator.reports().clone(),
+    )
+}
+
+/// Findings without the generation of their object: whether they are news does not depend on it.
+fn ageless<'a>(findings: impl Iterator<Item = &'a Arc<Finding>>) -> BTreeSet<Finding> {
+    findings
+        .map(|finding| {
+            let mut finding = (**finding).clone();
+            finding.about.generation = 0;
+            finding
+        })
+        .collect()
+}
+
+/// Plays a history; after each step everything must equal a new translator's results, and the
+/// changes played onto copies must give the same.
+fn play(history: &[Vec<Event>]) {
+    let mut present: BTreeMap<Arc<ObjectRef>, Resource> = BTreeMap::new();
+    let mut translator = Translator::new(Options::default());
+    let mut ir = Ir::default();
+    let mut reports: BTreeMap<Arc<ObjectRef>, Arc<Report>> = BTreeMap::new();
+    let mut news: BTreeSet<Finding> = BTreeSet::new();
+    for events in history {
+        let mut step: BTreeMap<Arc<ObjectRef>, Option<Resource>> = BTreeMap::new();
+        for (at, comes) in events {
+            let object = OBJECTS[*at].clone();
+            step.insert(object.id().clone(), comes.then_some(object));
+        }
+        let upserts: Vec<Resource> = step.values().flatten().cloned().collect();
+        let gone = step.iter().filter(|(_, object)| object.is_none());
+        let removed: Vec<ObjectRef> = gone.map(|(id, _)| (**id).clone()).collect();
+        for (id, object) in step {
+            match object {
+                Some(object) => present.insert(id, object),
+                None => present.remove(&id),
+            };
+        }
+        let outcome = translator.apply(&upserts, &removed);
+        for (key, rule) in &outcome.change.rules {
+            assert_ne!(
+                ir.rules.get(key),
+                rule.as_ref(),
+                "a change never lists what is equal"
+            );
+        }
+        for (key, listener) in &outcome.change.listeners {
+            assert_ne!(
+                ir.listeners.get(key),
+                listener.as_ref(),
+                "a change never lists what is equal"
+            );
+        }
+        ir.apply(&outcome.change);
+        for (id, report) in &outcome.reports {
+            match report {
+                Some(report) => reports.insert(id.clone(), report.clone()),
+                None => reports.remove(id),
+            };
+        }
+        for finding in ageless(outcome.resolved.iter()) {
+            news.remove(&finding);
+        }
+        news.extend(ageless(outcome.appeared.iter()));
+
+        let mut scratch = Translator::new(Options::default());
+        // Newest name first: the order in which objects come must not matter.
+        let everything: Vec<Resource> = present.values().rev().cloned().collect();
+        scratch.apply(&everything, &[]);
+        assert_eq!(all(&translator), all(&scratch));
+        assert_eq!(&ir, translator.ir());
+        assert_eq!(&reports, translator.reports());
+        assert_eq!(news, ageless(translator.findings()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn incremental_equals_from_scratch(history in histories()) {
+        play(&history);
+    }
+}
+
+#[test]
+fn the_words_reach_every_part() {
+    let mut translator = Translator::new(Options::default());
+    let mut first: BTreeMap<Arc<ObjectRef>, Resource> = BTreeMap::new();
+    for object in OBJECTS.iter() {
+        first
+            .entry(object.id().clone())
+            .or_insert_with(|| object.clone());
+    }
+    let first: Vec<Resource> = first.into_values().collect();
+    translator.apply(&first, &[]);
+    let (ir, findings, reports) = all(&translator);
+    assert!(ir.listeners.len() >= 2 && ir.rules.len() >= 3, "{ir:#?}");
+    assert!(
+        ir.backends.len() >= 2 && !ir.endpoints.is_empty(),
+        "{ir:#?}"
+    );
+    assert!(findings.len() >= 5 && reports.len() >= 6, "{findings:#?}");
+}

@@ -1,0 +1,4 @@
+//! Steps: what an edit costs, what it reports, and the law.
+
+mod law;
+mod work;
