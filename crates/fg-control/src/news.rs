@@ -9,9 +9,9 @@ use fg_model::{Finding, FindingKind, ObjectRef, Severity};
 /// Findings that were told now for the first time, and those that are no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// New ones, sorted.
+    /// New ones, sorted by place.
     pub appeared: Vec<Arc<Finding>>,
-    /// Gone ones, sorted.
+    /// Gone ones, sorted by place.
     pub resolved: Vec<Arc<Finding>>,
 }
 
@@ -31,21 +31,33 @@ type Key = (Severity, Arc<ObjectRef>, Text, FindingKind, String);
 pub(crate) struct Told(BTreeMap<Key, Arc<Finding>>);
 
 impl Told {
-    /// Compares with what stands now, and remembers that.
+    /// Compares with what stands now, and remembers that. `place` gives a new finding its place,
+    /// which may mean reading a file again.
     ///
     /// Cost: in proportion to the number of findings.
-    pub(crate) fn update(&mut self, now: impl IntoIterator<Item = Arc<Finding>>) -> News {
-        let now: BTreeMap<Key, Arc<Finding>> = now
-            .into_iter()
-            .map(|finding| (key(&finding), finding))
-            .collect();
-        let new = |(key, _): &(&Key, &Arc<Finding>)| !self.0.contains_key(*key);
-        let gone = |(key, _): &(&Key, &Arc<Finding>)| !now.contains_key(*key);
-        let news = News {
-            appeared: now.iter().filter(new).map(|(_, f)| f.clone()).collect(),
-            resolved: self.0.iter().filter(gone).map(|(_, f)| f.clone()).collect(),
-        };
-        self.0 = now;
+    pub(crate) fn update(
+        &mut self,
+        now: impl IntoIterator<Item = Arc<Finding>>,
+        place: &dyn Fn(&Arc<Finding>) -> Arc<Finding>,
+    ) -> News {
+        let mut before = std::mem::take(&mut self.0);
+        let mut news = News::default();
+        for finding in now {
+            let key = key(&finding);
+            if self.0.contains_key(&key) {
+                continue;
+            }
+            let known = before.remove(&key).unwrap_or_else(|| {
+                let placed = place(&finding);
+                news.appeared.push(placed.clone());
+                placed
+            });
+            self.0.insert(key, known);
+        }
+        news.resolved = before.into_values().collect();
+        let by_place = |a: &Arc<Finding>, b: &Arc<Finding>| (&a.place, a).cmp(&(&b.place, b));
+        news.appeared.sort_by(by_place);
+        news.resolved.sort_by(by_place);
         news
     }
 }
@@ -75,13 +87,15 @@ mod tests {
     #[test]
     fn each_finding_is_told_once_and_once_when_it_goes() {
         let mut told = Told::default();
-        let news = told.update([finding(1, "wrong"), finding(1, "worse")]);
+        let mut update = |findings: &[Arc<Finding>]| told.update(findings.to_vec(), &Arc::clone);
+        let news = update(&[
+            finding(1, "worse"),
+            finding(1, "wrong"),
+            finding(1, "wrong"),
+        ]);
         assert_eq!(news.appeared.len(), 2);
-        assert!(
-            told.update([finding(2, "wrong"), finding(2, "worse")])
-                .is_empty()
-        );
-        let news = told.update([finding(3, "wrong")]);
+        assert!(update(&[finding(2, "wrong"), finding(2, "worse")]).is_empty());
+        let news = update(&[finding(3, "wrong")]);
         assert_eq!(news.appeared, []);
         assert_eq!(news.resolved[0].text, "worse");
     }

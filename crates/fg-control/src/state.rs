@@ -20,8 +20,9 @@ pub struct Objects {
     pub upserts: Vec<Resource>,
     /// Objects that are gone.
     pub removed: Vec<ObjectRef>,
-    /// Everything that the source finds wrong now, not only what changed.
-    pub findings: Vec<Arc<Finding>>,
+    /// Everything that the source finds wrong now, not only what changed; `None` when that is the
+    /// same as before.
+    pub findings: Option<Vec<Arc<Finding>>>,
 }
 
 /// What a data plane says about a listener: the addresses on which it serves, or why it does not.
@@ -58,7 +59,9 @@ impl Control {
     ///
     /// Cost: in proportion to the change; see [`Translator::apply`].
     pub fn apply(&mut self, objects: Objects) -> Change {
-        self.of_source = objects.findings;
+        if let Some(findings) = objects.findings {
+            self.of_source = findings;
+        }
         let outcome = self.translator.apply(&objects.upserts, &objects.removed);
         self.translated_routes += outcome.translated_routes as u64;
         outcome.change
@@ -102,18 +105,25 @@ impl Control {
 
     /// Findings that came and went since this was last asked, each with its place.
     pub fn news(&mut self, locate: &dyn Fn(&Origin) -> Option<Place>) -> News {
-        let now = self.findings(locate);
-        self.told.update(now)
+        let now: Vec<_> = self.findings().cloned().collect();
+        self.told.update(now, &|finding| placed(finding, locate))
     }
 
-    /// Everything that is wrong now, sorted, each with its place.
-    pub fn findings(&self, locate: &dyn Fn(&Origin) -> Option<Place>) -> Vec<Arc<Finding>> {
+    /// Everything that is wrong now, in no order and perhaps twice. Those of the source have a
+    /// place.
+    pub fn findings(&self) -> impl Iterator<Item = &Arc<Finding>> {
         let all = self.of_source.iter();
-        let all = all
-            .chain(self.translator.findings())
-            .chain(&self.of_binding);
-        let mut findings: Vec<Arc<Finding>> = all.map(|finding| placed(finding, locate)).collect();
-        findings.sort();
+        all.chain(self.translator.findings())
+            .chain(&self.of_binding)
+    }
+
+    /// Everything that is wrong now, each with its place, sorted by that.
+    pub fn placed_findings(&self, locate: &dyn Fn(&Origin) -> Option<Place>) -> Vec<Arc<Finding>> {
+        let mut findings: Vec<Arc<Finding>> = self
+            .findings()
+            .map(|finding| placed(finding, locate))
+            .collect();
+        findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         findings.dedup();
         findings
     }
