@@ -1,8 +1,20 @@
-//! What only tests use: objects written as YAML.
+//! For tests: a client and upstreams that do with bytes what a test says, and builders of the IR.
+//!
+//! Everything is blocking, on threads and `std::net`, so that nothing of the engine under test is
+//! used to test it. Nothing sleeps: whoever waits, waits for an event, at most [`PATIENCE`].
 
-#![expect(
-    clippy::panic,
-    reason = "a fixture that cannot be read fails its test, here"
-)]
+pub mod address;
+pub mod canonical;
+mod client;
+pub mod ir;
+mod message;
+pub mod upstream;
 
-pub mod objects;
+use std::time::Duration;
+
+pub use client::Client;
+pub use message::Message;
+pub use upstream::{Connection, Upstream};
+
+/// How long anything may take before a test fails: far longer than anything does.
+pub const PATIENCE: Duration = Duration::from_secs(10);
