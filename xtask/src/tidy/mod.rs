@@ -59,6 +59,10 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
         // Not UTF-8: an image or a fuzz input, no text of ours.
         if let Ok(content) = std::fs::read_to_string(root.join(&file)) {
             problems.extend(text::judge(&file, &content, &table.pure));
+            if file.ends_with(".md") {
+                let exists = |path: &str| root.join(path).exists();
+                problems.extend(text::dead_paths(&file, &content, exists));
+            }
         }
     }
     if let Err(error) = crate::generate::run(&["--check".to_owned()]) {

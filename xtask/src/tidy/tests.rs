@@ -247,6 +247,17 @@ fn pure_code_calls_nothing_impure() {
     );
 }
 
+#[test]
+fn a_path_in_the_documentation_exists() {
+    let exists = |path: &str| path == "crates/fg-ir/src/";
+    let dead = |line: &str| text::dead_paths("a.md", line, exists).len();
+    assert_eq!(
+        dead("see `crates/fg-ir/src/` and `crates/<name>/x`, `docs/*`, `std/fmt`"),
+        0
+    );
+    assert_eq!(dead("see `crates/fg-ir/old.rs` and `docs/adr/`"), 2);
+}
+
 const LIB: &str = "\
 //! Policies.
 pub mod cors;

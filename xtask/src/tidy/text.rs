@@ -79,6 +79,37 @@ pub(super) fn judge(file: &str, content: &str, pure: &BTreeSet<String>) -> Vec<P
     problems
 }
 
+/// The folders that a path in the documentation begins with when it means one of this repository.
+const TOP_FOLDERS: [&str; 7] = [
+    "bench/",
+    "crates/",
+    "docs/",
+    "examples/",
+    "fuzz/",
+    "xtask/",
+    ".ci/",
+];
+
+/// The paths in backquotes of a page that do not exist. One with a placeholder (`<name>`, `*`, `NAME`, `…`) is not looked
+/// for.
+pub(super) fn dead_paths(page: &str, content: &str, exists: impl Fn(&str) -> bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, line) in content.lines().enumerate() {
+        for path in line.split('`').skip(1).step_by(2) {
+            let ours = TOP_FOLDERS.iter().any(|folder| path.starts_with(folder));
+            let literal = !path.contains(['<', '*', '…', ' ', '{']) && !path.contains("NAME");
+            if ours && literal && !exists(path) {
+                let place = format!("{page}:{}", index + 1);
+                problems.push(Problem::new(
+                    place,
+                    format!("names {path}, which does not exist"),
+                ));
+            }
+        }
+    }
+    problems
+}
+
 /// The crate that a file under `crates/` belongs to.
 fn package(file: &str) -> Option<&str> {
     file.strip_prefix("crates/")?.split('/').next()
