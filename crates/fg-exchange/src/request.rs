@@ -106,6 +106,7 @@ pub struct Request {
     version: Version,
     method_span: Span,
     path: Span,
+    received_path: Span,
     query: Option<Span>,
     authority: Span,
     host: Span,
@@ -121,6 +122,7 @@ impl Request {
             version: Version::Http11,
             method_span: NONE,
             path: NONE,
+            received_path: NONE,
             query: None,
             authority: NONE,
             host: NONE,
@@ -134,6 +136,7 @@ impl Request {
         self.version = Version::Http11;
         self.method_span = Span::default();
         self.path = Span::default();
+        self.received_path = Span::default();
         self.query = None;
         self.authority = Span::default();
         self.host = Span::default();
@@ -162,6 +165,11 @@ impl Request {
     #[inline]
     pub fn path(&self) -> &[u8] {
         self.head.slice(self.path)
+    }
+
+    /// The canonical path as it came, before any rewrite.
+    pub fn received_path(&self) -> &[u8] {
+        self.head.slice(self.received_path)
     }
 
     /// The query without `?`, as written; `None` when there was no `?`.
@@ -201,6 +209,7 @@ impl Request {
     /// Sets path and query to spans of the head.
     pub fn set_target(&mut self, path: Span, query: Option<Span>) {
         self.path = path;
+        self.received_path = path;
         self.query = query;
     }
 

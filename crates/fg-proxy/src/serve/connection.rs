@@ -112,6 +112,8 @@ impl Connection {
         if !self.carry.is_empty() {
             return true;
         }
+        // An idle connection owns no buffer.
+        self.carry = Vec::new();
         if self.half_closed || (self.requests > 0 && self.is_draining()) {
             return false;
         }
@@ -136,8 +138,8 @@ impl Connection {
         readable
     }
 
-    /// Whether the process drains, or the socket of this connection is gone.
-    pub(crate) fn is_draining(&self) -> bool {
+    /// Whether the process drains.
+    fn is_draining(&self) -> bool {
         self.worker.shared.draining.load(Ordering::Relaxed)
     }
 
@@ -188,14 +190,17 @@ impl Connection {
 
     /// Answers a request by the newest generation, which it keeps to its end.
     async fn answer(&mut self, exchange: &mut Exchange, parsed: ParsedRequest) -> Next {
-        let last = self.requests >= self.worker.shared.settings.max_requests_per_connection
-            || self.is_draining();
+        let generation = self.worker.generation();
+        let (address, port) = self.socket;
+        let table = generation.router.socket(address, port);
+        let last = self.requests >= self.worker.shared.settings.max_requests_per_connection;
+        // Of a socket that is gone, requests are still answered, but no more than that.
+        let ends = last || table.is_none() || self.is_draining();
         let terms = Terms {
             parsed,
-            keep_alive: parsed.hop.keep_alive && !last,
+            keep_alive: parsed.hop.keep_alive && !ends,
         };
-        let generation = self.worker.generation();
-        let (route, next) = match route::find(&generation, self, exchange) {
+        let (route, next) = match route::find(table, self, exchange) {
             Ok(route) => {
                 let next = match route::request_filters(&route, exchange) {
                     Verdict::Continue => {

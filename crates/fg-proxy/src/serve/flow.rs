@@ -55,6 +55,8 @@ pub(crate) struct Flow {
     pub(crate) any_sent: bool,
     /// A filter holds the body back.
     holding: bool,
+    /// It was said how the body comes and goes.
+    begun: bool,
 }
 
 /// Why a flow ended early.
@@ -84,6 +86,7 @@ impl Default for Flow {
             gone: false,
             any_sent: false,
             holding: false,
+            begun: false,
         }
     }
 }
@@ -98,6 +101,7 @@ impl Flow {
         self.sink = Sink::Raw;
         self.steps.clear();
         self.body_bytes = 0;
+        self.begun = false;
     }
 
     /// Empties the output.
@@ -132,11 +136,36 @@ impl Flow {
         self.steps = steps;
         self.body_bytes = 0;
         self.holding = false;
+        self.begun = true;
     }
 
     /// Whether the whole body was received.
     pub(crate) fn is_received(&self) -> bool {
         matches!(self.source, Source::Done)
+    }
+
+    /// Gives the input beyond the body away, once the body is over.
+    pub(crate) fn give_rest(&mut self, to: &mut Vec<u8>) {
+        if self.at < self.input.len() {
+            to.extend_from_slice(self.input.get(self.at..).unwrap_or_default());
+            self.input.truncate(self.at);
+        }
+    }
+
+    /// Takes a body that nobody wants out of the input. `false` when not all of it is there.
+    pub(crate) fn discard(&mut self, framing: Framing) -> bool {
+        match framing {
+            Framing::Length(0) => true,
+            _ if self.begun => self.is_received(),
+            Framing::Length(length) => match usize::try_from(length) {
+                Ok(length) if length <= self.input.len() => {
+                    self.at = length;
+                    true
+                }
+                _ => false,
+            },
+            Framing::Chunked | Framing::UntilClose => false,
+        }
     }
 
     /// Whether everything in the output was sent.

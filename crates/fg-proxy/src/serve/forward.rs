@@ -417,7 +417,9 @@ impl Job<'_> {
                     || self.exchange.request.method() == Method::Head;
                 (
                     if none {
-                        parsed.declared
+                        parsed
+                            .declared
+                            .filter(|declared| matches!(declared, Framing::Length(_)))
                     } else {
                         Some(Framing::Length(0))
                     },
@@ -630,6 +632,8 @@ impl Waiting<'_, '_> {
             Poll::Pending => Ok(()),
             Poll::Ready(Ok(())) => {
                 self.sent = true;
+                // What was read beyond the body is the start of the next request.
+                up.give_rest(&mut self.job.connection.carry);
                 self.job
                     .connection
                     .timer

@@ -79,7 +79,7 @@ async fn finish(
     terms: Terms,
 ) -> Next {
     // A body that is not wholly here would be read as the next request.
-    let whole = discard_body(exchange, terms.parsed.body);
+    let whole = exchange.up.discard(terms.parsed.body);
     let keep_alive = terms.keep_alive && whole;
     let how = match (keep_alive, exchange.request.version()) {
         (false, _) => ReplyConnection::Close,
@@ -90,31 +90,11 @@ async fn finish(
     let sent = send(connection, exchange).await;
     match (sent, keep_alive) {
         (true, true) => {
-            connection.carry.append(&mut exchange.up.input);
+            exchange.up.give_rest(&mut connection.carry);
             Next::KeepAlive
         }
         (true, false) => Next::Linger,
         (false, _) => Next::Close,
-    }
-}
-
-/// Takes a body of known length out of what was received, if all of it is there. What is left in
-/// the input then belongs to the next request.
-fn discard_body(exchange: &mut Exchange, body: Framing) -> bool {
-    match body {
-        Framing::Length(0) => true,
-        Framing::Length(length) => {
-            let here = exchange.up.input.len();
-            let untouched = exchange.up.at == 0 && !exchange.up.any_sent;
-            match usize::try_from(length) {
-                Ok(length) if untouched && length <= here => {
-                    exchange.up.input.drain(..length);
-                    true
-                }
-                _ => false,
-            }
-        }
-        Framing::Chunked | Framing::UntilClose => false,
     }
 }
 

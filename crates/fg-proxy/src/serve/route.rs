@@ -1,12 +1,14 @@
 //! From a request to its rule, and through the rule's filters.
 
+use std::sync::Arc;
+
 use fg_exchange::{Facts, Fault, Reason, Scheme, Verdict};
-use fg_router::Found;
+use fg_router::{Found, SocketTable};
 
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::trust;
-use crate::generation::{Chain, CompiledRule, Generation};
+use crate::generation::{Chain, CompiledRule};
 
 /// The rule that owns a request.
 pub(crate) struct Route<'g> {
@@ -20,16 +22,13 @@ pub(crate) struct Route<'g> {
 /// # Errors
 /// [`Reason::NoListener`] or [`Reason::NoRoute`].
 pub(crate) fn find<'g>(
-    generation: &'g Generation,
+    table: Option<&'g Arc<SocketTable<Arc<CompiledRule>>>>,
     connection: &Connection,
     exchange: &mut Exchange,
 ) -> Result<Route<'g>, Fault> {
-    let (address, port) = connection.socket;
     let settings = &connection.worker.shared.settings;
     let client = trust::clean(settings, connection.peer, &mut exchange.request);
-    let listener = generation
-        .router
-        .socket(address, port)
+    let listener = table
         .and_then(|table| table.listener(exchange.request.host()))
         .ok_or_else(|| Fault::new(Reason::NoListener))?;
     let Found {
