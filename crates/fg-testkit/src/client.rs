@@ -5,7 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::{Message, PATIENCE};
+use crate::{Message, PATIENCE, queue};
 
 /// One connection.
 #[derive(Debug)]
@@ -66,15 +66,17 @@ impl Client {
         let _ = self.stream().write_all(bytes.as_ref());
     }
 
-    /// Sends bytes in two pieces that arrive apart.
-    ///
-    /// The second leaves only after the first was acknowledged by the kernel of the other side,
-    /// which on one machine is when it stands in its receive queue.
+    /// Sends bytes in two pieces: the second leaves when the gateway has read the first.
     pub fn send_cut(&self, bytes: impl AsRef<[u8]>, cut: usize) {
         let (first, second) = bytes.as_ref().split_at(cut);
         self.send(first);
-        std::thread::yield_now();
+        queue::wait_until_read(self.stream());
         self.send(second);
+    }
+
+    /// Waits until the gateway has read everything that was sent, or has closed.
+    pub fn wait_until_read(&self) {
+        queue::wait_until_read(self.stream());
     }
 
     /// Sends as much as the sockets take without anybody reading, at most `limit`; gives how much.

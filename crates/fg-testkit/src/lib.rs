@@ -1,4 +1,5 @@
-//! For tests: a client and upstreams that do with bytes what a test says, and builders of the IR.
+//! For tests: a client and upstreams that do with bytes what a test says, builders of the IR,
+//! and objects written as YAML.
 //!
 //! Everything is blocking, on threads and `std::net`, so that nothing of the engine under test is
 //! used to test it. Nothing sleeps: whoever waits, waits for an event, at most [`PATIENCE`].
@@ -8,6 +9,8 @@ pub mod canonical;
 mod client;
 pub mod ir;
 mod message;
+pub mod objects;
+mod queue;
 pub mod upstream;
 
 use std::time::Duration;

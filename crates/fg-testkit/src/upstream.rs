@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::canonical::{self, Request};
-use crate::{PATIENCE, address, client};
+use crate::{PATIENCE, address, client, queue};
 
 /// What an upstream does with a connection. The number counts connections from 0.
 pub type Behaviour = dyn Fn(&mut Connection, usize) + Send + Sync;
@@ -327,6 +327,23 @@ impl Connection {
             self.shared.change(|state| state.sent += bytes.len());
         }
         sent.is_ok()
+    }
+
+    /// Sends bytes in two pieces: the second leaves when the gateway has read the first.
+    pub fn send_cut(&mut self, bytes: impl AsRef<[u8]>, cut: usize) -> bool {
+        let (first, second) = bytes.as_ref().split_at(cut);
+        if !self.send(first) {
+            return false;
+        }
+        self.wait_until_read();
+        self.send(second)
+    }
+
+    /// Waits until the gateway has read everything that was sent, or has closed.
+    pub fn wait_until_read(&self) {
+        if let Some(stream) = &self.stream {
+            queue::wait_until_read(stream);
+        }
     }
 
     /// Sends so many bytes `x` in pieces, counting as it goes; `false` when the other side is gone.

@@ -45,6 +45,7 @@ pub(super) fn parents(
     let hostnames = hostnames(&route.spec.hostnames, notes);
     for (index, parent) in route.spec.parent_refs.iter().enumerate() {
         let path = format!("spec.parentRefs[{index}]");
+        notes.scope = Scope::Parent(index);
         let Some(gateway) = gateway(route, parent, &path, lookup, notes) else {
             continue;
         };
@@ -60,13 +61,12 @@ pub(super) fn parents(
             },
             controller,
         });
-        notes.scope = Scope::Parent(index);
         let listeners = listeners(route, parent, &gateway, &path, lookup, notes);
         if !listeners.is_empty() {
             attach(&listeners, &hostnames, &path, &mut found, notes);
         }
-        notes.scope = Scope::Object;
     }
+    notes.scope = Scope::Object;
     found.attachments.sort();
     found.attachments.dedup_by(|a, b| a.listener == b.listener);
     found.attached.sort();
