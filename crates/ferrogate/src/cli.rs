@@ -1,0 +1,404 @@
+//! The command line: every command and flag with its help, environment name and default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fg_policies::timeouts::parse_duration;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for `check`: no errors; for `run`: ended by SIGTERM or SIGINT
+  1  something failed; for `check`: errors were found; for `explain`: no rule serves the request
+  2  the command line is wrong, or the folder is not there
+
+Every flag that has a default can also be set by the environment variable that its help names.";
+
+/// A gateway that is configured by the Gateway API.
+#[derive(Debug, Parser)]
+#[command(name = "ferrogate", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves what a folder of Gateway API files says, and follows its changes
+    ///
+    /// Without FOLDER it serves a built-in example with backends of its own, and prints what to
+    /// try.
+    ///
+    /// SIGTERM and SIGINT drain: no new connections, requests under way are finished within
+    /// --drain-timeout. SIGHUP reads the folder again.
+    Run(Box<RunArgs>),
+    /// Says what is wrong with a folder, as the API server and a gateway would see it
+    Check(CheckArgs),
+    /// Says what would happen to a request, and why
+    Explain(ExplainArgs),
+    /// Answers every request with what it got, as JSON: a backend to try things with
+    Echo(EchoArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Folder with YAML or JSON files, searched recursively
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sockets: SocketArgs,
+    #[command(flatten)]
+    pub(crate) translation: TranslationArgs,
+    #[command(flatten)]
+    pub(crate) serving: ServingArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) logging: LoggingArgs,
+}
+
+/// The sockets of the process itself, and the mapping of the others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Addresses")]
+pub(crate) struct SocketArgs {
+    /// Admin pages: configuration, status, explain, log level; loopback only
+    #[arg(long, env = "FERROGATE_ADMIN_ADDRESS", default_value = "127.0.0.1:19000", value_parser = loopback, value_name = "ADDRESS")]
+    pub(crate) admin_address: SocketAddr,
+    /// Readiness: /ready answers 200 once a complete configuration serves
+    #[arg(
+        long,
+        env = "FERROGATE_READINESS_ADDRESS",
+        default_value = "0.0.0.0:8082",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) readiness_address: SocketAddr,
+    /// Metrics: /metrics for Prometheus
+    #[arg(
+        long,
+        env = "FERROGATE_METRICS_ADDRESS",
+        default_value = "0.0.0.0:9091",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) metrics_address: SocketAddr,
+    /// Binds another port for a listener's port, such as 80=8080; repeat, or separate by commas
+    #[arg(long, env = "FERROGATE_PORT_MAP", value_parser = port_pair, value_delimiter = ',', value_name = "PORT=PORT")]
+    pub(crate) port_map: Vec<(u16, u16)>,
+}
+
+/// What is allowed beyond the default when objects are translated.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct TranslationArgs {
+    /// Accepts Services of type ExternalName as backends: whoever may write a Service can then
+    /// reach any name through the gateway (CVE-2021-25740)
+    #[arg(long, env = "FERROGATE_ALLOW_EXTERNAL_NAME")]
+    pub(crate) allow_external_name: bool,
+}
+
+/// How requests are served.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Serving")]
+pub(crate) struct ServingArgs {
+    /// Threads that serve; default one a core
+    #[arg(long, env = "FERROGATE_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024), value_name = "NUMBER")]
+    pub(crate) workers: Option<u16>,
+    /// How long SIGTERM waits for requests under way
+    #[arg(long, env = "FERROGATE_DRAIN_TIMEOUT", default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) drain_timeout: Duration,
+    /// How long a kept-alive client connection may be idle [default: 75s]
+    #[arg(long, env = "FERROGATE_IDLE_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Time for a complete request head [default: 10s]
+    #[arg(long, env = "FERROGATE_HEAD_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) head_timeout: Option<Duration>,
+    /// How long a body may make no progress, in either direction [default: 60s]
+    #[arg(long, env = "FERROGATE_BODY_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) body_timeout: Option<Duration>,
+    /// How long a backend may take to begin its reply [default: 300s]
+    #[arg(long, env = "FERROGATE_REPLY_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) reply_timeout: Option<Duration>,
+    /// Time to connect to an endpoint [default: 5s]
+    #[arg(long, env = "FERROGATE_CONNECT_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// How long an upgraded connection (WebSocket) may be silent [default: 1h]
+    #[arg(long, env = "FERROGATE_TUNNEL_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) tunnel_timeout: Option<Duration>,
+    /// How long an unused connection to an endpoint is kept [default: 60s]
+    #[arg(long, env = "FERROGATE_UPSTREAM_IDLE_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) upstream_idle_timeout: Option<Duration>,
+    /// Unused connections kept for each endpoint and worker [default: 1024]
+    #[arg(
+        long,
+        env = "FERROGATE_UPSTREAM_IDLE_CONNECTIONS",
+        value_name = "NUMBER"
+    )]
+    pub(crate) upstream_idle_connections: Option<usize>,
+    /// Says in X-Ferrogate-Reason why the gateway answered by itself
+    #[arg(
+        long,
+        env = "FERROGATE_REASON_HEADER",
+        default_value = "on",
+        value_name = "ON|OFF"
+    )]
+    pub(crate) reason_header: Switch,
+}
+
+/// Bounds, each with a metric that shows when it bites.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Open client connections, all workers together [default: 100000]
+    #[arg(long, env = "FERROGATE_MAX_CONNECTIONS", value_name = "NUMBER")]
+    pub(crate) max_connections: Option<usize>,
+    /// Requests on one client connection [default: 1000000]
+    #[arg(
+        long,
+        env = "FERROGATE_MAX_REQUESTS_PER_CONNECTION",
+        value_name = "NUMBER"
+    )]
+    pub(crate) max_requests_per_connection: Option<u64>,
+    /// Size of a whole head, in bytes [default: 65536]
+    #[arg(long, env = "FERROGATE_MAX_HEAD_BYTES", value_name = "BYTES")]
+    pub(crate) max_head_bytes: Option<usize>,
+    /// Length of the request line, in bytes [default: 16384]
+    #[arg(long, env = "FERROGATE_MAX_REQUEST_LINE_BYTES", value_name = "BYTES")]
+    pub(crate) max_request_line_bytes: Option<usize>,
+    /// Header fields of a head, at most 256 [default: 100]
+    #[arg(long, env = "FERROGATE_MAX_HEADER_FIELDS", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER")]
+    pub(crate) max_header_fields: Option<u16>,
+    /// Label sets of request metrics; everything beyond is counted as "other"
+    #[arg(long, env = "FERROGATE_MAX_METRIC_SERIES", default_value_t = fg_telemetry::DEFAULT_SERIES_CAP, value_name = "NUMBER")]
+    pub(crate) max_metric_series: usize,
+}
+
+/// What is believed and what is written about the client.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustArgs {
+    /// Networks of proxies in front whose forwarding headers are believed; repeat, or separate by
+    /// commas
+    #[arg(
+        long,
+        env = "FERROGATE_TRUSTED_PEERS",
+        value_delimiter = ',',
+        value_name = "CIDR"
+    )]
+    pub(crate) trusted_peers: Vec<ipnet::IpNet>,
+    /// Addresses of X-Forwarded-For, from the right, that trusted hops beyond the peer have written
+    #[arg(
+        long,
+        env = "FERROGATE_TRUSTED_HOPS",
+        default_value_t = 0,
+        value_name = "NUMBER"
+    )]
+    pub(crate) trusted_hops: usize,
+    /// Writes X-Forwarded-For, -Proto and -Host to backends
+    #[arg(
+        long,
+        env = "FERROGATE_FORWARDED_HEADERS",
+        default_value = "on",
+        value_name = "ON|OFF"
+    )]
+    pub(crate) forwarded_headers: Switch,
+    /// Writes X-Request-Id to backends
+    #[arg(
+        long,
+        env = "FERROGATE_REQUEST_ID",
+        default_value = "on",
+        value_name = "ON|OFF"
+    )]
+    pub(crate) request_id: Switch,
+    /// Keeps header names with an underscore, which some backends mistake for a dash
+    #[arg(
+        long,
+        env = "FERROGATE_UNDERSCORE_NAMES",
+        default_value = "off",
+        value_name = "ON|OFF"
+    )]
+    pub(crate) underscore_names: Switch,
+}
+
+/// What is written where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logging")]
+pub(crate) struct LoggingArgs {
+    /// How much is logged to standard error: error, warn, info, debug, trace, or a filter such as
+    /// info,fg_control=debug
+    #[arg(
+        long,
+        env = "FERROGATE_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
+    pub(crate) log: String,
+    /// A line for each request to standard output
+    #[arg(
+        long,
+        env = "FERROGATE_ACCESS_LOG",
+        default_value = "off",
+        value_name = "FORMAT"
+    )]
+    pub(crate) access_log: AccessLog,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Folder with YAML or JSON files, searched recursively
+    pub(crate) folder: PathBuf,
+    /// Findings as text, or every object's status as it would be in a cluster, then the findings
+    #[arg(short, long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: CheckOutput,
+    #[command(flatten)]
+    pub(crate) translation: TranslationArgs,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Folder with YAML or JSON files, searched recursively
+    pub(crate) folder: PathBuf,
+    /// The request's URL, such as http://shop.example.com/cart?x=1
+    pub(crate) url: String,
+    /// Method
+    #[arg(short = 'X', long, default_value = "GET", value_name = "METHOD")]
+    pub(crate) method: String,
+    /// A header field, `name: value`; repeat for more
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// Text for people, or JSON
+    #[arg(short, long, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: ExplainOutput,
+    #[command(flatten)]
+    pub(crate) translation: TranslationArgs,
+}
+
+/// Arguments of `echo`.
+#[derive(Debug, Args)]
+pub(crate) struct EchoArgs {
+    /// Where to listen
+    #[arg(
+        long,
+        env = "FERROGATE_ECHO_ADDRESS",
+        default_value = "127.0.0.1:9100",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) address: SocketAddr,
+    /// The name that it answers with
+    #[arg(
+        long,
+        env = "FERROGATE_ECHO_NAME",
+        default_value = "echo",
+        value_name = "NAME"
+    )]
+    pub(crate) name: String,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on.
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+/// Forms of the access log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AccessLog {
+    /// No access log.
+    Off,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Forms of `check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckOutput {
+    /// One finding a line.
+    Text,
+    /// One YAML document an object, then the findings.
+    Yaml,
+    /// A JSON object with the objects and the findings.
+    Json,
+}
+
+/// Forms of `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainOutput {
+    /// Text for people.
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| {
+        "a duration is numbers with units out of h, m, s, ms, such as 30s, 1m30s or 500ms"
+            .to_owned()
+    })
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "not `IP:PORT`".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(
+            "the admin pages are for this machine only; use an address of 127.0.0.0/8 or [::1]"
+                .to_owned(),
+        )
+    }
+}
+
+fn port_pair(text: &str) -> Result<(u16, u16), String> {
+    let pair = text
+        .split_once('=')
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    match pair {
+        Some((from, to)) if from > 0 && to > 0 => Ok((from, to)),
+        _ => Err("two ports, such as 80=8080".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_admin_socket_is_loopback_only() {
+        let run = |address| Cli::try_parse_from(["ferrogate", "run", "--admin-address", address]);
+        assert!(run("127.1.2.3:19000").is_ok());
+        assert!(run("[::1]:19000").is_ok());
+        assert!(run("0.0.0.0:19000").is_err());
+    }
+
+    #[test]
+    fn ports_are_mapped_in_pairs() {
+        assert_eq!(port_pair("80=8080"), Ok((80, 8080)));
+        for bad in ["80", "80=", "=80", "0=80", "80=70000"] {
+            assert!(port_pair(bad).is_err(), "{bad}");
+        }
+    }
+}

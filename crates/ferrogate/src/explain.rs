@@ -1,0 +1,37 @@
+//! `ferrogate explain`: what would happen to a request.
+
+use std::process::ExitCode;
+
+use crate::cli::{ExplainArgs, ExplainOutput};
+use crate::exit;
+use crate::folder::Loaded;
+use crate::question::{Asked, Known};
+
+/// Prints the explanation; fails when no rule serves the request.
+pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let asked = match Asked::new(&args.method, &args.url, &args.headers) {
+        Ok(asked) => asked,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    let loaded = match Loaded::read(&args.folder, args.translation) {
+        Ok(loaded) => loaded,
+        Err(error) => return Ok(exit::usage(&error)),
+    };
+    let explanation = asked.explain(&Known {
+        ir: loaded.control.ir(),
+        findings: &loaded.findings(),
+        locate: &|origin| loaded.folder.place(origin),
+        port_of: &|port| port,
+    });
+    match args.output {
+        ExplainOutput::Text => exit::print(&explanation.to_string()),
+        ExplainOutput::Json => {
+            exit::print(&(serde_json::to_string_pretty(&explanation)? + "\n"));
+        }
+    }
+    Ok(if explanation.is_served() {
+        ExitCode::SUCCESS
+    } else {
+        exit::FAILED
+    })
+}

@@ -1,0 +1,147 @@
+//! A folder of files as the source of a control plane.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+
+use fg_control::{Control, Objects};
+use fg_model::{Finding, ObjectRef, Origin, Place, kinds};
+use fg_sources::Limits;
+use fg_sources::files::{self, Delta};
+use fg_sources::watch::Changes;
+use fg_translate::Options;
+
+use crate::cli::TranslationArgs;
+
+/// Fields whose exact line is looked up in one go; each costs reading its file again. Beyond that
+/// the line of the object has to do.
+const EXACT_LINES: usize = 200;
+
+/// The source: a folder on disk, or texts in memory.
+pub(crate) struct Source(files::Folder);
+
+impl Source {
+    /// A folder, or one file, on disk; nothing is read yet.
+    ///
+    /// # Errors
+    /// When it is not there, in the user's words.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        files::Folder::open(path, Limits::default())
+            .map(Self)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))
+    }
+
+    /// Texts in memory, and what they say.
+    pub(crate) fn in_memory(texts: &[(&str, String)]) -> (Self, Objects) {
+        let mut source = Self(files::Folder::in_memory(Limits::default()));
+        let texts = texts.iter().map(|(name, text)| (*name, text.as_str()));
+        let delta = source.0.replace(texts);
+        let objects = source.objects_of(delta, true);
+        (source, objects)
+    }
+
+    /// Reads everything that is new or changed.
+    pub(crate) fn load(&mut self) -> Objects {
+        let delta = self.0.load();
+        self.objects_of(delta, true)
+    }
+
+    /// Reads what a watch says; `None` when nothing is different.
+    pub(crate) fn apply(&mut self, changes: &Changes) -> Option<Objects> {
+        let delta = self.0.apply(changes);
+        (!delta.is_empty()).then(|| self.objects_of(delta, false))
+    }
+
+    /// Folders outside that links lead to.
+    pub(crate) fn outside(&self) -> std::collections::BTreeSet<std::path::PathBuf> {
+        self.0.outside().clone()
+    }
+
+    /// How many objects are written in it.
+    pub(crate) fn objects(&self) -> usize {
+        let written = |id: &Arc<ObjectRef>| self.0.place(id).is_some();
+        self.0
+            .resources()
+            .filter(|object| written(object.id()))
+            .count()
+    }
+
+    /// How many objects of kinds are in it that are not read.
+    pub(crate) fn others(&self) -> usize {
+        self.0.other_kinds().values().sum()
+    }
+
+    /// File and line of a field.
+    pub(crate) fn place(&self, origin: &Origin) -> Option<Place> {
+        if origin.path.is_empty() {
+            return self.0.place(&origin.object).cloned();
+        }
+        self.0.place_of(&origin.object, &origin.path)
+    }
+
+    /// File and line of fields: exact for so many, of their object for the rest.
+    pub(crate) fn places(&self) -> impl Fn(&Origin) -> Option<Place> {
+        let left = Cell::new(EXACT_LINES);
+        move |origin| {
+            if origin.object.is(kinds::FILE) {
+                return None;
+            }
+            if left.get() == 0 {
+                return self.0.place(&origin.object).cloned();
+            }
+            left.set(left.get() - 1);
+            self.place(origin)
+        }
+    }
+
+    fn objects_of(&self, delta: Delta, all: bool) -> Objects {
+        let findings = (all || delta.findings_changed)
+            .then(|| self.0.findings().into_iter().map(Arc::new).collect());
+        // The translator knows the classes that exist without being written, and finds no fault
+        // with them.
+        let (unwritten, upserts): (Vec<_>, Vec<_>) =
+            delta.upserts.into_iter().partition(|object| {
+                object.id().is(kinds::GATEWAY_CLASS) && self.0.place(object.id()).is_none()
+            });
+        let removed = delta.removed.iter();
+        let removed = removed.chain(unwritten.iter().map(|object| object.id()));
+        Objects {
+            removed: removed.map(|id| ObjectRef::clone(id)).collect(),
+            upserts,
+            findings,
+        }
+    }
+}
+
+/// A folder that was read and translated once, for commands that do not serve.
+pub(crate) struct Loaded {
+    /// The control plane with everything in it.
+    pub(crate) control: Control,
+    /// The folder.
+    pub(crate) folder: Source,
+}
+
+impl Loaded {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// When it is not there, in the user's words.
+    pub(crate) fn read(path: &Path, translation: TranslationArgs) -> Result<Self, String> {
+        let mut folder = Source::open(path)?;
+        let mut control = Control::new(options(translation));
+        control.apply(folder.load());
+        Ok(Self { control, folder })
+    }
+
+    /// Everything that is wrong, by file and line.
+    pub(crate) fn findings(&self) -> Vec<Arc<Finding>> {
+        self.control.placed_findings(&self.folder.places())
+    }
+}
+
+/// The translator's options.
+pub(crate) fn options(translation: TranslationArgs) -> Options {
+    Options {
+        allow_external_name: translation.allow_external_name,
+    }
+}

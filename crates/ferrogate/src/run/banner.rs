@@ -1,0 +1,78 @@
+//! What `run` prints when it serves: addresses, and for the quickstart what to try.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::serving::Serving;
+use crate::cli::RunArgs;
+use crate::exit;
+use crate::quickstart::TRIES;
+
+/// Prints it to standard output.
+pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
+    let mut text = String::new();
+    let state = serving.state().lock();
+    for (listener, addresses) in state.control.bound() {
+        let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        line(
+            &mut text,
+            &format!("listener {listener} serves on {}", list.join(", ")),
+        );
+    }
+    let sockets = &args.sockets;
+    line(
+        &mut text,
+        &format!("admin pages   http://{}/", reach(sockets.admin_address)),
+    );
+    line(
+        &mut text,
+        &format!(
+            "readiness     http://{}/ready",
+            reach(sockets.readiness_address)
+        ),
+    );
+    line(
+        &mut text,
+        &format!(
+            "metrics       http://{}/metrics",
+            reach(sockets.metrics_address)
+        ),
+    );
+    let first = state.control.bound().values().flatten().next();
+    if quickstart && let Some(address) = first {
+        let base = format!("http://{}", reach(*address));
+        tries(&mut text, &base);
+    }
+    exit::print(&text);
+}
+
+fn tries(text: &mut String, base: &str) {
+    line(
+        text,
+        "\nThis is the built-in example (examples/quickstart in the repository). Try:\n",
+    );
+    for one in &TRIES {
+        line(text, &format!("  # {}", one.shows));
+        line(
+            text,
+            &format!("  curl -s {}{base}{}\n", one.arguments, one.path),
+        );
+    }
+    line(
+        text,
+        "To serve your own: ferrogate run FOLDER. To stop: Ctrl-C.",
+    );
+}
+
+/// An address that a client on this machine can use.
+fn reach(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
+    } else {
+        address
+    }
+}
+
+fn line(text: &mut String, words: &str) {
+    let _infallible = writeln!(text, "{words}");
+}

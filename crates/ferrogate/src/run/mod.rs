@@ -1,0 +1,134 @@
+//! `ferrogate run`: sources, translation, proxy and admin pages in one process.
+//!
+//! The main thread is the control plane: it waits for changes and signals, and does one thing at a
+//! time. Workers serve (`fg-proxy`); one more thread has a runtime for admin pages, signals and the
+//! echo servers of the quickstart.
+
+mod banner;
+mod pages;
+mod serving;
+mod settings;
+mod sockets;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use anyhow::Context as _;
+use fg_admin::Readiness;
+use fg_proxy::Proxy;
+use fg_sources::watch::{Changes, Watch};
+use fg_telemetry::Registry;
+
+use crate::cli::RunArgs;
+use crate::folder::{Source, options};
+use crate::{descriptors, exit, logging, quickstart};
+use serving::Serving;
+use sockets::Sockets;
+
+/// What the control plane waits for.
+pub(crate) enum Event {
+    /// Files may have changed.
+    Changed(Changes),
+    /// SIGHUP: look at everything.
+    Reload,
+    /// SIGTERM or SIGINT: drain and end.
+    End,
+}
+
+/// Serves until a signal ends it.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let level = match logging::start(&args.logging.log) {
+        Ok(level) => level,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    let folder = match args.folder.as_deref().map(Source::open).transpose() {
+        Ok(folder) => folder,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    descriptors::raise_limit();
+    let sockets = Sockets::bind(&args.sockets)?;
+    let registry = Arc::new(Registry::new(
+        args.limits.max_metric_series,
+        Proxy::reasons(),
+    ));
+    let readiness = Readiness::not_yet("starting");
+    let settings = settings::settings(args);
+    let ports = settings.port_map.clone();
+    let proxy = Proxy::start(settings, registry.clone()).context("cannot start the workers")?;
+
+    let state = pages::State::shared(ports);
+    let (sender, events) = channel();
+    let pages = pages::Pages {
+        state: state.clone(),
+        level,
+    };
+    let mut example = match folder {
+        Some(_) => None,
+        None => Some(quickstart::prepare().context("cannot start the example's backends")?),
+    };
+    let echoes = example
+        .as_mut()
+        .map(|example| std::mem::take(&mut example.echoes));
+    sockets.serve(
+        Arc::new(pages),
+        readiness.clone(),
+        registry.clone(),
+        echoes.unwrap_or_default(),
+        sender.clone(),
+    )?;
+
+    // The watch is in place before the first look, so that nothing falls between them.
+    let watch = match &args.folder {
+        Some(folder) => Some(watch(folder, sender)?),
+        None => None,
+    };
+    let mut serving = Serving::new(proxy, registry, state, options(args.translation));
+    match (folder, &example) {
+        (Some(mut folder), _) => {
+            let objects = folder.load();
+            serving.begin(folder, objects);
+        }
+        (None, Some(example)) => {
+            let (source, objects) = Source::in_memory(&example.files);
+            serving.begin(source, objects);
+        }
+        (None, None) => {}
+    }
+    banner::print(&serving, args, example.is_some());
+    readiness.ready();
+    follow(&mut serving, &events, watch.as_ref());
+    readiness.not_ready("draining");
+    drop(watch);
+    serving.drain(args.serving.drain_timeout);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn watch(folder: &std::path::Path, sender: Sender<Event>) -> anyhow::Result<Watch> {
+    let send = move |changes| sender.send(Event::Changed(changes)).is_ok();
+    Watch::start(folder, send).with_context(|| format!("cannot watch {}", folder.display()))
+}
+
+/// Does what comes, until the end is asked for.
+fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>) {
+    if let Some(watch) = watch {
+        watch.follow(serving.outside());
+    }
+    while let Ok(event) = events.recv() {
+        let changes = match event {
+            Event::Changed(changes) => changes,
+            Event::Reload => {
+                tracing::info!("reading everything again, as asked by SIGHUP");
+                Changes::everything()
+            }
+            Event::End => return,
+        };
+        if let Some(warning) = &changes.warning {
+            tracing::warn!("{warning}");
+        }
+        serving.step(&changes);
+        if let Some(watch) = watch {
+            watch.follow(serving.outside());
+        }
+    }
+}

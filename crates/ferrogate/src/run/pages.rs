@@ -1,0 +1,155 @@
+//! What the admin pages show of a running process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fg_admin::{AdminSource, ExplainQuery};
+use fg_control::Control;
+use fg_ir::{Backend, Endpoints, Ir, Listener, Rule};
+use fg_model::{Origin, Place};
+use serde::Serialize;
+
+use crate::folder::Source;
+use crate::logging::LogLevel;
+use crate::question::{Asked, Known};
+use crate::report::Report;
+
+/// The control plane's state, changed by the main thread and read by the admin pages.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The control plane.
+    pub(crate) control: Control,
+    /// Where its objects come from; `None` before the first look.
+    pub(crate) source: Option<Source>,
+    /// The configuration that serves.
+    pub(crate) generation: u64,
+    /// Listener port → port really bound.
+    ports: BTreeMap<u16, u16>,
+}
+
+/// The way to the state. Held for one step, or for copying what a page shows.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<State>>);
+
+impl State {
+    /// An empty state with a port map.
+    pub(crate) fn shared(ports: BTreeMap<u16, u16>) -> Shared {
+        Shared(Arc::new(Mutex::new(Self {
+            ports,
+            ..Self::default()
+        })))
+    }
+}
+
+impl Shared {
+    /// The state.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A page that panicked has changed nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pages.
+pub(crate) struct Pages {
+    /// What they show.
+    pub(crate) state: Shared,
+    /// The level of the log.
+    pub(crate) level: LogLevel,
+}
+
+/// The IR as `/config` shows it.
+#[derive(Serialize)]
+struct Configuration {
+    generation: u64,
+    listeners: Vec<Arc<Listener>>,
+    rules: Vec<Arc<Rule>>,
+    backends: Vec<Arc<Backend>>,
+    endpoints: Vec<Arc<Endpoints>>,
+}
+
+impl AdminSource for Pages {
+    fn config(&self) -> String {
+        let (ir, generation) = self.ir();
+        json(&Configuration {
+            generation,
+            listeners: ir.listeners.into_values().collect(),
+            rules: ir.rules.into_values().collect(),
+            backends: ir.backends.into_values().collect(),
+            endpoints: ir.endpoints.into_values().collect(),
+        })
+    }
+
+    fn status(&self) -> String {
+        let report = {
+            let state = self.state.lock();
+            let findings = state
+                .control
+                .placed_findings(&|origin| place(&state, origin));
+            Report::new(state.control.documents(), &findings)
+        };
+        json(&report)
+    }
+
+    fn explain(&self, query: &ExplainQuery) -> Result<String, String> {
+        let method = if query.method.is_empty() {
+            "GET"
+        } else {
+            &query.method
+        };
+        let asked = Asked::new(method, &query.url, &query.headers)?;
+        let (ir, _) = self.ir();
+        let state = self.state.lock();
+        let findings = state
+            .control
+            .placed_findings(&|origin| place(&state, origin));
+        let port_of = |port| {
+            let mapped = state.ports.iter().find(|(_, bound)| **bound == port);
+            mapped.map_or(port, |(listener, _)| *listener)
+        };
+        let explanation = asked.explain(&Known {
+            ir: &ir,
+            findings: &findings,
+            locate: &|origin| state.source.as_ref()?.place(origin),
+            port_of: &port_of,
+        });
+        Ok(if query.json {
+            json(&explanation)
+        } else {
+            explanation.to_string()
+        })
+    }
+
+    fn log_level(&self) -> String {
+        self.level.get()
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        self.level.set(level)?;
+        tracing::info!(level, "log level changed");
+        Ok(())
+    }
+}
+
+impl Pages {
+    /// A copy of the IR, whose values are shared, so that pages are written without the lock.
+    fn ir(&self) -> (Ir, u64) {
+        let state = self.state.lock();
+        (state.control.ir().clone(), state.generation)
+    }
+}
+
+/// The file of an object and its first line there: cheap, unlike the line of a field.
+fn place(state: &State, origin: &Origin) -> Option<Place> {
+    let whole = Origin::of(origin.object.clone(), origin.generation);
+    state.source.as_ref()?.place(&whole)
+}
+
+fn json(value: &impl Serialize) -> String {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => text + "\n",
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be written as JSON; this is a bug");
+            "null\n".to_owned()
+        }
+    }
+}

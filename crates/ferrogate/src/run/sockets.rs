@@ -1,0 +1,101 @@
+//! The sockets of the process itself, and the thread that serves them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use anyhow::Context as _;
+use fg_admin::{AdminSite, AdminSource, MetricsSite, Readiness, ReadinessSite, Site};
+use fg_telemetry::Registry;
+
+use super::Event;
+use crate::cli::SocketArgs;
+use crate::signals::{Asked, Signals};
+use crate::{echo, exit};
+
+/// The sockets, bound.
+pub(crate) struct Sockets {
+    admin: TcpListener,
+    readiness: TcpListener,
+    metrics: TcpListener,
+}
+
+impl Sockets {
+    /// Binds them.
+    ///
+    /// # Errors
+    /// When one is taken, with a word on the flag that moves it.
+    pub(crate) fn bind(args: &SocketArgs) -> anyhow::Result<Self> {
+        let bind = |address: SocketAddr, what: &str, flag: &str| {
+            TcpListener::bind(address).with_context(|| {
+                format!("cannot listen on {address} for {what}; `{flag}` takes another address")
+            })
+        };
+        Ok(Self {
+            admin: bind(args.admin_address, "admin pages", "--admin-address")?,
+            readiness: bind(args.readiness_address, "readiness", "--readiness-address")?,
+            metrics: bind(args.metrics_address, "metrics", "--metrics-address")?,
+        })
+    }
+
+    /// Serves them on a thread of their own, with the echo servers and the signals.
+    ///
+    /// # Errors
+    /// When there is no thread or runtime to be had.
+    pub(crate) fn serve(
+        self,
+        pages: Arc<dyn AdminSource>,
+        readiness: Readiness,
+        registry: Arc<Registry>,
+        echoes: Vec<(TcpListener, Arc<str>)>,
+        events: Sender<Event>,
+    ) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        // From here on a signal is an event, also while the first configuration is read.
+        let signals = {
+            let _runtime = runtime.enter();
+            Signals::listen()?
+        };
+        let sites: [(TcpListener, Arc<dyn Site>); 3] = [
+            (self.admin, Arc::new(AdminSite(pages))),
+            (self.readiness, Arc::new(ReadinessSite(readiness))),
+            (self.metrics, Arc::new(MetricsSite(registry))),
+        ];
+        let served = async move {
+            for (socket, site) in sites {
+                tokio::spawn(fg_admin::serve(socket, site));
+            }
+            if !echoes.is_empty() {
+                tokio::spawn(echo::serve(echoes));
+            }
+            pass_on(signals, &events).await;
+        };
+        std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || runtime.block_on(served))?;
+        Ok(())
+    }
+}
+
+/// Makes events of signals. Whoever asks for the end twice gets it at once.
+async fn pass_on(mut signals: Signals, events: &Sender<Event>) {
+    let mut ending = false;
+    loop {
+        let event = match signals.next().await {
+            Asked::Reload => Event::Reload,
+            Asked::End if ending => {
+                exit::say("ferrogate: ended without draining, as asked by a second signal");
+                std::process::exit(1);
+            }
+            Asked::End => {
+                ending = true;
+                Event::End
+            }
+        };
+        if events.send(event).is_err() {
+            tracing::debug!("a signal came when everything was over");
+        }
+    }
+}
