@@ -109,4 +109,40 @@ impl Resource {
             Self::Backend(o) => &o.meta,
         }
     }
+
+    /// Whether both are of one kind and their specs (or bodies, for kinds without) are equal.
+    pub fn same_spec(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::GatewayClass(a), Self::GatewayClass(b)) => a.spec == b.spec,
+            (Self::Gateway(a), Self::Gateway(b)) => a.spec == b.spec,
+            (Self::HttpRoute(a), Self::HttpRoute(b)) => a.spec == b.spec,
+            (Self::ReferenceGrant(a), Self::ReferenceGrant(b)) => a.spec == b.spec,
+            (Self::Namespace(_), Self::Namespace(_)) => true,
+            (Self::Service(a), Self::Service(b)) => a.spec == b.spec,
+            (Self::EndpointSlice(a), Self::EndpointSlice(b)) => a.spec == b.spec,
+            (Self::Secret(a), Self::Secret(b)) => a.spec == b.spec,
+            (Self::ConfigMap(a), Self::ConfigMap(b)) => a.spec == b.spec,
+            (Self::Backend(a), Self::Backend(b)) => a.spec == b.spec,
+            _ => false,
+        }
+    }
+
+    /// Gives it a generation, for sources that count generations themselves.
+    pub fn set_generation(&mut self, generation: i64) {
+        if self.meta().generation == generation {
+            return;
+        }
+        match self {
+            Self::GatewayClass(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::Gateway(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::HttpRoute(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::ReferenceGrant(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::Namespace(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::Service(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::EndpointSlice(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::Secret(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::ConfigMap(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::Backend(o) => Arc::make_mut(o).meta.generation = generation,
+        }
+    }
 }

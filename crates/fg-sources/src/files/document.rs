@@ -1,0 +1,281 @@
+//! One file's text to objects and findings. No I/O.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fg_api::Resource;
+use fg_api::schema::{Decoded, Identity, Refusal, SchemaFinding, decode, identify};
+use fg_base::Text;
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, kinds};
+use serde_json::Value;
+
+use crate::Limits;
+use crate::builtin::labelled;
+use crate::yaml::{self, Document, YamlError};
+
+/// So many findings of a file name the line of their field, later ones that of their object: each
+/// costs reading the file again.
+const EXACT: usize = 100;
+
+/// How many of each other `(group, kind)` there are.
+pub(crate) type Others = BTreeMap<(String, String), usize>;
+
+/// An object as a file writes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) id: Arc<ObjectRef>,
+    /// The line of its document.
+    pub(crate) line: u32,
+    /// The object; `None` when it was refused and never was good in this file.
+    pub(crate) good: Option<Decoded>,
+    /// Whether this version of it was refused.
+    pub(crate) refused: bool,
+}
+
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) written: Vec<Written>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) others: Others,
+    /// There is a document that does not say which object it is.
+    pub(crate) unidentified: bool,
+}
+
+/// A finding about a file as a whole.
+pub(crate) fn about_file(file: &Text, line: u32, kind: FindingKind, text: String) -> Finding {
+    let (group, word) = kinds::FILE;
+    let id = Arc::new(ObjectRef::new(group, word, "", file));
+    let mut finding = Finding::error(Origin::of(id, 0), kind, text);
+    finding.place = Some(Place {
+        file: file.clone(),
+        line,
+    });
+    finding
+}
+
+/// Reads a file's text. `file` is its name for people.
+///
+/// # Errors
+/// The finding that says why nothing of it can be read.
+pub(crate) fn read(file: &Text, text: &str, limits: &Limits) -> Result<Content, Box<Finding>> {
+    let documents = parse(file, text, limits).map_err(|error| {
+        let kind = match error.limit {
+            true => FindingKind::LimitExceeded,
+            false => FindingKind::Unreadable,
+        };
+        Box::new(about_file(file, error.line, kind, error.text))
+    })?;
+    let mut reading = Reading {
+        file,
+        text,
+        limits,
+        content: Content::default(),
+        seen: 0,
+    };
+    for document in documents {
+        reading.document(document)?;
+    }
+    Ok(reading.content)
+}
+
+/// The documents of a text. JSON is read as YAML, which knows lines and repeated fields; what only
+/// JSON allows is read as JSON.
+fn parse(file: &str, text: &str, limits: &Limits) -> Result<Vec<Document>, YamlError> {
+    let error = match yaml::documents(text, limits) {
+        Ok(documents) => return Ok(documents),
+        Err(error) => error,
+    };
+    if !file.ends_with(".json") || error.limit {
+        return Err(error);
+    }
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let values: Result<Vec<Value>, _> = values.collect();
+    let values = values.map_err(|_| error)?;
+    let present = values.into_iter().filter(|value| !value.is_null());
+    Ok(present
+        .map(|value| Document {
+            value,
+            line: 1,
+            items: Vec::new(),
+            repeated: Vec::new(),
+        })
+        .collect())
+}
+
+struct Reading<'a> {
+    file: &'a Text,
+    text: &'a str,
+    limits: &'a Limits,
+    content: Content,
+    seen: usize,
+}
+
+/// Where in a file an object stands.
+struct Spot<'a> {
+    /// The line of the document.
+    start: u32,
+    /// The line of the object.
+    line: u32,
+    /// The path of the object in the document, such as `items[3]`; empty for the whole.
+    inside: &'a str,
+    repeated: &'a [(String, u32)],
+}
+
+impl Reading<'_> {
+    fn document(&mut self, document: Document) -> Result<(), Box<Finding>> {
+        let Document {
+            value,
+            line,
+            items,
+            repeated,
+        } = document;
+        let spot = Spot {
+            start: line,
+            line,
+            inside: "",
+            repeated: &repeated,
+        };
+        self.object(value, &spot, &items)
+    }
+
+    fn object(
+        &mut self,
+        mut value: Value,
+        spot: &Spot<'_>,
+        items: &[u32],
+    ) -> Result<(), Box<Finding>> {
+        self.seen += 1;
+        if self.seen > self.limits.documents {
+            let text = format!("has more than {} objects", self.limits.documents);
+            let finding = about_file(self.file, spot.start, FindingKind::LimitExceeded, text);
+            return Err(Box::new(finding));
+        }
+        match identify(&value) {
+            Identity::Known => self.known(value, spot),
+            Identity::List => {
+                let list = value.get_mut("items").map(Value::take);
+                let Some(Value::Array(list)) = list else {
+                    return Ok(());
+                };
+                for (index, item) in list.into_iter().enumerate() {
+                    let inside = join(spot.inside, &format!("items[{index}]"));
+                    let spot = Spot {
+                        line: items.get(index).copied().unwrap_or(spot.line),
+                        inside: &inside,
+                        ..*spot
+                    };
+                    self.object(item, &spot, &[])?;
+                }
+            }
+            Identity::Other { group, kind } => {
+                *self.content.others.entry((group, kind)).or_default() += 1;
+            }
+            Identity::Wrong(found) => {
+                self.content.unidentified = true;
+                let finding = self.finding(None, 0, found, spot);
+                self.content.findings.push(finding);
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, value: Value, spot: &Spot<'_>) {
+        let twice: Vec<SchemaFinding> = spot
+            .repeated
+            .iter()
+            .filter_map(|(path, line)| {
+                let path = path.strip_prefix(spot.inside)?;
+                let within = spot.inside.is_empty() || path.starts_with(['.', '[']);
+                within.then(|| SchemaFinding {
+                    path: path.trim_start_matches('.').to_owned(),
+                    kind: FindingKind::SchemaViolation,
+                    text: format!("the field stands twice, again on line {line}"),
+                    hint: Some("remove one of the two".to_owned()),
+                })
+            })
+            .collect();
+        let decoded = decode(value).and_then(|decoded| match twice.is_empty() {
+            true => Ok(decoded),
+            false => Err(Refusal {
+                id: Some(decoded.resource.id().clone()),
+                generation: decoded
+                    .generation_given
+                    .then(|| decoded.resource.meta().generation),
+                findings: Vec::new(),
+            }),
+        });
+        let line = spot.line;
+        match decoded {
+            Ok(Decoded {
+                resource,
+                generation_given,
+            }) => {
+                let resource: Resource = labelled(resource);
+                self.content.written.push(Written {
+                    id: resource.id().clone(),
+                    line,
+                    good: Some(Decoded {
+                        resource,
+                        generation_given,
+                    }),
+                    refused: false,
+                });
+            }
+            Err(refusal) => self.refused(refusal, twice, line, spot),
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal, twice: Vec<SchemaFinding>, line: u32, spot: &Spot<'_>) {
+        let generation = refusal.generation.unwrap_or(0);
+        for found in twice.into_iter().chain(refusal.findings) {
+            let finding = self.finding(refusal.id.clone(), generation, found, spot);
+            self.content.findings.push(finding);
+        }
+        match refusal.id {
+            Some(id) => self.content.written.push(Written {
+                id,
+                line,
+                good: None,
+                refused: true,
+            }),
+            None => self.content.unidentified = true,
+        }
+    }
+
+    fn finding(
+        &self,
+        id: Option<Arc<ObjectRef>>,
+        generation: i64,
+        found: SchemaFinding,
+        spot: &Spot<'_>,
+    ) -> Finding {
+        let (group, word) = kinds::FILE;
+        let id = id.unwrap_or_else(|| Arc::new(ObjectRef::new(group, word, "", self.file)));
+        let line = self.line(spot, &found.path);
+        let about = Origin::of(id, generation).at(found.path);
+        let mut finding = Finding::error(about, found.kind, found.text);
+        finding.hint = found.hint;
+        finding.place = Some(Place {
+            file: self.file.clone(),
+            line,
+        });
+        finding
+    }
+
+    /// The line of a field of the object at a spot.
+    fn line(&self, spot: &Spot<'_>, path: &str) -> u32 {
+        if path.is_empty() || self.content.findings.len() >= EXACT {
+            return spot.line;
+        }
+        yaml::line_of(self.text, spot.start, &join(spot.inside, path), self.limits)
+    }
+}
+
+fn join(outer: &str, inner: &str) -> String {
+    let dot = match outer.is_empty() || inner.is_empty() || inner.starts_with('[') {
+        true => "",
+        false => ".",
+    };
+    format!("{outer}{dot}{inner}")
+}

@@ -1,0 +1,54 @@
+//! What was good keeps serving while its file, or its new version, is bad.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fg_model::{Finding, ObjectRef};
+
+use super::document::Content;
+
+/// A file that cannot be read gives what it last gave.
+pub(super) fn unreadable(mut finding: Finding, old: Option<&Content>) -> Content {
+    let mut content = old.cloned().unwrap_or_default();
+    if content.written.iter().any(|object| object.good.is_some()) {
+        finding.hint = Some("what the file said before keeps serving".to_owned());
+    }
+    content.findings = vec![finding];
+    content
+}
+
+/// Refused objects keep their last good version; and while a document does not say which object it
+/// is, no object of the file counts as removed.
+pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
+    for object in &mut new.written {
+        if object.good.is_none() {
+            let before = old
+                .written
+                .iter()
+                .find(|before| before.id == object.id && before.good.is_some());
+            object.good = before.and_then(|before| before.good.clone());
+        }
+    }
+    let kept: BTreeSet<&Arc<ObjectRef>> = new
+        .written
+        .iter()
+        .filter(|object| object.refused && object.good.is_some())
+        .map(|object| &object.id)
+        .collect();
+    for finding in &mut new.findings {
+        if finding.hint.is_none() && kept.contains(&finding.about.object) {
+            finding.hint = Some("its last good version keeps serving".to_owned());
+        }
+    }
+    if new.unidentified {
+        let ids: BTreeSet<Arc<ObjectRef>> =
+            new.written.iter().map(|object| object.id.clone()).collect();
+        let missing = old
+            .written
+            .iter()
+            .filter(|before| !ids.contains(&before.id));
+        let missing: Vec<_> = missing.cloned().collect();
+        new.written.extend(missing);
+    }
+    new
+}

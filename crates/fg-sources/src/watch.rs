@@ -1,0 +1,398 @@
+//! Tells which files changed, within milliseconds of the change.
+//!
+//! A thread of its own listens to the operating system (inotify on Linux), gathers what belongs
+//! together, and hands it on. Where the system cannot tell, it asks for a look at everything every
+//! now and then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+/// Changes are handed on after this much silence.
+const QUIET: Duration = Duration::from_millis(5);
+
+/// … or this long after the first of them, whatever happens. Also the longest wait for a file that
+/// is being written to be closed.
+const PATIENCE: Duration = Duration::from_millis(40);
+
+/// A new folder is looked at once more after this long: files may have come before its watch.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
+
+/// How often everything is looked at when the system does not tell what changes.
+const POLL: Duration = Duration::from_secs(2);
+
+/// What changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files and folders that may have changed, absolute.
+    pub paths: BTreeSet<PathBuf>,
+    /// Anything may have changed: look at everything.
+    pub rescan: bool,
+    /// Why changes may be seen late from now on, for people.
+    pub warning: Option<String>,
+}
+
+impl Changes {
+    /// A look at everything.
+    pub fn everything() -> Self {
+        Self {
+            rescan: true,
+            ..Self::default()
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && !self.rescan && self.warning.is_none()
+    }
+}
+
+enum Message {
+    Event(notify::Result<Event>),
+    Follow(BTreeSet<PathBuf>),
+    Stop,
+}
+
+/// A running watch. Dropping it ends its thread.
+#[derive(Debug)]
+pub struct Watch {
+    messages: Sender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Watches a folder or a file. `send` gets the changes on the watch's own thread and says
+    /// whether it wants more; with a channel it is `move |changes| sender.send(changes).is_ok()`.
+    ///
+    /// The watch is in place when this returns: a load after it misses nothing.
+    ///
+    /// # Errors
+    /// The path does not exist, or no thread can be started. When the system has no watches left,
+    /// that is no error: the first [`Changes`] say so, and everything is looked at every two
+    /// seconds.
+    pub fn start(
+        path: &Path,
+        send: impl FnMut(Changes) -> bool + Send + 'static,
+    ) -> io::Result<Self> {
+        let given = std::path::absolute(path)?;
+        let is_dir = std::fs::metadata(&given)?.is_dir();
+        let (messages, inbox) = channel();
+        let mut watcher = Watched {
+            given,
+            is_dir,
+            canonical: PathBuf::new(),
+            system: None,
+            outside: BTreeSet::new(),
+            warning: None,
+            messages: messages.clone(),
+        };
+        watcher.begin();
+        let thread = std::thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || run(watcher, &inbox, POLL, send))?;
+        Ok(Self {
+            messages,
+            thread: Some(thread),
+        })
+    }
+
+    /// Watches these folders, too: see [`Folder::outside`](crate::files::Folder::outside). They
+    /// replace those of an earlier call.
+    pub fn follow(&self, folders: BTreeSet<PathBuf>) {
+        // The thread ends only when nobody wants changes any more.
+        let _ = self.messages.send(Message::Follow(folders));
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.messages.send(Message::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is watched, and by what.
+struct Watched {
+    /// The path as given, absolute, links in it not followed.
+    given: PathBuf,
+    is_dir: bool,
+    /// Where it leads to now.
+    canonical: PathBuf,
+    /// The system's watcher; `None` when there can be none.
+    system: Option<RecommendedWatcher>,
+    outside: BTreeSet<PathBuf>,
+    /// Why there is none, or not for everything.
+    warning: Option<String>,
+    messages: Sender<Message>,
+}
+
+impl Watched {
+    fn begin(&mut self) {
+        let messages = self.messages.clone();
+        let handler = move |event| {
+            let _ = messages.send(Message::Event(event));
+        };
+        match notify::recommended_watcher(handler) {
+            Ok(system) => self.system = Some(system),
+            Err(error) => self.warn(&error),
+        }
+        self.place();
+    }
+
+    /// Puts the watches in place, anew if they were.
+    fn place(&mut self) {
+        self.canonical = self
+            .given
+            .canonicalize()
+            .unwrap_or_else(|_| self.given.clone());
+        // The folders around tell when the path itself is replaced.
+        for path in [self.given.clone(), self.canonical.clone()] {
+            if let Some(parent) = path.parent() {
+                self.watch(parent, RecursiveMode::NonRecursive);
+            }
+        }
+        if self.is_dir {
+            let canonical = self.canonical.clone();
+            self.watch(&canonical, RecursiveMode::Recursive);
+        }
+        for folder in self.outside.clone() {
+            self.watch(&folder, RecursiveMode::NonRecursive);
+        }
+    }
+
+    fn watch(&mut self, path: &Path, mode: RecursiveMode) {
+        let Some(system) = &mut self.system else {
+            return;
+        };
+        match system.watch(path, mode) {
+            Ok(()) => {}
+            // It is away just now; the folder around tells when it comes back.
+            Err(error) if is_absence(&error) => {}
+            Err(error) => self.warn(&error),
+        }
+    }
+
+    fn warn(&mut self, error: &notify::Error) {
+        let hint = match error.kind {
+            notify::ErrorKind::MaxFilesWatch => "; raise fs.inotify.max_user_watches",
+            _ => "",
+        };
+        self.warning = Some(format!(
+            "the system does not tell about every change ({error}{hint}): everything is looked at every {} seconds",
+            POLL.as_secs()
+        ));
+    }
+
+    /// Watches other folders outside.
+    fn follow(&mut self, folders: BTreeSet<PathBuf>) {
+        let old = std::mem::replace(&mut self.outside, folders);
+        if let Some(system) = &mut self.system {
+            for folder in old.difference(&self.outside) {
+                // Gone already, perhaps.
+                let _ = system.unwatch(folder);
+            }
+        }
+        for folder in self.outside.clone().difference(&old) {
+            self.watch(folder, RecursiveMode::NonRecursive);
+        }
+    }
+
+    /// Whether a path is the watched one itself.
+    fn is_root(&self, path: &Path) -> bool {
+        path == self.given || path == self.canonical
+    }
+
+    /// Whether a path is inside of what is watched.
+    fn is_inside(&self, path: &Path) -> bool {
+        self.is_dir && (path.starts_with(&self.canonical) || path.starts_with(&self.given))
+    }
+}
+
+fn is_absence(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(error) => error.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// What was heard and not yet handed on.
+struct Heard {
+    changes: Changes,
+    /// Files that were written to and not closed yet.
+    open: BTreeSet<PathBuf>,
+    /// When the first and the last of it was heard.
+    first: Option<Instant>,
+    last: Option<Instant>,
+    /// Folders to look at once more, and when.
+    again: BTreeMap<PathBuf, Instant>,
+    /// When to look at everything, without the system's help, and how often.
+    poll: Option<Instant>,
+    every: Duration,
+}
+
+impl Heard {
+    fn new(every: Duration) -> Self {
+        Self {
+            changes: Changes::default(),
+            open: BTreeSet::new(),
+            first: None,
+            last: None,
+            again: BTreeMap::new(),
+            poll: None,
+            every,
+        }
+    }
+
+    fn note(&mut self) {
+        let now = Instant::now();
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+    }
+
+    /// When what was heard belongs together and can be handed on.
+    fn gathered(&self) -> Option<Instant> {
+        let (first, last) = (self.first?, self.last?);
+        Some(match self.open.is_empty() {
+            true => (last + QUIET).min(first + PATIENCE),
+            false => first + PATIENCE,
+        })
+    }
+
+    /// When there is something to do next.
+    fn due(&self) -> Option<Instant> {
+        let again = self.again.values().min().copied();
+        [self.gathered(), again, self.poll]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What is due now.
+    fn take(&mut self, now: Instant) -> Changes {
+        let mut changes = match self.gathered() {
+            Some(due) if due <= now => {
+                self.open.clear();
+                (self.first, self.last) = (None, None);
+                std::mem::take(&mut self.changes)
+            }
+            _ => Changes::default(),
+        };
+        self.again.retain(|path, at| {
+            let due = *at <= now;
+            if due {
+                changes.paths.insert(path.clone());
+            }
+            !due
+        });
+        if self.poll.is_some_and(|at| at <= now) {
+            changes.rescan = true;
+            self.poll = Some(now + self.every);
+        }
+        changes
+    }
+}
+
+fn run(
+    mut watcher: Watched,
+    inbox: &Receiver<Message>,
+    every: Duration,
+    mut send: impl FnMut(Changes) -> bool,
+) {
+    let mut heard = Heard::new(every);
+    loop {
+        if let Some(warning) = watcher.warning.take() {
+            heard.changes.warning = Some(warning);
+            heard.poll.get_or_insert(Instant::now() + every);
+            heard.note();
+        }
+        let message = match heard.due() {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match message {
+            Ok(Message::Event(Ok(event))) => hear(&mut watcher, &mut heard, event),
+            Ok(Message::Event(Err(error))) => {
+                watcher.warn(&error);
+                heard.changes.rescan = true;
+                heard.note();
+            }
+            Ok(Message::Follow(folders)) => watcher.follow(folders),
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let changes = heard.take(Instant::now());
+                if !changes.is_empty() && !send(changes) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Takes in one event of the system.
+fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
+    if event.need_rescan() {
+        heard.changes.rescan = true;
+        heard.note();
+        return;
+    }
+    let closed = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => return,
+        _ => false,
+    };
+    let written = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+    let new_folder = matches!(event.kind, EventKind::Create(CreateKind::Folder));
+    let moved = matches!(
+        event.kind,
+        EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(_) | EventKind::Remove(_)
+    );
+    for path in event.paths {
+        if watcher.is_root(&path) && watcher.is_dir {
+            let gone = matches!(
+                event.kind,
+                EventKind::Remove(RemoveKind::Folder | RemoveKind::Other)
+            );
+            if moved || gone {
+                watcher.place();
+                heard.changes.rescan = true;
+                heard.note();
+            }
+        } else if watcher.is_inside(&path) || (watcher.is_root(&path) && !watcher.is_dir) {
+            if !watcher.is_dir && moved {
+                watcher.place();
+            }
+            if written {
+                heard.open.insert(path.clone());
+            } else {
+                heard.open.remove(&path);
+            }
+            if new_folder {
+                heard
+                    .again
+                    .insert(path.clone(), Instant::now() + SECOND_LOOK);
+            }
+            heard.changes.paths.insert(path);
+            heard.note();
+        } else if path
+            .parent()
+            .is_some_and(|parent| watcher.outside.contains(parent))
+            || watcher.outside.contains(&path)
+        {
+            if written && !closed {
+                heard.open.insert(path.clone());
+            } else {
+                heard.open.remove(&path);
+            }
+            heard.changes.rescan = true;
+            heard.note();
+        }
+    }
+}
