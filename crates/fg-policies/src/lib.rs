@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod catalogue;
+mod hostname;
 mod meta;
 #[cfg(feature = "native")]
 pub mod native;

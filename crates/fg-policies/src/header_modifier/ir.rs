@@ -12,14 +12,18 @@ pub struct Ir {
     pub response: Changes,
 }
 
-/// Changes in one direction, applied in the order of the fields.
+/// Changes in one direction.
+///
+/// Shape: names are lower-case tokens, none twice in one list; values are valid field values. First
+/// is removed, then replaced, then appended (the order in which Envoy does it), so that a name in
+/// several lists has the values that were set and added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Changes {
-    /// Names and values to replace; names are lower-case.
+    /// Names and values to replace, or to append where there is nothing to replace.
     pub set: Vec<(Text, Text)>,
-    /// Names and values to append; names are lower-case.
+    /// Names and values to append.
     pub add: Vec<(Text, Text)>,
-    /// Lower-case names to delete.
+    /// Names to delete.
     pub remove: Vec<Text>,
 }
 

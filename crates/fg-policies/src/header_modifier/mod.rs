@@ -1,6 +1,6 @@
 //! Changes header fields of requests and replies: `RequestHeaderModifier`, `ResponseHeaderModifier`.
 //!
-//! `set` replaces, `add` appends, `remove` deletes; names are case-insensitive.
+//! `remove` deletes, then `set` replaces, then `add` appends; names are case-insensitive.
 //! Source: Gateway API `HTTPHeaderFilter`.
 
 mod ir;

@@ -1,1 +1,104 @@
 //! Edges that the examples of the README do not show.
+
+use fg_api::http_route::{HttpHeader, HttpHeaderFilter};
+use fg_base::Text;
+
+use super::{Changes, Ir, translate};
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+fn filter(set: Pairs<'_>, add: Pairs<'_>, remove: &[&str]) -> HttpHeaderFilter {
+    let headers = |pairs: Pairs<'_>| {
+        let header = |(name, value): &(&str, &str)| HttpHeader {
+            name: (*name).into(),
+            value: (*value).into(),
+        };
+        pairs.iter().map(header).collect()
+    };
+    HttpHeaderFilter {
+        set: headers(set),
+        add: headers(add),
+        remove: remove.iter().map(|&name| name.into()).collect(),
+    }
+}
+
+fn changes(set: Pairs<'_>, add: Pairs<'_>, remove: &[&str]) -> Changes {
+    let pairs = |pairs: Pairs<'_>| {
+        let pair = |(name, value): &(&str, &str)| (Text::from(*name), Text::from(*value));
+        pairs.iter().map(pair).collect()
+    };
+    Changes {
+        set: pairs(set),
+        add: pairs(add),
+        remove: remove.iter().map(|&name| name.into()).collect(),
+    }
+}
+
+#[test]
+fn the_first_of_two_equal_names_counts_whatever_its_case() {
+    let written = filter(
+        &[("X-A", "1"), ("x-a", "2"), ("X-B", "3")],
+        &[("X-A", "4"), ("X-a", "5")],
+        &["X-C", "x-c"],
+    );
+    let mut findings = Vec::new();
+    let ir = translate(Some(&written), None, &mut findings).expect("changes");
+    assert_eq!(
+        ir.request,
+        changes(&[("x-a", "1"), ("x-b", "3")], &[("x-a", "4")], &["x-c"])
+    );
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[test]
+fn blanks_around_a_value_are_no_part_of_it() {
+    let written = filter(&[("a", " \tb c\t ")], &[("d", "é"), ("e", "")], &[]);
+    let ir = translate(None, Some(&written), &mut Vec::new()).expect("changes");
+    assert_eq!(
+        ir.response,
+        changes(&[("a", "b c")], &[("d", "é"), ("e", "")], &[])
+    );
+}
+
+#[test]
+fn what_cannot_be_sent_is_reported_and_left_out() {
+    let written = filter(
+        &[
+            ("a b", "1"),
+            ("ok", "1"),
+            ("bad", "1\r\nevil: 2"),
+            ("", "1"),
+        ],
+        &[("Host", "x"), ("Content-Length", "0"), ("nul", "\0")],
+        &["transfer-encoding", "é", "gone"],
+    );
+    let mut findings = Vec::new();
+    let ir = translate(Some(&written), None, &mut findings);
+    let expected = Ir {
+        request: changes(&[("ok", "1")], &[], &["gone"]),
+        response: Changes::default(),
+    };
+    assert_eq!(ir, Some(expected));
+    let places: Vec<&str> = findings.iter().map(|(place, ..)| place.as_str()).collect();
+    let fields = [
+        "set[0].name",
+        "set[2].value",
+        "set[3].name",
+        "add[0].name",
+        "add[1].name",
+        "add[2].value",
+        "remove[0]",
+        "remove[1]",
+    ];
+    assert_eq!(
+        places,
+        fields.map(|field| format!("requestHeaderModifier.{field}"))
+    );
+}
+
+#[test]
+fn nothing_left_is_no_policy() {
+    let written = filter(&[("host", "x")], &[], &[]);
+    assert_eq!(translate(Some(&written), None, &mut Vec::new()), None);
+    assert_eq!(translate(None, None, &mut Vec::new()), None);
+}

@@ -12,7 +12,9 @@ const FORBIDDEN: &[&str] = &[
     "connection",
     "content-length",
     "host",
+    "http2-settings",
     "keep-alive",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
@@ -20,7 +22,7 @@ const FORBIDDEN: &[&str] = &[
 ];
 
 /// Checks the changes of requests and replies. Entries that cannot be used are reported and left
-/// out.
+/// out; `None` when nothing is left. Of two entries of one list with one name the first counts.
 ///
 /// Shape of the reported paths: `requestHeaderModifier.set[0].name`.
 pub fn translate(
@@ -43,40 +45,73 @@ fn changes(
     let Some(filter) = filter else {
         return Changes::default();
     };
-    let mut names =
-        |list: &str, at: usize, name: &Text| checked(&format!("{place}.{list}[{at}]"), name, scope);
-    let mut pairs = |list: &str, headers: &[HttpHeader]| {
-        let mut seen: Vec<(Text, Text)> = Vec::new();
-        for (at, header) in headers.iter().enumerate() {
-            if let Some(name) = names(list, at, &header.name)
-                && !seen.iter().any(|(earlier, _)| *earlier == name)
-            {
-                seen.push((name, header.value.clone()));
-            }
+    let set = pairs(&filter.set, &format!("{place}.set"), scope);
+    let add = pairs(&filter.add, &format!("{place}.add"), scope);
+    let mut remove: Vec<Text> = Vec::new();
+    for (at, written) in filter.remove.iter().enumerate() {
+        if let Some(name) = name(written, &format!("{place}.remove[{at}]"), scope)
+            && !remove.contains(&name)
+        {
+            remove.push(name);
         }
-        seen
-    };
-    let set = pairs("set", &filter.set);
-    let add = pairs("add", &filter.add);
-    let remove = filter
-        .remove
-        .iter()
-        .enumerate()
-        .filter_map(|(at, name)| names("remove", at, name))
-        .collect();
+    }
     Changes { set, add, remove }
 }
 
-fn checked(place: &str, name: &Text, scope: &mut dyn TranslateScope) -> Option<Text> {
-    let lower: Text = name.to_ascii_lowercase().into();
-    if FORBIDDEN.contains(&&*lower) {
+fn pairs(headers: &[HttpHeader], place: &str, scope: &mut dyn TranslateScope) -> Vec<(Text, Text)> {
+    let mut pairs: Vec<(Text, Text)> = Vec::new();
+    for (at, header) in headers.iter().enumerate() {
+        let place = format!("{place}[{at}]");
+        let name = name(&header.name, &format!("{place}.name"), scope);
+        let value = value(&header.value, &format!("{place}.value"), scope);
+        if let (Some(name), Some(value)) = (name, value)
+            && !pairs.iter().any(|(earlier, _)| *earlier == name)
+        {
+            pairs.push((name, value));
+        }
+    }
+    pairs
+}
+
+/// A name in lower case. Source: RFC 9110 §5.6.2 (`token`).
+fn name(written: &Text, place: &str, scope: &mut dyn TranslateScope) -> Option<Text> {
+    let is_token = !written.is_empty()
+        && written
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !is_token {
         scope.report(
-            &format!("{place}.name"),
+            place,
             FindingKind::UnsupportedValue,
-            format!("`{name}` belongs to the connection and cannot be changed by a filter"),
-            (&*lower == "host").then(|| "use a URLRewrite filter with `hostname`".to_owned()),
+            format!("`{}` is no name of a header", written.escape_debug()),
+            Some("write letters, digits and `-`".to_owned()),
         );
         return None;
     }
-    Some(lower)
+    let lower = written.to_ascii_lowercase();
+    if FORBIDDEN.contains(&&*lower) {
+        scope.report(
+            place,
+            FindingKind::UnsupportedValue,
+            format!("`{written}` belongs to the connection and cannot be changed by a filter"),
+            (lower == "host").then(|| "use a URLRewrite filter with `hostname`".to_owned()),
+        );
+        return None;
+    }
+    Some(lower.into())
+}
+
+/// A value without the blanks around it, which are no part of it. Source: RFC 9110 §5.5.
+fn value(written: &Text, place: &str, scope: &mut dyn TranslateScope) -> Option<Text> {
+    let trimmed = written.trim_matches([' ', '\t']);
+    if trimmed.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        scope.report(
+            place,
+            FindingKind::UnsupportedValue,
+            "the value holds a control character, such as the end of a line".to_owned(),
+            Some("write the value in one line".to_owned()),
+        );
+        return None;
+    }
+    Some(trimmed.into())
 }

@@ -2,6 +2,7 @@
 
 use super::Ir;
 use crate::native::{Facts, Filter, LocalReply, Part, Request, Verdict};
+use crate::path_modifier::PathChange;
 
 /// One filter that answers every request with the redirect.
 pub fn build(ir: &Ir) -> Vec<Part> {
@@ -13,27 +14,23 @@ struct Redirect(Ir);
 
 impl Redirect {
     /// The target. The port: as written; else the well-known one of a scheme that was written; else
-    /// the listener's. The scheme's default port is left out.
+    /// the listener's. The scheme's default port is left out. A request that names no host (HTTP/1.0
+    /// may) and gets none here is sent to a path alone: RFC 9110 §10.2.2 allows a relative target.
     fn location(&self, request: &Request, facts: &Facts) -> Vec<u8> {
-        let scheme = self.0.scheme.as_deref().unwrap_or(facts.scheme.text());
-        let default_port = if scheme == "https" { 443 } else { 80 };
-        let port = match (self.0.port, &self.0.scheme) {
-            (Some(port), _) => port,
-            (None, Some(_)) => default_port,
-            (None, None) => facts.listener_port,
+        let host = match &self.0.hostname {
+            Some(host) => host.as_bytes(),
+            None => request.host(),
         };
-        let mut location = format!("{scheme}://").into_bytes();
-        match &self.0.hostname {
-            Some(host) => location.extend_from_slice(host.as_bytes()),
-            None => location.extend_from_slice(request.host()),
-        }
-        if port != default_port {
-            location.extend_from_slice(format!(":{port}").as_bytes());
+        let mut location = Vec::with_capacity(host.len() + request.path().len() + 16);
+        if !host.is_empty() {
+            self.write_origin(host, facts, &mut location);
         }
         match &self.0.path {
             Some(change) => {
-                location.extend_from_slice(&change.apply(request.path(), facts.matched_prefix))
+                location.extend_from_slice(&change.apply(request.path(), facts.matched_prefix));
             }
+            // The `*` of `OPTIONS *` is no path: the origin alone stands for it.
+            None if request.path().first() != Some(&b'/') => {}
             None => location.extend_from_slice(request.path()),
         }
         if let Some(query) = request.query() {
@@ -41,6 +38,22 @@ impl Redirect {
             location.extend_from_slice(query);
         }
         location
+    }
+
+    fn write_origin(&self, host: &[u8], facts: &Facts, location: &mut Vec<u8>) {
+        let scheme = self.0.scheme.as_deref().unwrap_or(facts.scheme.text());
+        let default_port = if scheme == "https" { 443 } else { 80 };
+        let port = match (self.0.port, &self.0.scheme) {
+            (Some(port), _) => port,
+            (None, Some(_)) => default_port,
+            (None, None) => facts.listener_port,
+        };
+        location.extend_from_slice(scheme.as_bytes());
+        location.extend_from_slice(b"://");
+        location.extend_from_slice(host);
+        if port != default_port {
+            location.extend_from_slice(format!(":{port}").as_bytes());
+        }
     }
 }
 
@@ -55,6 +68,23 @@ impl Filter for Redirect {
     }
 
     fn describe(&self) -> String {
-        format!("answers with a redirect, status {}", self.0.status)
+        let Ir {
+            scheme,
+            hostname,
+            path,
+            port,
+            status,
+        } = &self.0;
+        let changes = [
+            scheme.as_ref().map(|scheme| format!("scheme {scheme}")),
+            hostname.as_ref().map(|host| format!("host {host}")),
+            port.map(|port| format!("port {port}")),
+            path.as_ref().map(PathChange::describe),
+        ];
+        let changes: Vec<String> = changes.into_iter().flatten().collect();
+        if changes.is_empty() {
+            return format!("redirects with status {status}");
+        }
+        format!("redirects with status {status} to {}", changes.join(", "))
     }
 }

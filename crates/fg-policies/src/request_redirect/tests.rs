@@ -1,1 +1,144 @@
 //! Edges that the examples of the README do not show.
+
+use fg_api::http_route::HttpRequestRedirect;
+
+use super::translate;
+
+#[test]
+fn everything_wrong_is_reported_at_once_and_nothing_is_kept() {
+    let mut findings = Vec::new();
+    let wrong = HttpRequestRedirect {
+        scheme: Some("ftp".into()),
+        hostname: Some("*.example.com".into()),
+        path: None,
+        port: Some(0),
+        status_code: Some(200),
+    };
+    assert_eq!(translate(&wrong, &mut findings), None);
+    let places: Vec<&str> = findings.iter().map(|(place, ..)| place.as_str()).collect();
+    let expected = ["scheme", "hostname", "port", "statusCode"];
+    assert_eq!(
+        places,
+        expected.map(|field| format!("requestRedirect.{field}"))
+    );
+}
+
+#[test]
+fn the_default_is_302_and_nothing_else_changes() {
+    let ir = translate(&HttpRequestRedirect::default(), &mut Vec::new()).expect("a redirect");
+    assert_eq!(
+        (ir.status, ir.port, ir.scheme, ir.hostname, ir.path),
+        (302, None, None, None, None)
+    );
+}
+
+#[cfg(feature = "native")]
+mod native {
+    use fg_exchange::{Facts, LocalReply, Part, Request, Scheme, Verdict};
+
+    use crate::path_modifier::PathChange;
+    use crate::request_redirect::{Ir, native::build};
+
+    /// Where a redirect to `ir` leads a request for this authority and target.
+    fn location(ir: &Ir, authority: &str, target: &str, scheme: Scheme, port: u16) -> String {
+        let mut request = Request::new();
+        request.set_authority(authority.as_bytes());
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let query = query.map(|query| request.head.keep(query.as_bytes()));
+        let path = request.head.keep(path.as_bytes());
+        request.set_target(path, query);
+        let facts = Facts {
+            client: [127, 0, 0, 1].into(),
+            scheme,
+            listener_port: port,
+            matched_prefix: Some(0),
+        };
+        let parts = build(ir);
+        let Some(Part::Filter(filter)) = parts.first() else {
+            panic!("a redirect is a filter");
+        };
+        let Verdict::Reply(reply) = filter.request(&mut request, &facts) else {
+            panic!("a redirect answers");
+        };
+        let LocalReply { headers, .. } = *reply;
+        let value = headers.into_iter().find(|(name, _)| *name == "location");
+        String::from_utf8(value.expect("a location").1).expect("text")
+    }
+
+    fn ir(scheme: Option<&str>, port: Option<u16>) -> Ir {
+        Ir {
+            scheme: scheme.map(Into::into),
+            hostname: None,
+            path: None,
+            port,
+            status: 302,
+        }
+    }
+
+    #[test]
+    fn the_port_is_written_unless_it_is_that_of_the_scheme() {
+        use Scheme::{Http, Https};
+        for (scheme, port, (from, listener), expected) in [
+            (None, None, (Http, 80), "http://a.com/"),
+            (None, None, (Http, 8080), "http://a.com:8080/"),
+            (None, None, (Https, 443), "https://a.com/"),
+            (None, None, (Https, 8443), "https://a.com:8443/"),
+            (None, None, (Https, 80), "https://a.com:80/"),
+            (Some("https"), None, (Http, 80), "https://a.com/"),
+            (Some("https"), None, (Http, 8080), "https://a.com/"),
+            (Some("http"), None, (Http, 8080), "http://a.com/"),
+            (Some("http"), None, (Https, 443), "http://a.com/"),
+            (None, Some(80), (Http, 8080), "http://a.com/"),
+            (None, Some(443), (Http, 80), "http://a.com:443/"),
+            (None, Some(443), (Https, 8443), "https://a.com/"),
+            (Some("https"), Some(443), (Http, 80), "https://a.com/"),
+            (Some("https"), Some(80), (Http, 80), "https://a.com:80/"),
+            (Some("https"), Some(8443), (Http, 80), "https://a.com:8443/"),
+            (Some("http"), Some(8080), (Https, 443), "http://a.com:8080/"),
+        ] {
+            let to = location(&ir(scheme, port), "a.com:1234", "/", from, listener);
+            assert_eq!(to, expected, "{scheme:?} {port:?} from {from:?} {listener}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_that_of_the_request_in_whatever_form() {
+        for (authority, expected) in [
+            ("A.com", "http://a.com/x?y"),
+            ("a.com.:80", "http://a.com/x?y"),
+            ("[2001:db8::1]:8080", "http://[2001:db8::1]/x?y"),
+            ("192.0.2.1", "http://192.0.2.1/x?y"),
+            ("", "/x?y"),
+        ] {
+            let to = location(&ir(None, None), authority, "/x?y", Scheme::Http, 80);
+            assert_eq!(to, expected, "{authority}");
+        }
+    }
+
+    #[test]
+    fn an_asterisk_is_no_path() {
+        let to = location(&ir(None, None), "a.com", "*", Scheme::Http, 80);
+        assert_eq!(to, "http://a.com");
+    }
+
+    #[test]
+    fn the_query_stays_with_every_path() {
+        for (change, expected) in [
+            (PathChange::Full("/new".into()), "http://a.com/new?q=1"),
+            (
+                PathChange::Prefix("/new".into()),
+                "http://a.com/new/old?q=1",
+            ),
+        ] {
+            let ir = Ir {
+                path: Some(change),
+                ..ir(None, None)
+            };
+            let to = location(&ir, "a.com", "/old?q=1", Scheme::Http, 80);
+            assert_eq!(to, expected);
+        }
+    }
+}

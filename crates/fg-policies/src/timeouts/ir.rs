@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Time limits; `None` is no limit.
+/// Time limits; `None` is no limit, also over a more general policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Ir {
     /// The whole exchange.

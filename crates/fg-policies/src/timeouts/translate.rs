@@ -7,8 +7,14 @@ use fg_model::FindingKind;
 use super::{Ir, parse_duration};
 use crate::TranslateScope;
 
-/// Checks time limits; `0s` is none, and so is one that cannot be read (with a finding).
+/// Checks time limits; `0s` is none, and so is one that cannot be read (with a finding). `None` when
+/// neither is written.
+///
+/// Shape of the reported paths: `timeouts.request`, `timeouts.backendRequest`.
 pub fn translate(timeouts: &HttpRouteTimeouts, scope: &mut dyn TranslateScope) -> Option<Ir> {
+    if timeouts.request.is_none() && timeouts.backend_request.is_none() {
+        return None;
+    }
     let mut read = |place: &str, text: Option<&Text>| {
         let text = text?;
         let duration = parse_duration(text);
@@ -16,7 +22,7 @@ pub fn translate(timeouts: &HttpRouteTimeouts, scope: &mut dyn TranslateScope) -
             scope.report(
                 place,
                 FindingKind::UnsupportedValue,
-                format!("`{text}` is no duration"),
+                format!("`{text}` is no duration, so that there is no limit"),
                 Some("write it like `500ms`, `10s` or `1m30s`".to_owned()),
             );
         }

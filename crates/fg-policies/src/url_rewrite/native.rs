@@ -2,6 +2,7 @@
 
 use super::Ir;
 use crate::native::{Facts, Filter, Part, Request, Verdict};
+use crate::path_modifier::PathChange;
 
 /// One filter that rewrites the request.
 pub fn build(ir: &Ir) -> Vec<Part> {
@@ -17,7 +18,8 @@ impl Filter for Rewrite {
             request.set_authority(host.as_bytes());
         }
         if let Some(change) = &self.0.path {
-            let path = change.apply(request.path(), facts.matched_prefix);
+            // The path as it was matched: a backend's rewrite stands in for that of its rule.
+            let path = change.apply(request.received_path(), facts.matched_prefix);
             request.set_path(&path);
         }
         Verdict::Continue
@@ -25,10 +27,7 @@ impl Filter for Rewrite {
 
     fn describe(&self) -> String {
         let host = self.0.hostname.as_ref().map(|host| format!("host {host}"));
-        let path = self.0.path.as_ref().map(|path| match path {
-            crate::path_modifier::PathChange::Full(path) => format!("path {path}"),
-            crate::path_modifier::PathChange::Prefix(path) => format!("matched prefix to {path}"),
-        });
+        let path = self.0.path.as_ref().map(PathChange::describe);
         format!(
             "rewrites {}",
             host.into_iter().chain(path).collect::<Vec<_>>().join(", ")

@@ -1,0 +1,143 @@
+//! From the YAML of a rule to its chains, as the control plane and the proxy do it.
+
+use std::sync::Arc;
+
+use fg_api::http_route::{HttpRouteFilter, HttpRouteRule};
+use fg_exchange::{Filter, Part, Setting};
+use fg_model::FindingKind;
+use fg_policies::{
+    TranslateScope, header_modifier, request_redirect, timeouts, traffic, url_rewrite,
+};
+
+/// A rule, ready for requests.
+pub(crate) struct Compiled {
+    rule: HttpRouteRule,
+    /// What is wrong, a line each: place, text, hint.
+    pub(crate) findings: Vec<String>,
+    /// Filters of the rule, by the order of their stages.
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    /// Filters of the first backend.
+    pub(crate) backend_filters: Vec<Box<dyn Filter>>,
+    settings: Vec<Setting>,
+}
+
+/// Notes findings below a place.
+struct Scope<'a> {
+    at: String,
+    lines: &'a mut Vec<String>,
+}
+
+impl TranslateScope for Scope<'_> {
+    fn report(&mut self, path: &str, _: FindingKind, text: String, hint: Option<String>) {
+        let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        self.lines.push(format!("{}{path}: {text}{hint}", self.at));
+    }
+}
+
+impl Compiled {
+    pub(crate) fn new(yaml: &str) -> Result<Self, serde_saphyr::Error> {
+        let rule: HttpRouteRule = serde_saphyr::from_str(yaml)?;
+        let mut findings = Vec::new();
+        let mut set = filters(&rule.filters, "filters", &mut findings);
+        let scope = &mut Scope {
+            at: String::new(),
+            lines: &mut findings,
+        };
+        set.timeouts = rule
+            .timeouts
+            .as_ref()
+            .and_then(|written| timeouts::translate(written, scope))
+            .map(Arc::new);
+        let of_backend = rule
+            .backend_refs
+            .first()
+            .map(|backend| filters(&backend.filters, "backendRefs[0].filters", &mut findings));
+        let (filters, settings) = chain(&set);
+        let (backend_filters, _) = chain(&of_backend.unwrap_or_default());
+        Ok(Self {
+            rule,
+            findings,
+            filters,
+            backend_filters,
+            settings,
+        })
+    }
+
+    /// What every filter says about itself.
+    pub(crate) fn explain(&self) -> Vec<String> {
+        let all = self.filters.iter().chain(&self.backend_filters);
+        all.map(|filter| filter.describe()).collect()
+    }
+
+    /// What the engine reads, a line each.
+    pub(crate) fn limits(&self) -> Vec<String> {
+        let line = |setting: &Setting| {
+            let (name, limit) = match setting {
+                Setting::RequestTimeout(limit) => ("request", limit),
+                Setting::BackendRequestTimeout(limit) => ("backendRequest", limit),
+            };
+            match limit {
+                Some(limit) => format!("{name}: {limit:?}"),
+                None => format!("{name}: none"),
+            }
+        };
+        self.settings.iter().map(line).collect()
+    }
+
+    /// The length of the prefix that the first match covers of this path.
+    pub(crate) fn matched_prefix(&self, path: &str) -> Option<usize> {
+        let Some(first) = self.rule.matches.first() else {
+            return Some(0);
+        };
+        let written = first.path.clone().unwrap_or_default();
+        let is_prefix = written.kind.as_deref().unwrap_or("PathPrefix") == "PathPrefix";
+        let prefix = written.value.as_deref().unwrap_or("/");
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let rest = path.strip_prefix(prefix);
+        assert!(
+            !is_prefix || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            "the rule does not match {path}"
+        );
+        is_prefix.then_some(prefix.len())
+    }
+}
+
+fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> traffic::Set {
+    let mut set = traffic::Set::default();
+    let mut headers = header_modifier::Ir::default();
+    for (at, filter) in written.iter().enumerate() {
+        let scope = &mut Scope {
+            at: format!("{list}[{at}]."),
+            lines,
+        };
+        let request = filter.request_header_modifier.as_ref();
+        let response = filter.response_header_modifier.as_ref();
+        match header_modifier::translate(request, response, scope) {
+            Some(ir) if request.is_some() => headers.request = ir.request,
+            Some(ir) => headers.response = ir.response,
+            None => {}
+        }
+        if let Some(redirect) = &filter.request_redirect {
+            set.request_redirect = request_redirect::translate(redirect, scope).map(Arc::new);
+        }
+        if let Some(rewrite) = &filter.url_rewrite {
+            set.url_rewrite = url_rewrite::translate(rewrite, scope).map(Arc::new);
+        }
+    }
+    if !headers.request.is_empty() || !headers.response.is_empty() {
+        set.header_modifier = Some(Arc::new(headers));
+    }
+    set
+}
+
+fn chain(set: &traffic::Set) -> (Vec<Box<dyn Filter>>, Vec<Setting>) {
+    let (mut filters, mut settings) = (Vec::new(), Vec::new());
+    for (meta, part) in set.chain() {
+        match part {
+            Part::Filter(filter) => filters.push(filter),
+            Part::Settings(some) => settings.extend(some),
+            Part::Body(_) => panic!("{} has no example with a body yet", meta.name),
+        }
+    }
+    (filters, settings)
+}
