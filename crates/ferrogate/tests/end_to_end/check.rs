@@ -1,0 +1,118 @@
+//! `ferrogate check`: findings, statuses, exit codes.
+
+use serde_json::Value;
+
+use crate::support::Folder;
+use crate::support::folder::service;
+use crate::support::process::output;
+
+fn check(folder: &Folder, format: &str) -> (Option<i32>, String) {
+    let output = output(&["check", folder.arg(), "-o", format]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    (output.status.code(), text)
+}
+
+fn good() -> Folder {
+    let folder = Folder::new();
+    folder.gateway("127.0.0.1");
+    folder.write("a.yml", &service("a", ([127, 0, 0, 1], 9001).into()));
+    folder.route("shop", "[{backendRefs: [{name: a, port: 80}]}]");
+    folder
+}
+
+#[test]
+fn a_clean_folder_exits_with_0() {
+    let (code, text) = check(&good(), "text");
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(text, "4 objects: nothing to find fault with\n");
+}
+
+#[test]
+fn errors_are_listed_with_file_line_field_and_advice() {
+    let folder = good();
+    folder.route(
+        "typo",
+        "\n    - matchs: []\n      backendRefs: [{name: a, port: 80}]",
+    );
+    folder.route(
+        "gone",
+        "\n    - backendRefs:\n        - name: a\n          port: 81",
+    );
+    let (code, text) = check(&folder, "text");
+    assert_eq!(code, Some(1), "{text}");
+    let line = |part: &str| {
+        let line = text.lines().find(|line| line.contains(part));
+        line.unwrap_or_else(|| panic!("{part} in:\n{text}"))
+    };
+    let typo = line("matchs");
+    assert!(
+        typo.contains("typo.yaml:7: error: HTTPRoute default/typo spec.rules[0]"),
+        "{typo}"
+    );
+    assert!(typo.contains("did you mean `matches`?"), "{typo}");
+    let gone = line("default/gone");
+    let port = "gone.yaml:9: error: HTTPRoute default/gone spec.rules[0].backendRefs[0].port";
+    assert!(gone.contains(port), "{gone}");
+    assert!(text.ends_with("5 objects: 2 errors\n"), "{text}");
+}
+
+#[test]
+fn json_has_a_status_for_every_object_and_the_findings() {
+    let folder = good();
+    folder.route("gone", "[{backendRefs: [{name: nope, port: 80}]}]");
+    let (code, text) = check(&folder, "json");
+    assert_eq!(code, Some(1));
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let objects = report["objects"].as_array().expect("objects");
+    let object = |kind: &str, name: &str| {
+        let mut objects = objects.iter();
+        let found = objects.find(|o| o["kind"] == kind && o["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("{kind} {name} in {text}"))
+    };
+    let gateway = object("Gateway", "web");
+    assert_eq!(gateway["apiVersion"], "gateway.networking.k8s.io/v1");
+    assert_eq!(gateway["metadata"]["namespace"], "default");
+    assert_eq!(gateway["status"]["listeners"][0]["attachedRoutes"], 2);
+    let conditions = &object("HTTPRoute", "gone")["status"]["parents"][0]["conditions"];
+    let resolved = conditions.as_array().expect("conditions").iter();
+    let resolved = resolved.filter(|condition| condition["type"] == "ResolvedRefs");
+    let resolved: Vec<_> = resolved
+        .map(|c| (c["status"].clone(), c["reason"].clone()))
+        .collect();
+    assert_eq!(resolved, [("False".into(), "BackendNotFound".into())]);
+    let finding = &report["findings"][0];
+    assert_eq!(finding["severity"], "error");
+    assert_eq!(finding["kind"], "HTTPRoute");
+    assert_eq!(finding["path"], "spec.rules[0].backendRefs[0].name");
+}
+
+#[test]
+fn yaml_has_one_document_an_object_and_one_for_the_findings() {
+    let (code, text) = check(&good(), "yaml");
+    assert_eq!(code, Some(0));
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let kinds: Vec<_> = documents
+        .iter()
+        .filter_map(|d| d["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["Gateway", "HTTPRoute"]);
+    let last = documents.last().expect("documents");
+    assert_eq!(last["findings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn external_names_are_refused_unless_allowed() {
+    let folder = good();
+    folder.write(
+        "external.yaml",
+        "apiVersion: v1
+kind: Service
+metadata: {name: out}
+spec: {type: ExternalName, externalName: example.com, ports: [{port: 80}]}
+",
+    );
+    folder.route("out", "[{backendRefs: [{name: out, port: 80}]}]");
+    assert_eq!(check(&folder, "text").0, Some(1));
+    let allowed = output(&["check", folder.arg(), "--allow-external-name"]);
+    assert_eq!(allowed.status.code(), Some(0));
+}

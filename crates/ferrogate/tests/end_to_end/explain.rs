@@ -1,0 +1,181 @@
+//! `ferrogate explain`, and that it tells the truth.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::support::client::Client;
+use crate::support::process::output;
+use crate::support::{Echo, Folder, Gateway};
+
+#[test]
+fn the_command_explains_a_folder() {
+    let folder = Folder::new();
+    folder.gateway("127.0.0.1");
+    folder.service("a", ([127, 0, 0, 1], 9001).into());
+    folder.route(
+        "shop",
+        "[{matches: [{headers: [{name: x-a, value: b}]}], backendRefs: [{name: a, port: 80}]}]",
+    );
+    let ask = |more: &[&str]| {
+        let mut args = vec!["explain", folder.arg(), "http://shop.example/cart?x=1"];
+        args.extend(more);
+        let output = output(&args);
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("text"),
+        )
+    };
+    let (code, text) = ask(&["-H", "x-a: b"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("rule      HTTPRoute default/shop rule 0 match 0\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("GET /cart?x=1 HTTP/1.1\n          Host: shop.example\n          x-a: b\n"),
+        "{text}"
+    );
+    let (code, text) = ask(&["-H", "x-a: c", "-X", "POST"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("answer    404 no_route"), "{text}");
+    assert!(
+        text.contains("it needs header x-a = b; the request has c"),
+        "{text}"
+    );
+    let (code, text) = ask(&["-o", "json"]);
+    assert_eq!(code, Some(1));
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["answer"]["status"], 404);
+}
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or(0) % bound
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+const HOSTS: [&str; 4] = ["", "a.example", "*.example", "b.a.example"];
+const PATHS: [&str; 7] = ["/", "/x", "/x/y", "/x/y/z", "/xy", "/y", "/x/"];
+const METHODS: [&str; 3] = ["", "GET", "POST"];
+
+/// A route of random rules; each rule says in a header who it is.
+fn route(numbers: &mut Numbers, name: &str) -> String {
+    let mut rules = String::new();
+    for rule in 0..1 + numbers.below(3) {
+        let kind = numbers.one(&["PathPrefix", "Exact", "PathPrefix"]);
+        let path = numbers.one(&PATHS);
+        let mut more = String::new();
+        if numbers.below(3) == 0 {
+            more.push_str(", headers: [{name: x-a, value: b}]");
+        }
+        if numbers.below(4) == 0 {
+            more.push_str(", queryParams: [{name: q, value: '1'}]");
+        }
+        match numbers.one(&METHODS) {
+            "" => {}
+            method => more.push_str(&format!(", method: {method}")),
+        }
+        // One backend is the echo server, the other does not exist: its share is answered 500.
+        let backend = if numbers.below(5) == 0 { "gone" } else { "a" };
+        writeln!(
+            rules,
+            "\n    - matches: [{{path: {{type: {kind}, value: {path}}}{more}}}]
+      filters: [{{type: RequestHeaderModifier, requestHeaderModifier: {{set: [{{name: x-rule, value: default/{name}-{rule}}}]}}}}]
+      backendRefs: [{{name: {backend}, port: 80}}]"
+        )
+        .expect("text");
+    }
+    let host = match numbers.one(&HOSTS) {
+        "" => String::new(),
+        host => format!("  hostnames: ['{host}']\n"),
+    };
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}}}
+spec:
+  parentRefs: [{{name: web}}]
+{host}  rules: {rules}"
+    )
+}
+
+#[test]
+fn it_names_the_rule_and_backend_that_serve() {
+    let ip = "127.20.4.1";
+    let echo = Echo::start(ip, 9001, "a");
+    let folder = Folder::new();
+    folder.gateway(ip);
+    folder.service("a", echo.address);
+    let mut numbers = Numbers(7);
+    for i in 0..12 {
+        let name = format!("r{i}");
+        folder.write(&format!("{name}.yaml"), &route(&mut numbers, &name));
+    }
+    let gateway = Gateway::start(ip, &folder, &[]);
+    let mut client = Client::connect(gateway.listener()).expect("the listener accepts");
+    let (mut served, mut refused, mut lost) = (0, 0, 0);
+    for _ in 0..150 {
+        let host = numbers.one(&["a.example", "b.example", "b.a.example", "other"]);
+        let path = numbers.one(&["/", "/x", "/x/y", "/x/y/z/w", "/xyz", "/y/", "/x//y", "/q"]);
+        let query = numbers.one(&["", "?q=1", "?q=2"]);
+        let method = numbers.one(&["GET", "POST"]);
+        let mut fields = vec!["Content-Length: 0"];
+        fields.extend((numbers.below(2) == 0).then_some("x-a: b"));
+        let target = format!("{path}{query}");
+        let reply = client
+            .request(method, &target, host, &fields)
+            .expect("an answer");
+
+        let headers: String = fields
+            .iter()
+            .map(|field| format!("&header={}", field.replace(' ', "%20")))
+            .collect();
+        let url = format!("http://{host}:8080{}", target.replace('?', "%3F"));
+        let page = format!("/explain?output=json&method={method}&url={url}{headers}");
+        let told = gateway.admin(&page).json();
+        let what = format!("{method} {host} {target} {fields:?}\n{reply:?}\n{told:#}");
+        match reply.status {
+            200 => {
+                let rule = reply.json()["headers"]["x-rule"].clone();
+                let told_rule =
+                    format!("{}-{}", text(&told["rule"]["route"]), told["rule"]["rule"]);
+                assert_eq!(rule, told_rule.as_str(), "{what}");
+                assert_eq!(
+                    told["backends"][0]["backend"], "Service default/a:80",
+                    "{what}"
+                );
+                served += 1;
+            }
+            status => {
+                assert_eq!(told["answer"]["status"], status, "{what}");
+                let reason = reply.header("x-ferrogate-reason");
+                assert_eq!(told["answer"]["reason"].as_str(), reason, "{what}");
+                if status == 404 {
+                    lost += 1
+                } else {
+                    refused += 1
+                }
+            }
+        }
+    }
+    assert!(
+        served > 20 && lost > 5 && refused > 5,
+        "{served} {lost} {refused}"
+    );
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,45 @@
+//! The access log of a running gateway.
+
+use serde_json::Value;
+
+use crate::support::{Echo, Folder, Gateway, until};
+
+#[test]
+fn every_request_is_a_line_of_json() {
+    let ip = "127.20.5.1";
+    let echo = Echo::start(ip, 9001, "a");
+    let folder = Folder::new();
+    folder.gateway(ip);
+    folder.service("a", echo.address);
+    let rules =
+        "[{name: cart, matches: [{path: {value: /cart}}], backendRefs: [{name: a, port: 80}]}]";
+    folder.route("shop", rules);
+    let gateway = Gateway::start(ip, &folder, &["--access-log", "json"]);
+    assert_eq!(gateway.get("/cart/x").status, 200);
+    assert_eq!(gateway.get("/nowhere").status, 404);
+    let lines: Vec<Value> = until("two lines", || {
+        let lines = gateway.process.stdout();
+        let lines = lines.iter().filter(|line| line.starts_with('{'));
+        let lines: Vec<Value> = lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    let served = &lines[0];
+    assert_eq!(served["path"], "/cart/x");
+    assert_eq!(served["status"], 200);
+    assert_eq!(served["route"], "default/shop");
+    assert_eq!(served["rule"], "cart");
+    assert_eq!(served["backend"], "Service default/a:80");
+    assert_eq!(served["endpoint"], echo.address.to_string());
+    assert!(served["request_id"].is_string(), "{served}");
+    assert!(
+        served["total_us"].as_u64() >= served["upstream_us"].as_u64(),
+        "{served}"
+    );
+    let lost = &lines[1];
+    assert_eq!(
+        (&lost["status"], &lost["reason"]),
+        (&404.into(), &"no_route".into())
+    );
+}
