@@ -267,7 +267,7 @@ fn listeners_say_what_is_wrong_with_them() {
                 "False/UnsupportedValue",
                 "False/NoConflicts",
                 "True/ResolvedRefs",
-                "True/Programmed",
+                "False/Invalid",
             ],
         ),
         (

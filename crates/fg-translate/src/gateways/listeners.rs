@@ -5,7 +5,7 @@ use fg_api::gateway::{GatewaySpec, Listener};
 use fg_ir::{ListenerKey, Protocol};
 use fg_model::{FindingKind, HostPattern, Scope, kinds};
 
-use super::{ListenerDraft, allowed, conflicts};
+use super::{Allowed, ListenerDraft, allowed, conflicts};
 use crate::grants::Reference;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -91,6 +91,8 @@ fn one(
     }
     certificates(gateway, listener, path, lookup, notes);
     let routes = listener.allowed_routes.as_ref();
+    let allowed = allowed::namespaces(routes, path, notes);
+    usable &= allowed != Allowed::Nobody;
     ListenerDraft {
         key: ListenerKey {
             namespace: gateway.id.namespace.clone(),
@@ -101,7 +103,7 @@ fn one(
         port: listener.port,
         hostname,
         protocol,
-        allowed: allowed::namespaces(routes, path, notes),
+        allowed,
         kinds: allowed::route_kinds(&listener.protocol, routes, path, notes),
         usable,
     }

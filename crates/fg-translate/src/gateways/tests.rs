@@ -564,7 +564,7 @@ fn a_selector_that_cannot_be_used_lets_nobody_in() {
             "{:?}",
             findings(&world)
         );
-        assert_eq!(listeners(&world, "g"), ["l=0"]);
+        assert_eq!(listeners(&world, "g"), ["-l=0"]);
     }
 }
 

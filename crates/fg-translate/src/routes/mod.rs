@@ -13,7 +13,8 @@ use fg_api::Object;
 use fg_api::http_route::{HttpRouteRule, HttpRouteSpec};
 use fg_api::report::ParentReport;
 use fg_ir::{
-    Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleKey, Target,
+    Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleBackend, RuleKey,
+    Target,
 };
 use fg_model::{Age, Finding, FindingKind};
 
@@ -155,28 +156,7 @@ fn translate_rule(
             finding: Some(FindingKind::RuleDropped),
             text: "none of its matches can work".into(),
         }),
-        None if backends.iter().any(|backend| backend.weight > 0) => Action::Forward(backends),
-        None => {
-            let text = if backends.is_empty() {
-                "the rule has no backend"
-            } else {
-                "all backends of the rule have the weight 0"
-            };
-            if !redirects {
-                notes
-                    .warning(
-                        &format!("{path}.backendRefs"),
-                        FindingKind::NoBackends,
-                        format!("{text}: its requests are answered 500"),
-                    )
-                    .hint("name a Service in `backendRefs`, or add a RequestRedirect filter");
-            }
-            Action::Refuse(Refusal {
-                kind: RefusalKind::NoBackends,
-                finding: Some(FindingKind::NoBackends),
-                text: text.into(),
-            })
-        }
+        None => forward(backends, redirects, &path, notes),
     };
     let rule = Rule {
         key: RuleKey {
@@ -192,6 +172,32 @@ fn translate_rule(
         action,
     };
     (rule, fenced)
+}
+
+/// Forwards by weight, if there is somebody to forward to.
+fn forward(backends: Vec<RuleBackend>, redirects: bool, path: &str, notes: &mut Notes) -> Action {
+    if backends.iter().any(|backend| backend.weight > 0) {
+        return Action::Forward(backends);
+    }
+    let text = if backends.is_empty() {
+        "the rule has no backend"
+    } else {
+        "all backends of the rule have the weight 0"
+    };
+    if !redirects {
+        notes
+            .warning(
+                &format!("{path}.backendRefs"),
+                FindingKind::NoBackends,
+                format!("{text}: its requests are answered 500"),
+            )
+            .hint("name a Service in `backendRefs`, or add a RequestRedirect filter");
+    }
+    Action::Refuse(Refusal {
+        kind: RefusalKind::NoBackends,
+        finding: Some(FindingKind::NoBackends),
+        text: text.into(),
+    })
 }
 
 /// The finding about a route all of whose rules are fenced for such a reason.

@@ -1,0 +1,198 @@
+//! The steps of classes and Gateways.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fg_api::report::{GatewayReport, ListenerReport, Report, Subject};
+use fg_ir::ListenerKey;
+use fg_model::{ObjectRef, kinds};
+
+use super::findings::Unit;
+use super::memo::Recorder;
+use super::{Gateway, Step, Translator, set_report};
+use crate::classes::{self, Served};
+use crate::gateways;
+use crate::notes::Notes;
+use crate::world::Read;
+
+impl Translator {
+    pub(super) fn translate_classes(&mut self, step: &mut Step) {
+        for name in std::mem::take(&mut step.dirty.classes) {
+            let object = self.world.classes.get(&name);
+            let id = match object {
+                Some(class) => class.id.clone(),
+                None => Arc::new(ObjectRef::new(
+                    kinds::GATEWAY_CLASS.0,
+                    kinds::GATEWAY_CLASS.1,
+                    "",
+                    &name,
+                )),
+            };
+            let mut found = Vec::new();
+            let mut generation = None;
+            if let Some(class) = object {
+                let mut notes = Notes::new(class.origin());
+                classes::findings(class, &mut notes);
+                notes.findings.sort();
+                found = notes.findings;
+                generation = (classes::judge(class).served != Served::Foreign)
+                    .then_some(class.meta.generation);
+            }
+            let findings = self
+                .findings
+                .set(Unit::Object(id.clone()), found, &mut step.findings);
+            let report = generation.map(|generation| Report {
+                object: id.clone(),
+                generation,
+                subject: Subject::GatewayClass,
+                findings,
+            });
+            set_report(&mut self.reports, &id, report, step);
+        }
+    }
+
+    pub(super) fn translate_gateways(&mut self, step: &mut Step) {
+        let mut dirty = std::mem::take(&mut step.dirty.gateways);
+        dirty.extend(self.gateway_reads.readers(&step.dirty.reads).cloned());
+        if dirty.is_empty() {
+            return;
+        }
+        let mut finish = BTreeSet::new();
+        for id in dirty {
+            let Some(gateway) = self.world.gateways.get(&id) else {
+                self.gateway_reads.set(&id, Vec::new());
+                self.forget_gateway(&id, step);
+                continue;
+            };
+            let recorder = Recorder::new(&self.world);
+            let draft = gateways::draft(gateway, &recorder);
+            self.gateway_reads.set(&id, recorder.into_reads());
+            let before = self.gateways.get_mut(&id);
+            match before {
+                Some(before) if before.draft == draft => {}
+                Some(before) => before.draft = draft,
+                None => {
+                    let gateway = Gateway {
+                        draft,
+                        finished: None,
+                        findings: Vec::new(),
+                    };
+                    self.gateways.insert(id.clone(), gateway);
+                }
+            }
+            finish.insert(id);
+        }
+        let losses = gateways::across(
+            self.gateways
+                .values()
+                .flat_map(|gateway| gateways::claims(&gateway.draft)),
+        );
+        let changed = self
+            .losses
+            .keys()
+            .chain(losses.keys())
+            .filter(|key| self.losses.get(key) != losses.get(key));
+        finish.extend(changed.map(|key| {
+            Arc::new(ObjectRef::new(
+                kinds::GATEWAY.0,
+                kinds::GATEWAY.1,
+                &key.namespace,
+                &key.gateway,
+            ))
+        }));
+        self.losses = losses;
+        for id in finish {
+            self.finish_gateway(&id, step);
+        }
+    }
+
+    fn forget_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
+        let before = self
+            .gateways
+            .remove(id)
+            .and_then(|gateway| gateway.finished);
+        for listener in before.into_iter().flat_map(|finished| finished.listeners) {
+            step.outcome.change.listeners.insert(listener.key, None);
+        }
+        self.findings
+            .set(Unit::Object(id.clone()), Vec::new(), &mut step.findings);
+        if self.world.set_view(id, None) {
+            step.dirty
+                .reads
+                .insert(Read::Gateway(id.namespace.clone(), id.name.clone()));
+        }
+        step.gateways.insert(id.clone());
+    }
+
+    fn finish_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
+        let (Some(gateway), Some(object)) =
+            (self.gateways.get_mut(id), self.world.gateways.get(id))
+        else {
+            return;
+        };
+        let finished = gateways::finish(&gateway.draft, &object.origin(), |key| {
+            self.losses.get(key).cloned()
+        });
+        gateway.findings = self.findings.set(
+            Unit::Object(id.clone()),
+            finished.findings.clone(),
+            &mut step.findings,
+        );
+        let before = gateway.finished.take();
+        for listener in before.into_iter().flat_map(|before| before.listeners) {
+            step.outcome.change.listeners.insert(listener.key, None);
+        }
+        let changes = &mut step.outcome.change.listeners;
+        for listener in &finished.listeners {
+            changes.insert(listener.key.clone(), Some(Arc::new(listener.clone())));
+        }
+        let same: Vec<ListenerKey> = changes
+            .iter()
+            .filter(|(key, new)| new.as_ref() == self.ir.listeners.get(key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in same {
+            changes.remove(&key);
+        }
+        if self.world.set_view(id, Some(finished.view.clone())) {
+            step.dirty
+                .reads
+                .insert(Read::Gateway(id.namespace.clone(), id.name.clone()));
+        }
+        gateway.finished = Some(finished);
+        step.gateways.insert(id.clone());
+    }
+
+    pub(super) fn report_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
+        let report = self
+            .gateways
+            .get(id)
+            .zip(self.world.gateways.get(id))
+            .and_then(|(gateway, object)| {
+                gateway.draft.controller.as_ref()?;
+                let view = &gateway.finished.as_ref()?.view;
+                let listeners =
+                    gateway
+                        .draft
+                        .listeners
+                        .iter()
+                        .zip(&view.listeners)
+                        .map(|(draft, view)| ListenerReport {
+                            name: draft.key.section.clone(),
+                            supported_kinds: draft.kinds.clone(),
+                            attached_routes: self.attached.get(&draft.key).copied().unwrap_or(0),
+                            served: view.served,
+                        });
+                Some(Report {
+                    object: id.clone(),
+                    generation: object.meta.generation,
+                    subject: Subject::Gateway(GatewayReport {
+                        addresses: gateway.draft.addresses.clone(),
+                        listeners: listeners.collect(),
+                    }),
+                    findings: gateway.findings.clone(),
+                })
+            });
+        set_report(&mut self.reports, id, report, step);
+    }
+}
