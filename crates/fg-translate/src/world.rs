@@ -286,6 +286,9 @@ impl World {
             }
         }
         for name in [before, after].into_iter().flatten() {
+            dirty
+                .reads
+                .insert(Read::Slices(id.namespace.clone(), name.clone()));
             dirty.endpoints.insert(Arc::new(ObjectRef {
                 group: kinds::SERVICE.0.into(),
                 kind: kinds::SERVICE.1.into(),

@@ -4,7 +4,7 @@ use fg_api::http_route::{HttpPathMatch, HttpRouteMatch, HttpValueMatch};
 use fg_base::Text;
 use fg_model::{FindingKind, HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch, path};
 
-use crate::notes::Notes;
+use crate::notes::{Hint, Notes};
 
 /// The matches that can work, with their index; those that cannot are reported and left out.
 /// A rule without matches takes every request.
@@ -145,25 +145,20 @@ fn values(
 fn pattern(source: &str, place: &str, notes: &mut Notes) -> Option<Pattern> {
     Pattern::new(source)
         .map_err(|error| {
-            // The parser draws its complaint over several lines; the last one says it.
-            let words = error.to_string();
-            let last = words
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim()
-                .trim_start_matches("error: ");
             dropped(
                 place,
-                format!("`{source}` is no regular expression that can be used: {last}"),
+                format!("`{source}` is no regular expression that can be used: {error}"),
                 notes,
-            );
+            )
+            .hint("regular expressions have RE2 syntax and must fit the whole value");
         })
         .ok()
 }
 
-fn dropped(place: &str, text: String, notes: &mut Notes) {
-    notes
-        .error(place, FindingKind::RuleDropped, format!("{text}; this match is left out"))
-        .hint("regular expressions have RE2 syntax, without look-around and back-references, and cover the whole value")
+fn dropped<'a>(place: &str, text: String, notes: &'a mut Notes) -> Hint<'a> {
+    notes.error(
+        place,
+        FindingKind::RuleDropped,
+        format!("{text}; this match is left out"),
+    )
 }
