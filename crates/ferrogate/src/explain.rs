@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use fg_proxy::Settings;
+
 use crate::cli::{ExplainArgs, ExplainOutput};
 use crate::exit;
 use crate::folder::Loaded;
@@ -21,7 +23,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         ir: loaded.control.ir(),
         findings: &loaded.findings(),
         locate: &|origin| loaded.folder.place(origin),
-        port_of: &|port| port,
+        settings: &Settings::default(),
     });
     match args.output {
         ExplainOutput::Text => exit::print(&explanation.to_string()),

@@ -1,14 +1,14 @@
 //! From a URL and header fields to the request that a client would send, as `explain` needs it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use fg_control::explain::{Answer, Explanation, Question, explain};
 use fg_exchange::{Fault, Request};
-use fg_http::Limits;
 use fg_http::h1::parse_request;
 use fg_ir::Ir;
 use fg_model::{Finding, Origin, Place};
+use fg_proxy::{Settings, trust};
 
 /// A request that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +27,12 @@ pub(crate) struct Known<'a> {
     pub(crate) findings: &'a [Arc<Finding>],
     /// File and line of an origin.
     pub(crate) locate: &'a dyn Fn(&Origin) -> Option<Place>,
-    /// The listener's port behind the port of a URL.
-    pub(crate) port_of: &'a dyn Fn(u16) -> u16,
+    /// The proxy's settings: what it believes of a client, and what it tells a backend.
+    pub(crate) settings: &'a Settings,
 }
+
+/// The client that asks: this machine.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000);
 
 impl Asked {
     /// Reads method, URL and `name: value` fields.
@@ -67,28 +70,39 @@ impl Asked {
     /// Explains what happens to the request. One that the gateway would refuse is explained as
     /// refused.
     pub(crate) fn explain(&self, known: &Known<'_>) -> Explanation {
-        if let Err(fault) = self.request() {
-            return self.refused(&fault);
-        }
-        let request = || self.request().unwrap_or_default();
+        let settings = known.settings;
+        let client = match self.request(settings) {
+            Ok((_, client)) => client,
+            Err(fault) => return self.refused(&fault),
+        };
+        let request = || {
+            self.request(settings)
+                .map(|read| read.0)
+                .unwrap_or_default()
+        };
         explain(
             known.ir,
             &Question {
                 request: &request,
-                port: self.port.map(known.port_of),
-                client: Ipv4Addr::LOCALHOST.into(),
+                port: self.port.map(|port| listener_port(settings, port)),
+                client,
                 findings: known.findings,
                 locate: known.locate,
-                finish: &|_, _| {},
+                announce: &|request| {
+                    // An id that is made for each request is shown as zeros.
+                    trust::announce(settings, CLIENT.ip(), request, || (0, 0));
+                },
             },
         )
     }
 
-    fn request(&self) -> Result<Request, Fault> {
+    /// The request as the router gets it, and the client's address.
+    fn request(&self, settings: &Settings) -> Result<(Request, IpAddr), Fault> {
         let mut request = Request::new();
         request.head.bytes_mut().extend_from_slice(&self.head);
-        parse_request(&mut request, &Limits::default())?;
-        Ok(request)
+        parse_request(&mut request, &settings.limits)?;
+        let client = trust::clean(settings, CLIENT, &mut request);
+        Ok((request, client))
     }
 
     fn refused(&self, fault: &Fault) -> Explanation {
@@ -111,6 +125,13 @@ impl Asked {
             ..Explanation::default()
         }
     }
+}
+
+/// The listener's port behind the port of a URL, which may be a mapped one.
+fn listener_port(settings: &Settings, port: u16) -> u16 {
+    let mut pairs = settings.port_map.iter();
+    let mapped = pairs.find(|(_, bound)| **bound == port);
+    mapped.map_or(port, |(listener, _)| *listener)
 }
 
 /// Authority, and path with query.
@@ -182,7 +203,7 @@ mod tests {
             ir: &Ir::default(),
             findings: &[],
             locate: &|_| None,
-            port_of: &|port| port,
+            settings: &Settings::default(),
         });
         let answer = explanation.answer.expect("an answer");
         assert_eq!((answer.status, &*answer.reason), (400, "bad_path"));

@@ -15,4 +15,5 @@ mod worker;
 
 pub use fg_http::Limits;
 pub use proxy::{Ack, Proxy};
+pub use serve::trust;
 pub use settings::Settings;

@@ -36,6 +36,9 @@ pub(crate) enum Event {
     End,
 }
 
+/// How often listeners that could not be bound are tried again, when nothing else happens.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
+
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let level = match logging::start(&args.logging.log) {
@@ -54,14 +57,15 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     ));
     let readiness = Readiness::not_yet("starting");
     let settings = settings::settings(args);
-    let ports = settings.port_map.clone();
-    let proxy = Proxy::start(settings, registry.clone()).context("cannot start the workers")?;
+    let proxy =
+        Proxy::start(settings.clone(), registry.clone()).context("cannot start the workers")?;
 
-    let state = pages::State::shared(ports);
+    let state = pages::Shared::default();
     let (sender, events) = channel();
     let pages = pages::Pages {
         state: state.clone(),
         level,
+        settings,
     };
     let mut example = match folder {
         Some(_) => None,
@@ -114,7 +118,15 @@ fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>
     if let Some(watch) = watch {
         watch.follow(serving.outside());
     }
-    while let Ok(event) = events.recv() {
+    loop {
+        let event = match events.recv_timeout(BIND_AGAIN) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => {
+                serving.bind_again();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let changes = match event {
             Event::Changed(changes) => changes,
             Event::Reload => {

@@ -1,12 +1,12 @@
 //! What the admin pages show of a running process.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, ExplainQuery};
 use fg_control::Control;
 use fg_ir::{Backend, Endpoints, Ir, Listener, Rule};
 use fg_model::{Origin, Place};
+use fg_proxy::Settings;
 use serde::Serialize;
 
 use crate::folder::Source;
@@ -23,23 +23,11 @@ pub(crate) struct State {
     pub(crate) source: Option<Source>,
     /// The configuration that serves.
     pub(crate) generation: u64,
-    /// Listener port → port really bound.
-    ports: BTreeMap<u16, u16>,
 }
 
 /// The way to the state. Held for one step, or for copying what a page shows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Shared(Arc<Mutex<State>>);
-
-impl State {
-    /// An empty state with a port map.
-    pub(crate) fn shared(ports: BTreeMap<u16, u16>) -> Shared {
-        Shared(Arc::new(Mutex::new(Self {
-            ports,
-            ..Self::default()
-        })))
-    }
-}
 
 impl Shared {
     /// The state.
@@ -55,6 +43,8 @@ pub(crate) struct Pages {
     pub(crate) state: Shared,
     /// The level of the log.
     pub(crate) level: LogLevel,
+    /// The proxy's settings.
+    pub(crate) settings: Settings,
 }
 
 /// The IR as `/config` shows it.
@@ -102,15 +92,11 @@ impl AdminSource for Pages {
         let findings = state
             .control
             .placed_findings(&|origin| place(&state, origin));
-        let port_of = |port| {
-            let mapped = state.ports.iter().find(|(_, bound)| **bound == port);
-            mapped.map_or(port, |(listener, _)| *listener)
-        };
         let explanation = asked.explain(&Known {
             ir: &ir,
             findings: &findings,
             locate: &|origin| state.source.as_ref()?.place(origin),
-            port_of: &port_of,
+            settings: &self.settings,
         });
         Ok(if query.json {
             json(&explanation)

@@ -78,6 +78,17 @@ impl Serving {
         self.told(&mut state, &change, start);
     }
 
+    /// Tries again to bind listeners that could not be bound.
+    pub(crate) fn bind_again(&mut self) {
+        let start = Instant::now();
+        if let Some(acks) = self.proxy.bind_again() {
+            let state = self.state.clone();
+            let mut state = state.lock();
+            state.control.acknowledge(acks.into_iter().map(bound).collect());
+            self.told(&mut state, &Change::default(), start);
+        }
+    }
+
     /// Tells what a step has changed: to the log, to whoever reads findings, and to metrics.
     fn told(&self, state: &mut State, change: &Change, start: Instant) {
         let took = start.elapsed();

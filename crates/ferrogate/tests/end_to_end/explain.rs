@@ -1,5 +1,6 @@
 //! `ferrogate explain`, and that it tells the truth.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -133,6 +134,8 @@ fn it_names_the_rule_and_backend_that_serve() {
         let method = numbers.one(&["GET", "POST"]);
         let mut fields = vec!["Content-Length: 0"];
         fields.extend((numbers.below(2) == 0).then_some("x-a: b"));
+        // What a client may not say about itself is no part of what is sent.
+        fields.extend((numbers.below(4) == 0).then_some("X-Forwarded-For: 10.0.0.1"));
         let target = format!("{path}{query}");
         let reply = client
             .request(method, &target, host, &fields)
@@ -156,6 +159,7 @@ fn it_names_the_rule_and_backend_that_serve() {
                     told["backends"][0]["backend"], "Service default/a:80",
                     "{what}"
                 );
+                assert_eq!(names_told(&told), names_got(&reply.json()), "{what}");
                 served += 1;
             }
             status => {
@@ -174,6 +178,21 @@ fn it_names_the_rule_and_backend_that_serve() {
         served > 20 && lost > 5 && refused > 5,
         "{served} {lost} {refused}"
     );
+}
+
+/// The names of the header fields that explain says are sent.
+fn names_told(told: &Value) -> BTreeSet<String> {
+    let sent = told["backends"][0]["sent"].as_array().expect("lines");
+    let fields = sent.iter().skip(1).map(|line| text(line));
+    let names = fields.filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.to_ascii_lowercase()).collect()
+}
+
+/// The names of the header fields that the backend got, but for framing.
+fn names_got(echo: &Value) -> BTreeSet<String> {
+    let headers = echo["headers"].as_object().expect("headers");
+    let names = headers.keys().filter(|name| *name != "content-length");
+    names.cloned().collect()
 }
 
 fn text(value: &Value) -> &str {

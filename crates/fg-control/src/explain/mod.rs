@@ -14,7 +14,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fg_exchange::{Facts, Request};
+use fg_exchange::Request;
 use fg_model::{Finding, ObjectRef, Origin, Place};
 use serde::Serialize;
 
@@ -23,8 +23,8 @@ pub use walk::explain;
 /// A question about one request.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
-    /// Makes the request, read and canonical as from the wire. Called for each backend, since
-    /// backends may get it in different forms.
+    /// Makes the request, read and canonical as from the wire, without what a client may not say.
+    /// Called for each backend, since backends may get it in different forms.
     pub request: &'a dyn Fn() -> Request,
     /// The listener's port; `None` when the URL has none.
     pub port: Option<u16>,
@@ -34,8 +34,9 @@ pub struct Question<'a> {
     pub findings: &'a [Arc<Finding>],
     /// The file and line of an origin.
     pub locate: &'a dyn Fn(&Origin) -> Option<Place>,
-    /// What the proxy itself adds before it sends a request to a backend.
-    pub finish: &'a dyn Fn(&mut Request, &Facts),
+    /// What the proxy itself writes into a request once its rule is known, before the rule's
+    /// policies see it.
+    pub announce: &'a dyn Fn(&mut Request),
 }
 
 /// The answer to a [`Question`].

@@ -80,7 +80,7 @@ fn ask(resources: &[Resource], port: Option<u16>, head: &str) -> Explanation {
                     line: 7,
                 })
             },
-            finish: &|request, _| request.head.set("x-finished", b"yes"),
+            announce: &|request| request.head.set("x-announced", b"yes"),
         },
     )
 }
@@ -140,8 +140,8 @@ fn the_whole_way_is_told() {
         [
             "GET /x/a?q=1 HTTP/1.1",
             "Host: shop.com",
-            "a: b",
-            "x-finished: yes"
+            "x-announced: yes",
+            "a: b"
         ]
     );
 }

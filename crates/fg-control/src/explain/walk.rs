@@ -43,7 +43,7 @@ pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
     };
     let chain = Chain::new(&rule.policies, &rule.origin, question);
     explanation.policies.clone_from(&chain.steps);
-    let mut passed = (question.request)();
+    let mut passed = announced(question);
     if let Some(answer) = chain.run(&mut passed, &facts) {
         explanation.answer = Some(answer);
         return explanation;
@@ -74,6 +74,13 @@ pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
         }
     }
     explanation
+}
+
+/// The request as the rule's policies get it.
+fn announced(question: &Question<'_>) -> Request {
+    let mut request = (question.request)();
+    (question.announce)(&mut request);
+    request
 }
 
 /// Finds the rule and tells of the matches beside it.
@@ -306,7 +313,7 @@ fn backend_step(
         Target::Backend(key) => {
             step.backend = key.to_string();
             step.endpoints = endpoints(ir, key);
-            let mut request = (question.request)();
+            let mut request = announced(question);
             step.answer = rule_chain
                 .run(&mut request, facts)
                 .or_else(|| chain.run(&mut request, facts));
@@ -315,7 +322,6 @@ fn backend_step(
                 step.answer = Some(refused(Reason::NoEndpoints, &why));
             }
             if step.answer.is_none() {
-                (question.finish)(&mut request, facts);
                 step.sent = lines(&request);
             }
         }

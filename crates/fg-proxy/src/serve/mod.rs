@@ -11,7 +11,7 @@ mod flow;
 mod forward;
 mod local;
 mod route;
-mod trust;
+pub mod trust;
 mod tunnel;
 mod upstream;
 

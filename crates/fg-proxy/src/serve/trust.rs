@@ -43,7 +43,7 @@ const FORWARDING_MASK: u64 = {
 };
 
 /// Drops what the peer may not say, and gives the client's address.
-pub(super) fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> IpAddr {
+pub fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> IpAddr {
     let odd = request.head.odd_names();
     if odd.underscore && !settings.underscore_names {
         request.head.retain(|_, name, _| !name.contains(&b'_'));
@@ -93,9 +93,27 @@ fn parse_address(text: &[u8]) -> Option<IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-/// Writes our forwarding headers. What a trusted peer wrote is gone on with.
+/// Writes our forwarding headers, see [`announce`].
+#[inline]
 pub(super) fn write(settings: &Settings, connection: &Connection, exchange: &mut Exchange) {
-    let request = &mut exchange.request;
+    let random = &connection.worker.random;
+    announce(
+        settings,
+        connection.peer.ip(),
+        &mut exchange.request,
+        || (random.next(), random.next()),
+    );
+}
+
+/// Writes our forwarding headers. What a trusted peer wrote is gone on with. `random` gives the
+/// bits of a request id, when one is needed.
+#[inline]
+pub fn announce(
+    settings: &Settings,
+    peer: IpAddr,
+    request: &mut Request,
+    random: impl FnOnce() -> (u64, u64),
+) {
     if settings.forwarded_headers {
         let earlier: Vec<u8> = if request.head.had_any(Name::XForwardedFor.bit()) {
             let values: Vec<&[u8]> = request.head.get_all(Name::XForwardedFor).collect();
@@ -111,7 +129,7 @@ pub(super) fn write(settings: &Settings, connection: &Connection, exchange: &mut
                 out.extend_from_slice(&earlier);
                 out.extend_from_slice(b", ");
             }
-            write_address(connection.peer.ip(), out);
+            write_address(peer, out);
         });
         if request.head.get(Name::XForwardedProto).is_none() {
             request
@@ -123,8 +141,7 @@ pub(super) fn write(settings: &Settings, connection: &Connection, exchange: &mut
         }
     }
     if settings.request_id && request.head.get(Name::XRequestId).is_none() {
-        let random = &connection.worker.random;
-        let (high, low) = (random.next(), random.next());
+        let (high, low) = random();
         request
             .head
             .append_known(Name::XRequestId, |out| write_id(high, low, out));
