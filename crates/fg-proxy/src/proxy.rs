@@ -117,6 +117,20 @@ impl Proxy {
         acks
     }
 
+    /// Tries again to bind what could not be bound. `None` when nothing is missing, or nothing
+    /// changed.
+    pub fn bind_again(&mut self) -> Option<Vec<Ack>> {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        if control.failures.is_empty() {
+            return None;
+        }
+        let before = control.failures.clone();
+        let generation = self.shared.generation.load_full();
+        let wanted: Vec<SocketKey> = generation.router.sockets().map(|(key, _)| key).collect();
+        control.follow(&self.shared, &wanted);
+        (control.failures != before).then(|| control.acks(&self.shared))
+    }
+
     /// The number of the newest generation.
     pub fn generation(&self) -> u64 {
         self.shared.number.load(Ordering::Acquire)

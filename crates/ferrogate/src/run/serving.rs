@@ -84,7 +84,9 @@ impl Serving {
         if let Some(acks) = self.proxy.bind_again() {
             let state = self.state.clone();
             let mut state = state.lock();
-            state.control.acknowledge(acks.into_iter().map(bound).collect());
+            state
+                .control
+                .acknowledge(acks.into_iter().map(bound).collect());
             self.told(&mut state, &Change::default(), start);
         }
     }
