@@ -5,7 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::{Message, PATIENCE, queue};
+use crate::{Message, PATIENCE, STUCK, queue};
 
 /// One connection.
 #[derive(Debug)]
@@ -83,9 +83,8 @@ impl Client {
     pub fn send_until_stuck(&self, limit: usize) -> usize {
         let piece = vec![b'x'; 64 * 1024];
         let mut sent = 0;
-        let timeout = std::time::Duration::from_millis(300);
         self.stream()
-            .set_write_timeout(Some(timeout))
+            .set_write_timeout(Some(STUCK))
             .expect("a socket option");
         while sent < limit {
             match self.stream().write(&piece[..piece.len().min(limit - sent)]) {

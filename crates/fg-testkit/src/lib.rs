@@ -21,3 +21,7 @@ pub use upstream::{Connection, Upstream};
 
 /// How long anything may take before a test fails: far longer than anything does.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A socket that takes nothing for so long is stuck. A shorter time on a slow machine only means
+/// that less is sent before.
+const STUCK: Duration = Duration::from_millis(300);

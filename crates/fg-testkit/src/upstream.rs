@@ -35,6 +35,8 @@ struct State {
     sent: usize,
     /// Times that [`Upstream::release`] was called.
     released: usize,
+    /// Times that [`Connection::mark`] was called.
+    marks: usize,
     streams: Vec<TcpStream>,
 }
 
@@ -190,6 +192,11 @@ impl Upstream {
         self.shared.lock().sent
     }
 
+    /// Waits until [`Connection::mark`] was called so often.
+    pub fn wait_for_marks(&self, count: usize) {
+        self.shared.wait("marks", |state| state.marks >= count);
+    }
+
     /// Lets one [`Connection::stall`] go on.
     pub fn release(&self) {
         self.shared.change(|state| state.released += 1);
@@ -248,9 +255,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn unread(&self) -> Vec<u8> {
+    fn unread<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
         let state = self.shared.lock();
-        state.received[self.number][self.read..].to_vec()
+        look(&state.received[self.number][self.read..])
+    }
+
+    /// Tells the test that this point was reached, see [`Upstream::wait_for_marks`].
+    pub fn mark(&self) {
+        self.shared.change(|state| state.marks += 1);
     }
 
     /// Receives more; `false` at the end of the connection.
@@ -270,7 +282,7 @@ impl Connection {
     /// (which [`Upstream::requests`] reports).
     pub fn request(&mut self) -> Option<Request> {
         loop {
-            if let Some((used, request)) = canonical::first(&self.unread()).ok()? {
+            if let Some((used, request)) = self.unread(canonical::first).ok()? {
                 self.read += used;
                 return Some(request);
             }
@@ -283,7 +295,7 @@ impl Connection {
     /// Reads the head of a request and leaves the body; `None` at the end of the connection.
     pub fn request_head(&mut self) -> Option<Request> {
         loop {
-            if let Some((head_len, request, _)) = canonical::head(&self.unread()).ok()? {
+            if let Some((head_len, request, _)) = self.unread(canonical::head).ok()? {
                 self.read += head_len;
                 return Some(request);
             }
@@ -296,7 +308,7 @@ impl Connection {
     /// Reads until so many bytes beyond what was given out as requests were received; `false` at
     /// the end of the connection.
     pub fn receive_at_least(&mut self, count: usize) -> bool {
-        while self.unread().len() < count {
+        while self.unread(<[u8]>::len) < count {
             if !self.receive() {
                 return false;
             }
@@ -306,7 +318,7 @@ impl Connection {
 
     /// Bytes received that were not given out, which are given out by this.
     pub fn take_unread(&mut self) -> Vec<u8> {
-        let unread = self.unread();
+        let unread = self.unread(<[u8]>::to_vec);
         self.read += unread.len();
         unread
     }
@@ -357,6 +369,28 @@ impl Connection {
             count -= part;
         }
         true
+    }
+
+    /// Sends as much as the sockets take without anybody reading, at most `limit`; gives how much.
+    pub fn send_until_stuck(&mut self, limit: usize) -> usize {
+        let piece = [b'x'; 64 * 1024];
+        let mut sent = 0;
+        let Some(stream) = &mut self.stream else {
+            return sent;
+        };
+        let set = |stream: &TcpStream, timeout| {
+            stream.set_write_timeout(timeout).expect("a socket option");
+        };
+        set(stream, Some(crate::STUCK));
+        while sent < limit {
+            match stream.write(&piece[..piece.len().min(limit - sent)]) {
+                Ok(count) => sent += count,
+                Err(_) => break,
+            }
+        }
+        set(stream, None);
+        self.shared.change(|state| state.sent += sent);
+        sent
     }
 
     /// Does nothing until the test calls [`Upstream::release`] for the `nth` time (from 1), or

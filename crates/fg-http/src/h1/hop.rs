@@ -33,7 +33,6 @@ pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Hop {
         request.head.remove(Name::Upgrade);
     }
     request.head.remove(Name::Http2Settings);
-    request.head.remove(Name::Te);
     Hop {
         keep_alive,
         upgrade,
@@ -105,6 +104,7 @@ fn drop_fixed(head: &mut Head) {
         Name::ProxyConnection,
         Name::ProxyAuthenticate,
         Name::ProxyAuthorization,
+        Name::Te,
         Name::Trailer,
     ] {
         head.remove(name);

@@ -46,10 +46,9 @@ fn check(before: &str, body: &str, cut: usize, upstream: &Upstream, gateway: &Ga
     if !before.is_empty() {
         assert_eq!(client.reply().text(), "hello");
     }
-    let reply = match client.try_reply() {
-        Ok(reply) => reply,
-        Err(error) => panic!("{error} for {body:?} cut at {cut}"),
-    };
+    let reply = client.try_reply();
+    assert!(reply.is_ok(), "{reply:?} for {body:?} cut at {cut}");
+    let reply = reply.expect("just seen");
     assert_eq!(reply.status, 400, "{body:?} cut at {cut}");
     assert_eq!(reply.reason(), Some("bad_request"), "{body:?} cut at {cut}");
     assert!(client.is_ended(), "{body:?} cut at {cut} goes on");

@@ -2,5 +2,12 @@
 
 mod bad_bodies;
 mod bad_replies;
+mod bodies;
+mod changes;
+mod exchanges;
+mod failures;
 mod gateway;
+mod limits;
 mod strict;
+mod trust;
+mod tunnels;

@@ -113,10 +113,9 @@ fn refused() -> Vec<(String, u16, &'static str)> {
 
 /// The refusal, then the end of the connection.
 fn expect_refusal(client: &mut Client, status: u16, reason: &str, what: &str) {
-    let reply = match client.try_reply() {
-        Ok(reply) => reply,
-        Err(error) => panic!("{error} instead of {status} for {what:?}"),
-    };
+    let reply = client.try_reply();
+    assert!(reply.is_ok(), "{reply:?} for {what:?}");
+    let reply = reply.expect("just seen");
     assert_eq!(reply.status, status, "{what:?}");
     assert_eq!(reply.reason(), Some(reason), "{what:?}");
     assert_eq!(reply.field("connection"), Some("close"), "{what:?}");

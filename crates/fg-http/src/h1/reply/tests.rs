@@ -131,7 +131,7 @@ fn what_an_ordinary_reply_becomes() {
     let seen = accepted(
         "HTTP/1.1 200 Whatever you \t like\r\nDate: today\r\nX-A:1 \r\nX-Empty:\r\nConnection: \
          keep-alive, x-mine\r\nX-Mine: 1\r\nKeep-Alive: 1\r\nProxy-Authenticate: x\r\n\
-         Upgrade: h2c\r\nTrailer: x\r\nContent-Length: 3\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
+         Upgrade: h2c\r\nTrailer: x\r\nTE: x\r\nContent-Length: 3\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
     );
     assert_eq!(
         String::from_utf8(seen.sent).expect("text"),

@@ -1,0 +1,210 @@
+//! Expectations, informational replies, old clients, keep-alive, and clients that leave.
+
+use fg_proxy::Settings;
+use fg_testkit::{Upstream, upstream};
+
+use crate::gateway::{Gateway, plain};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn a_client_that_expects_100_continue_hears_it_from_the_backend() {
+    let upstream = Upstream::start(|connection, _| {
+        while connection.request_head().is_some() {
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+            connection.receive_at_least(3);
+            let body = connection.take_unread();
+            connection.send(upstream::ok(body));
+        }
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    for _ in 0..2 {
+        client
+            .send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+        assert_eq!(client.reply().status, 100);
+        client.send("abc");
+        assert_eq!(client.reply().text(), "abc");
+    }
+    for request in upstream.requests() {
+        assert_eq!(request.field("expect"), Some("100-continue"));
+    }
+}
+
+#[test]
+fn an_expectation_may_be_refused_or_ignored() {
+    let upstream = Upstream::start(|connection, number| {
+        connection.request_head();
+        let status = if number == 0 {
+            "417 Expectation Failed"
+        } else {
+            "200 OK"
+        };
+        connection.send(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno"));
+        connection.drain();
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    for status in [417, 200] {
+        let mut client = gateway.connect();
+        client
+            .send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+        assert_eq!(client.reply().status, status);
+        // The body may come or not; nothing of it may be taken for a request.
+        client.send(GET);
+        assert!(client.is_ended());
+    }
+}
+
+#[test]
+fn informational_replies_pass_to_clients_that_know_them() {
+    let upstream = Upstream::start(|connection, _| {
+        while connection.request().is_some() {
+            connection.send(
+                "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x-b\r\nX-B: c\r\n\r\n\
+                 HTTP/1.1 102 Processing\r\n\r\n",
+            );
+            connection.send(upstream::ok("final"));
+        }
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    for _ in 0..2 {
+        client.send(GET);
+        let hints = client.reply();
+        assert_eq!(hints.status, 103);
+        assert_eq!(hints.fields, [("link".to_owned(), "</a>".to_owned())]);
+        assert_eq!(client.reply().status, 102);
+        assert_eq!(client.reply().text(), "final");
+    }
+    let mut old = gateway.connect();
+    old.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    assert_eq!(old.reply().text(), "final");
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[test]
+fn old_clients_get_what_they_understand() {
+    let upstream = Upstream::start(|connection, _| {
+        while let Some(request) = connection.request() {
+            if request.target == "/chunks" {
+                connection.send(
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
+                );
+            } else {
+                connection.send(upstream::ok("abc"));
+            }
+        }
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let get = |target: &str, more: &str| format!("GET {target} HTTP/1.0\r\nHost: a\r\n{more}\r\n");
+
+    let mut client = gateway.connect();
+    client.send(get("/", "Connection: keep-alive\r\n"));
+    let reply = client.reply();
+    assert_eq!(reply.field("connection"), Some("keep-alive"));
+    assert_eq!(reply.text(), "abc");
+    client.send(get("/", ""));
+    let reply = client.reply();
+    assert_eq!(
+        (reply.field("connection"), reply.text()),
+        (Some("close"), "abc")
+    );
+    assert!(client.is_ended());
+
+    let mut client = gateway.connect();
+    client.send(get("/chunks", "Connection: keep-alive\r\n"));
+    let reply = client.reply();
+    assert_eq!(reply.field("transfer-encoding"), None);
+    assert_eq!(
+        (reply.field("connection"), reply.text()),
+        (Some("close"), "abc")
+    );
+
+    let mut client = gateway.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(client.reply().text(), "abc", "no host at all");
+}
+
+#[test]
+fn connections_are_kept_until_a_side_says_otherwise() {
+    let upstream = Upstream::start(|connection, _| {
+        while let Some(request) = connection.request() {
+            if request.target == "/last" {
+                connection
+                    .send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+                connection.drain();
+                return;
+            }
+            connection.send(upstream::ok("ok"));
+        }
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    for _ in 0..3 {
+        client.send(GET);
+        assert_eq!(client.reply().field("connection"), None);
+    }
+    // The backend ends its connection, not the client's.
+    client.send("GET /last HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.reply().field("connection"), None);
+    upstream.wait_for_ends(1);
+    client.send(GET);
+    assert_eq!(client.reply().text(), "ok");
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.reply().field("connection"), Some("close"));
+    assert!(client.is_ended());
+    assert_eq!(upstream.connections(), 2);
+}
+
+#[test]
+fn a_connection_has_so_many_requests_and_no_more() {
+    let upstream = Upstream::replying(upstream::ok("ok"));
+    let settings = Settings {
+        max_requests_per_connection: 3,
+        ..plain()
+    };
+    let gateway = Gateway::with(settings, &[&upstream]);
+    let mut client = gateway.connect();
+    client.send(GET.repeat(5));
+    assert_eq!(client.reply().field("connection"), None);
+    assert_eq!(client.reply().field("connection"), None);
+    assert_eq!(client.reply().field("connection"), Some("close"));
+    assert!(client.is_ended());
+    assert_eq!(upstream.requests().len(), 3);
+}
+
+#[test]
+fn a_client_that_has_said_everything_still_gets_its_replies() {
+    let upstream = Upstream::start(|connection, _| {
+        while connection.request().is_some() {
+            connection.mark();
+            connection.stall(1);
+            connection.send(upstream::ok("late"));
+        }
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    client.send(GET.repeat(2));
+    client.half_close();
+    upstream.wait_for_marks(1);
+    upstream.release();
+    assert_eq!(client.reply().text(), "late");
+    assert_eq!(client.reply().text(), "late");
+    assert!(client.is_ended());
+}
+
+#[test]
+fn a_client_that_is_gone_takes_its_request_along() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request();
+        connection.mark();
+        // Nothing is answered: only the gateway can end this.
+        connection.drain();
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let client = gateway.connect();
+    client.send(GET);
+    upstream.wait_for_marks(1);
+    client.abort();
+    upstream.wait_for_ends(1);
+}
