@@ -59,6 +59,11 @@ pub struct ExplainQuery {
 pub struct AdminSite(pub Arc<dyn AdminSource>);
 
 impl Site for AdminSite {
+    /// The whole configuration as JSON takes its time.
+    fn is_slow(&self) -> bool {
+        true
+    }
+
     fn answer(&self, ask: &Ask) -> Answer {
         if !is_loopback(&ask.host) {
             return Answer::text(421, "only loopback names are answered here\n");

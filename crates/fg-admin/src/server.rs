@@ -62,7 +62,7 @@ pub async fn serve(socket: std::net::TcpListener, site: Arc<dyn Site>) -> io::Re
 async fn connection(stream: TcpStream, site: Arc<dyn Site>) -> hyper::Result<()> {
     let service = service_fn(move |request| {
         let site = site.clone();
-        async move { Ok::<_, Infallible>(respond(request, &*site).await) }
+        async move { Ok::<_, Infallible>(respond(request, site).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -71,7 +71,7 @@ async fn connection(stream: TcpStream, site: Arc<dyn Site>) -> hyper::Result<()>
         .await
 }
 
-async fn respond(request: Request<Incoming>, site: &dyn Site) -> Response<Full<Bytes>> {
+async fn respond(request: Request<Incoming>, site: Arc<dyn Site>) -> Response<Full<Bytes>> {
     let field = |name: HeaderName| {
         let value = request.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -95,9 +95,20 @@ async fn respond(request: Request<Incoming>, site: &dyn Site) -> Response<Full<B
     response(match body {
         Some(body) => {
             ask.body = body.to_bytes().to_vec();
-            site.answer(&ask)
+            answer(ask, site).await
         }
         None => Answer::text(413, "the body is too long\n"),
+    })
+}
+
+async fn answer(ask: Ask, site: Arc<dyn Site>) -> Answer {
+    if !site.is_slow() {
+        return site.answer(&ask);
+    }
+    let answer = tokio::task::spawn_blocking(move || site.answer(&ask));
+    answer.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an admin page failed; this is a bug, please report it");
+        Answer::text(500, "the page failed\n")
     })
 }
 
@@ -129,7 +140,12 @@ mod tests {
 
     impl Site for Mirror {
         fn answer(&self, ask: &Ask) -> Answer {
+            assert_ne!(ask.path, "/bug", "a page that panics");
             Answer::text(200, format!("{ask:?}"))
+        }
+
+        fn is_slow(&self) -> bool {
+            true
         }
     }
 
@@ -181,5 +197,11 @@ mod tests {
               connection: close\r\n\r\n",
         );
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+
+    #[test]
+    fn a_page_that_panics_ends_only_itself() {
+        let answer = exchange(b"GET /bug HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     }
 }

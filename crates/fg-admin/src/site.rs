@@ -65,10 +65,16 @@ impl Answer {
     }
 }
 
-/// What answers on one socket. Called on the control side's thread, one request at a time.
+/// What answers on one socket.
 pub trait Site: Send + Sync + 'static {
     /// Answers one request.
     fn answer(&self, ask: &Ask) -> Answer;
+
+    /// Whether an answer may take long enough to keep other sites waiting. It is then made on a
+    /// thread of its own.
+    fn is_slow(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a host, with or without port, is a name of this machine's loopback.

@@ -157,17 +157,20 @@ impl Proxy {
         self.shared.sockets().clear();
         self.shared.wake_all();
         let end = Instant::now() + timeout;
-        while self.workers.iter().any(|worker| !worker.is_finished()) {
-            if Instant::now() >= end {
-                return false;
-            }
+        let unfinished =
+            |workers: &[JoinHandle<()>]| workers.iter().any(|worker| !worker.is_finished());
+        while unfinished(&self.workers) && Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        for worker in self.workers.drain(..) {
-            // A worker that panicked was reported when it did.
-            let _ = worker.join();
+        let drained = !unfinished(&self.workers);
+        if drained {
+            for worker in self.workers.drain(..) {
+                // A worker that panicked was reported when it did.
+                let _ = worker.join();
+            }
         }
-        true
+        self.shared.finish_log();
+        drained
     }
 }
 

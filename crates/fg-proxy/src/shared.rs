@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fg_telemetry::Registry;
@@ -12,6 +13,9 @@ use tokio::sync::Notify;
 
 use crate::generation::Generation;
 use crate::settings::Settings;
+
+/// How long the end of the process waits for whoever reads the access log.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A socket: address (`None` is all) and port as configured.
 pub(crate) type SocketKey = (Option<IpAddr>, u16);
@@ -89,6 +93,14 @@ impl Shared {
                 Some((*key, (bound.serial, listener)))
             })
             .collect()
+    }
+
+    /// Waits until what workers have logged is written; not for long, if nobody takes it.
+    pub(crate) fn finish_log(&self) {
+        let written = self.log.as_ref().map(|log| log.wait_written(LOG_PATIENCE));
+        if written == Some(false) {
+            tracing::warn!("the last lines of the access log could not be written");
+        }
     }
 
     /// The access log's end for one worker.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, ExplainQuery};
 use fg_control::Control;
-use fg_ir::{Backend, Endpoints, Ir, Listener, Rule};
+use fg_ir::{Backend, Endpoints, Listener, Rule};
 use fg_model::{Origin, Place};
 use fg_proxy::Settings;
 use serde::Serialize;
@@ -59,7 +59,11 @@ struct Configuration {
 
 impl AdminSource for Pages {
     fn config(&self) -> String {
-        let (ir, generation) = self.ir();
+        // A copy, whose values are shared, so that the page is written without the lock.
+        let (ir, generation) = {
+            let state = self.state.lock();
+            (state.control.ir().clone(), state.generation)
+        };
         json(&Configuration {
             generation,
             listeners: ir.listeners.into_values().collect(),
@@ -87,15 +91,18 @@ impl AdminSource for Pages {
             &query.method
         };
         let asked = Asked::new(method, &query.url, &query.headers)?;
-        let (ir, _) = self.ir();
-        let state = self.state.lock();
-        let findings = state
-            .control
-            .placed_findings(&|origin| place(&state, origin));
+        // The lock is held for copying and for looking up lines, not while tables are compiled.
+        let (ir, findings) = {
+            let state = self.state.lock();
+            let findings = state
+                .control
+                .placed_findings(&|origin| place(&state, origin));
+            (state.control.ir().clone(), findings)
+        };
         let explanation = asked.explain(&Known {
             ir: &ir,
             findings: &findings,
-            locate: &|origin| state.source.as_ref()?.place(origin),
+            locate: &|origin| self.state.lock().source.as_ref()?.place(origin),
             settings: &self.settings,
         });
         Ok(if query.json {
@@ -113,14 +120,6 @@ impl AdminSource for Pages {
         self.level.set(level)?;
         tracing::info!(level, "log level changed");
         Ok(())
-    }
-}
-
-impl Pages {
-    /// A copy of the IR, whose values are shared, so that pages are written without the lock.
-    fn ir(&self) -> (Ir, u64) {
-        let state = self.state.lock();
-        (state.control.ir().clone(), state.generation)
     }
 }
 

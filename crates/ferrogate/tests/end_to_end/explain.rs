@@ -183,7 +183,7 @@ fn it_names_the_rule_and_backend_that_serve() {
 /// The names of the header fields that explain says are sent.
 fn names_told(told: &Value) -> BTreeSet<String> {
     let sent = told["backends"][0]["sent"].as_array().expect("lines");
-    let fields = sent.iter().skip(1).map(|line| text(line));
+    let fields = sent.iter().skip(1).map(text);
     let names = fields.filter_map(|line| line.split_once(':'));
     names.map(|(name, _)| name.to_ascii_lowercase()).collect()
 }

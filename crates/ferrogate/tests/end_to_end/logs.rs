@@ -1,5 +1,6 @@
 //! The access log of a running gateway.
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Echo, Folder, Gateway, until};
@@ -44,4 +45,25 @@ fn every_request_is_a_line_of_json() {
         (&lost["status"], &lost["reason"]),
         (&404.into(), &"no_route".into())
     );
+}
+
+#[test]
+fn the_last_lines_are_written_before_the_end() {
+    let ip = "127.20.5.2";
+    let folder = Folder::new();
+    folder.gateway(ip);
+    let mut gateway = Gateway::start(ip, &folder, &["--access-log", "text"]);
+    for _ in 0..10 {
+        assert_eq!(gateway.get("/").status, 404);
+    }
+    gateway.process.signal(Signal::TERM);
+    assert_eq!(gateway.process.exit_code(), Some(0));
+    let line = r#" "GET / HTTP/1.1" 404 "#;
+    until("all lines", || {
+        let lines = gateway.process.stdout();
+        let lines = lines
+            .iter()
+            .filter(|text| text.contains(line) && text.contains(" reason=no_route "));
+        (lines.count() == 10).then_some(())
+    });
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::{Entry, Format, write};
 
@@ -35,9 +36,18 @@ pub enum Destination {
 #[derive(Debug)]
 pub struct AccessLog {
     format: Format,
-    sender: SyncSender<Vec<u8>>,
+    sender: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
     writer: JoinHandle<()>,
+}
+
+/// What the writer is told.
+#[derive(Debug)]
+enum Message {
+    /// Whole lines to write.
+    Lines(Vec<u8>),
+    /// Everything before this is to be written, then a word is to be sent.
+    Written(SyncSender<()>),
 }
 
 impl AccessLog {
@@ -91,6 +101,27 @@ impl AccessLog {
         }
     }
 
+    /// Waits until everything is written that sinks have handed over so far, but not longer than
+    /// `timeout`. Says whether it is.
+    pub fn wait_written(&self, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
+        let (done, written) = sync_channel(1);
+        let mut message = Message::Written(done);
+        // A full queue means a slow target: room is looked for until the time is over.
+        while let Err(full) = self.sender.try_send(message) {
+            let TrySendError::Full(back) = full else {
+                return false;
+            };
+            if Instant::now() >= end {
+                return false;
+            }
+            message = back;
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        written.recv_timeout(left).is_ok()
+    }
+
     /// Waits until everything is written. The sinks must be gone, or this waits for them.
     pub fn close(self) {
         drop(self.sender);
@@ -107,7 +138,7 @@ pub struct Sink {
     format: Format,
     buffer: Vec<u8>,
     lines: u64,
-    sender: SyncSender<Vec<u8>>,
+    sender: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -128,13 +159,14 @@ impl Sink {
         }
         let full = std::mem::take(&mut self.buffer);
         let lines = std::mem::take(&mut self.lines);
-        match self.sender.try_send(full) {
-            Ok(()) => {}
-            Err(TrySendError::Full(mut rejected) | TrySendError::Disconnected(mut rejected)) => {
-                self.dropped.fetch_add(lines, Ordering::Relaxed);
-                rejected.clear();
-                self.buffer = rejected;
-            }
+        let Err(error) = self.sender.try_send(Message::Lines(full)) else {
+            return;
+        };
+        self.dropped.fetch_add(lines, Ordering::Relaxed);
+        let (TrySendError::Full(message) | TrySendError::Disconnected(message)) = error;
+        if let Message::Lines(mut rejected) = message {
+            rejected.clear();
+            self.buffer = rejected;
         }
     }
 }
@@ -145,8 +177,16 @@ impl Drop for Sink {
     }
 }
 
-fn write_all(receiver: &Receiver<Vec<u8>>, mut target: Box<dyn Write + Send>, lost: &AtomicU64) {
-    while let Ok(buffer) = receiver.recv() {
+fn write_all(receiver: &Receiver<Message>, mut target: Box<dyn Write + Send>, lost: &AtomicU64) {
+    while let Ok(message) = receiver.recv() {
+        let buffer = match message {
+            Message::Lines(buffer) => buffer,
+            Message::Written(done) => {
+                // Whoever asked may have given up waiting.
+                let _ = done.try_send(());
+                continue;
+            }
+        };
         let written = target.write_all(&buffer).and_then(|()| target.flush());
         if written.is_err() {
             // A closed pipe or full disk: count, and try again with the next buffer.
@@ -161,7 +201,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Mutex;
     use std::sync::mpsc::{Sender, channel};
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -222,7 +262,7 @@ mod tests {
             }
         }
         drop(sinks);
-        log.close();
+        assert!(log.wait_written(Duration::from_secs(60)));
         let written = memory.0.lock().expect("not poisoned");
         let lines = written.iter().filter(|&&b| b == b'\n').count();
         assert_eq!(lines, 2_000);
@@ -257,6 +297,7 @@ mod tests {
         // One buffer may be in the writer's hand, the queue is full, the rest is lost.
         let lost = dropped.load(Ordering::Relaxed);
         assert!((9..=10).contains(&lost), "{lost}");
+        assert!(!log.wait_written(Duration::from_millis(1)));
         drop(go);
         drop(sink);
         log.close();
