@@ -1,5 +1,11 @@
 //! Writes heads in canonical form.
 
+#![expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "the digits of our own numbers, which fit their arrays"
+)]
+
 use fg_exchange::{Name, Reply, Request};
 
 use super::Framing;

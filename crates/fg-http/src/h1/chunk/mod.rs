@@ -101,7 +101,7 @@ impl Decoder {
                 _ if rest.is_empty() => return Ok(Event::NeedMore),
                 State::Data(left) => {
                     let take = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-                    let left = left - take as u64;
+                    let left = left.saturating_sub(count(take));
                     self.state = if left == 0 {
                         State::DataCr
                     } else {
@@ -149,7 +149,7 @@ impl Decoder {
     fn charge(&mut self, size: u64) -> Result<(), Malformed> {
         self.unpaid = self
             .unpaid
-            .saturating_add(self.line.len() as u64)
+            .saturating_add(count(self.line.len()))
             .saturating_sub(FREE_LINE.saturating_add(size));
         if self.unpaid > MAX_UNPAID {
             return Err(Malformed("more chunk extensions than data"));
@@ -222,6 +222,11 @@ impl Decoder {
     }
 }
 
+/// A number of bytes in memory, which always fits.
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
 fn trim_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -288,7 +293,7 @@ fn parse_size_line(line: &[u8]) -> Result<u64, Malformed> {
     let size = line.iter().take(digits).fold(0u64, |size, &byte| {
         size << 4 | u64::from(char::from(byte).to_digit(16).unwrap_or_default())
     });
-    if size > i64::MAX as u64 {
+    if size > i64::MAX.unsigned_abs() {
         return Err(Malformed("chunk size too large"));
     }
     let extensions = line.get(digits..).unwrap_or_default();

@@ -114,7 +114,7 @@ fn store(
         Version::Http11
     };
     let span =
-        |part: &[u8]| Span::received(part.as_ptr() as usize - bytes.as_ptr() as usize, part.len());
+        |part: &[u8]| Span::received(part.as_ptr().addr() - bytes.as_ptr().addr(), part.len());
     for header in parsed.headers.iter() {
         let (name, value) = (span(header.name.as_bytes()), span(header.value));
         push_field(

@@ -151,7 +151,7 @@ fn store(
         return Err(bad("incomplete request line"));
     };
     let span =
-        |part: &[u8]| Span::received(part.as_ptr() as usize - bytes.as_ptr() as usize, part.len());
+        |part: &[u8]| Span::received(part.as_ptr().addr() - bytes.as_ptr().addr(), part.len());
     let line_end = skipped + method.len() + target.len() + " HTTP/1.1 ".len();
     // The parser also takes lines that end in a bare LF; a head that has one is refused.
     if bytes.get(line_end..line_end + 2) != Some(b"\r\n")
