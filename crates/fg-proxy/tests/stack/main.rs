@@ -8,6 +8,7 @@ mod exchanges;
 mod failures;
 mod gateway;
 mod limits;
+mod sequences;
 mod strict;
 mod trust;
 mod tunnels;
