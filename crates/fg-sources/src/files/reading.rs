@@ -109,7 +109,9 @@ impl Reading<'_> {
         if seen.stamp.size() > self.limits.file_size {
             return too_large();
         }
-        let mut bytes = Vec::new();
+        // One byte more, so that the end is seen without growing.
+        let capacity = usize::try_from(seen.stamp.size()).map_or(0, |size| size + 1);
+        let mut bytes = Vec::with_capacity(capacity);
         let read = std::fs::File::open(&seen.canonical)
             .and_then(|file| file.take(self.limits.file_size + 1).read_to_end(&mut bytes));
         match read {

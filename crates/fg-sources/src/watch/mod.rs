@@ -4,6 +4,9 @@
 //! together, and hands it on. Where the system cannot tell, it asks for a look at everything every
 //! now and then.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +72,9 @@ impl Watch {
     /// Watches a folder or a file. `send` gets the changes on the watch's own thread and says
     /// whether it wants more; with a channel it is `move |changes| sender.send(changes).is_ok()`.
     ///
-    /// The watch is in place when this returns: a load after it misses nothing.
+    /// The watch is in place when this returns: a load after it misses nothing. A first load before
+    /// it and a second one after it are quicker with many files: the second only looks at metadata,
+    /// and the system need not tell about each file that the first one opens.
     ///
     /// # Errors
     /// The path does not exist, or no thread can be started. When the system has no watches left,
@@ -86,6 +91,7 @@ impl Watch {
             given,
             is_dir,
             canonical: PathBuf::new(),
+            lost: true,
             system: None,
             outside: BTreeSet::new(),
             warning: None,
@@ -123,8 +129,10 @@ struct Watched {
     /// The path as given, absolute, links in it not followed.
     given: PathBuf,
     is_dir: bool,
-    /// Where it leads to now.
+    /// Where it leads to now, or led to when it last led anywhere.
     canonical: PathBuf,
+    /// It leads nowhere just now.
+    lost: bool,
     /// The system's watcher; `None` when there can be none.
     system: Option<RecommendedWatcher>,
     outside: BTreeSet<PathBuf>,
@@ -136,8 +144,11 @@ struct Watched {
 impl Watched {
     fn begin(&mut self) {
         let messages = self.messages.clone();
-        let handler = move |event| {
-            let _ = messages.send(Message::Event(event));
+        let handler = move |event: notify::Result<Event>| {
+            // Reading causes events, too, one each file: they end here.
+            if !event.as_ref().is_ok_and(is_reading) {
+                let _ = messages.send(Message::Event(event));
+            }
         };
         match notify::recommended_watcher(handler) {
             Ok(system) => self.system = Some(system),
@@ -190,8 +201,9 @@ impl Watched {
         ));
     }
 
-    /// Watches other folders outside.
-    fn follow(&mut self, folders: BTreeSet<PathBuf>) {
+    /// Watches other folders outside. Tells whether there are new ones, in which something may have
+    /// changed already.
+    fn follow(&mut self, folders: BTreeSet<PathBuf>) -> bool {
         let old = std::mem::replace(&mut self.outside, folders);
         if let Some(system) = &mut self.system {
             for folder in old.difference(&self.outside) {
@@ -199,9 +211,11 @@ impl Watched {
                 let _ = system.unwatch(folder);
             }
         }
-        for folder in self.outside.clone().difference(&old) {
+        let new: Vec<PathBuf> = self.outside.difference(&old).cloned().collect();
+        for folder in &new {
             self.watch(folder, RecursiveMode::NonRecursive);
         }
+        !new.is_empty()
     }
 
     /// Whether a path is the watched one itself.
@@ -213,6 +227,15 @@ impl Watched {
     fn is_inside(&self, path: &Path) -> bool {
         self.is_dir && (path.starts_with(&self.canonical) || path.starts_with(&self.given))
     }
+}
+
+/// Whether an event says only that somebody looked.
+fn is_reading(event: &Event) -> bool {
+    let closed = matches!(
+        event.kind,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+    );
+    matches!(event.kind, EventKind::Access(_)) && !closed && !event.need_rescan()
 }
 
 fn is_absence(error: &notify::Error) -> bool {
@@ -324,7 +347,12 @@ fn run(
                 heard.changes.rescan = true;
                 heard.note();
             }
-            Ok(Message::Follow(folders)) => watcher.follow(folders),
+            Ok(Message::Follow(folders)) => {
+                if watcher.follow(folders) {
+                    heard.changes.rescan = true;
+                    heard.note();
+                }
+            }
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 let changes = heard.take(Instant::now());
@@ -343,11 +371,11 @@ fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
         heard.note();
         return;
     }
-    let closed = match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => return,
-        _ => false,
-    };
+    if watcher.lost {
+        watcher.place();
+        heard.changes.rescan = true;
+        heard.note();
+    }
     let written = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
     let new_folder = matches!(event.kind, EventKind::Create(CreateKind::Folder));
     let moved = matches!(
@@ -386,7 +414,7 @@ fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
             .is_some_and(|parent| watcher.outside.contains(parent))
             || watcher.outside.contains(&path)
         {
-            if written && !closed {
+            if written {
                 heard.open.insert(path.clone());
             } else {
                 heard.open.remove(&path);

@@ -1,0 +1,248 @@
+//! Changes on disk reach the folder, whichever way they are made.
+
+use std::fs::{create_dir_all, remove_file, rename, write};
+use std::os::unix::fs::symlink;
+use std::sync::mpsc::Receiver;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::Limits;
+use crate::files::Folder;
+
+/// How long a test waits before it fails.
+const LONG: Duration = Duration::from_secs(60);
+
+fn config(name: &str) -> String {
+    format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n")
+}
+
+/// A watched folder.
+struct Desk {
+    watch: Watch,
+    changes: Receiver<Changes>,
+    folder: Folder,
+}
+
+impl Desk {
+    fn new(path: &Path) -> Self {
+        let (sender, changes) = channel();
+        let watch = Watch::start(path, move |changes| sender.send(changes).is_ok()).unwrap();
+        let mut folder = Folder::open(path, Limits::default()).unwrap();
+        folder.load();
+        watch.follow(folder.outside().clone());
+        Self {
+            watch,
+            changes,
+            folder,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let all = self
+            .folder
+            .resources()
+            .filter(|resource| &*resource.id().kind == "ConfigMap");
+        all.map(|resource| resource.id().name.to_string()).collect()
+    }
+
+    /// Applies changes until these objects are there.
+    #[track_caller]
+    fn until(&mut self, names: &[&str]) {
+        let start = Instant::now();
+        while self.names() != names {
+            assert!(
+                start.elapsed() < LONG,
+                "there are {:?}, expected {names:?}",
+                self.names()
+            );
+            if let Ok(changes) = self.changes.recv_timeout(Duration::from_secs(1)) {
+                assert_eq!(changes.warning, None);
+                self.folder.apply(&changes);
+                self.watch.follow(self.folder.outside().clone());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_come_change_and_go() {
+    let dir = TempDir::new().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    write(at("a.yaml"), config("a")).unwrap();
+    let mut desk = Desk::new(dir.path());
+    desk.until(&["a"]);
+    write(at("a.yaml"), config("b")).unwrap();
+    desk.until(&["b"]);
+    write(at("c.yaml"), config("c")).unwrap();
+    desk.until(&["b", "c"]);
+    write(at(".a.tmp"), config("d")).unwrap();
+    rename(at(".a.tmp"), at("a.yaml")).unwrap();
+    desk.until(&["c", "d"]);
+    rename(at("c.yaml"), at("c.yaml.off")).unwrap();
+    desk.until(&["d"]);
+    remove_file(at("a.yaml")).unwrap();
+    desk.until(&[]);
+}
+
+#[test]
+fn folders_come_with_their_files_and_move_and_go() {
+    let dir = TempDir::new().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    let mut desk = Desk::new(dir.path());
+    create_dir_all(at("one/two/three")).unwrap();
+    write(at("one/two/three/a.yaml"), config("a")).unwrap();
+    desk.until(&["a"]);
+    write(at("one/two/three/a.yaml"), config("b")).unwrap();
+    desk.until(&["b"]);
+    rename(at("one/two"), at("moved")).unwrap();
+    write(at("moved/three/c.yaml"), config("c")).unwrap();
+    desk.until(&["b", "c"]);
+    write(at("moved/three/a.yaml"), config("d")).unwrap();
+    desk.until(&["c", "d"]);
+    rename(at("moved"), at(".hidden")).unwrap();
+    desk.until(&[]);
+    let elsewhere = TempDir::new().unwrap();
+    create_dir_all(elsewhere.path().join("full")).unwrap();
+    write(elsewhere.path().join("full/e.yaml"), config("e")).unwrap();
+    rename(elsewhere.path().join("full"), at("full")).unwrap();
+    desk.until(&["e"]);
+    std::fs::remove_dir_all(at("full")).unwrap();
+    desk.until(&[]);
+}
+
+#[test]
+fn a_mounted_config_map_swaps() {
+    let dir = TempDir::new().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    create_dir_all(at("..one")).unwrap();
+    write(at("..one/a.yaml"), config("a")).unwrap();
+    symlink("..one", at("..data")).unwrap();
+    symlink("..data/a.yaml", at("a.yaml")).unwrap();
+    let mut desk = Desk::new(dir.path());
+    desk.until(&["a"]);
+    create_dir_all(at("..two")).unwrap();
+    write(at("..two/a.yaml"), config("b")).unwrap();
+    symlink("..two", at("..tmp")).unwrap();
+    rename(at("..tmp"), at("..data")).unwrap();
+    std::fs::remove_dir_all(at("..one")).unwrap();
+    desk.until(&["b"]);
+}
+
+#[test]
+fn the_folder_itself_is_replaced() {
+    let dir = TempDir::new().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    create_dir_all(at("v1")).unwrap();
+    create_dir_all(at("v2/deep")).unwrap();
+    write(at("v1/a.yaml"), config("a")).unwrap();
+    write(at("v2/deep/b.yaml"), config("b")).unwrap();
+    symlink("v1", at("conf")).unwrap();
+    let mut desk = Desk::new(&at("conf"));
+    desk.until(&["a"]);
+    // The link is swapped …
+    symlink("v2", at("new")).unwrap();
+    rename(at("new"), at("conf")).unwrap();
+    desk.until(&["b"]);
+    write(at("v2/deep/b.yaml"), config("c")).unwrap();
+    desk.until(&["c"]);
+    // … and what it leads to.
+    rename(at("v2"), at("v3")).unwrap();
+    rename(at("v1"), at("v2")).unwrap();
+    desk.until(&["a"]);
+    write(at("v2/a.yaml"), config("d")).unwrap();
+    desk.until(&["d"]);
+}
+
+#[test]
+fn one_file_is_watched() {
+    let dir = TempDir::new().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    write(at("a.yaml"), config("a")).unwrap();
+    let mut desk = Desk::new(&at("a.yaml"));
+    desk.until(&["a"]);
+    write(at("a.yaml"), config("b")).unwrap();
+    desk.until(&["b"]);
+    write(at("tmp"), config("c")).unwrap();
+    rename(at("tmp"), at("a.yaml")).unwrap();
+    desk.until(&["c"]);
+    write(at("a.yaml"), config("d")).unwrap();
+    desk.until(&["d"]);
+}
+
+#[test]
+fn what_links_lead_to_is_watched() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write(other.path().join("x.yaml"), config("a")).unwrap();
+    symlink(other.path().join("x.yaml"), dir.path().join("a.yaml")).unwrap();
+    let mut desk = Desk::new(dir.path());
+    desk.until(&["a"]);
+    write(other.path().join("x.yaml"), config("b")).unwrap();
+    desk.until(&["b"]);
+    write(other.path().join("y.yaml"), config("c")).unwrap();
+    rename(other.path().join("y.yaml"), other.path().join("x.yaml")).unwrap();
+    desk.until(&["c"]);
+}
+
+#[test]
+fn many_changes_at_once_are_few_messages() {
+    let dir = TempDir::new().unwrap();
+    let mut desk = Desk::new(dir.path());
+    let names: Vec<String> = (100..400).map(|n| format!("c{n}")).collect();
+    for name in &names {
+        write(dir.path().join(format!("{name}.yaml")), config(name)).unwrap();
+    }
+    desk.until(&names.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_the_system_everything_is_looked_at_now_and_then() {
+    let dir = TempDir::new().unwrap();
+    let (messages, inbox) = channel();
+    let (sender, changes) = channel();
+    let watcher = Watched {
+        given: dir.path().to_path_buf(),
+        is_dir: true,
+        canonical: dir.path().to_path_buf(),
+        lost: false,
+        system: None,
+        outside: BTreeSet::new(),
+        warning: Some("no watches left".to_owned()),
+        messages: messages.clone(),
+    };
+    let send = move |changes| sender.send(changes).is_ok();
+    let thread = std::thread::spawn(move || run(watcher, &inbox, Duration::from_millis(1), send));
+    let warning = changes.iter().find_map(|changes: Changes| changes.warning);
+    assert_eq!(warning.as_deref(), Some("no watches left"));
+    let mut looks = changes.iter().filter(|changes| changes.rescan);
+    assert!(looks.next().is_some() && looks.next().is_some());
+    messages.send(Message::Stop).unwrap();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_file_that_is_being_written_is_waited_for() {
+    let mut heard = Heard::new(POLL);
+    heard.note();
+    let first = heard.first.unwrap();
+    assert_eq!(heard.gathered(), Some(first + QUIET));
+    heard.open.insert("a.yaml".into());
+    assert_eq!(heard.gathered(), Some(first + PATIENCE), "but not for ever");
+    heard.open.clear();
+    heard.last = Some(first + PATIENCE);
+    assert_eq!(
+        heard.gathered(),
+        Some(first + PATIENCE),
+        "a stream of changes does not hold them up"
+    );
+    assert!(heard.take(first).is_empty());
+    heard.changes.rescan = true;
+    assert!(heard.take(first + PATIENCE).rescan);
+    assert_eq!(heard.due(), None);
+}
+
+#[test]
+fn a_path_that_is_not_there_cannot_be_watched() {
+    let dir = TempDir::new().unwrap();
+    assert!(Watch::start(&dir.path().join("nothing"), |_| true).is_err());
+}
