@@ -263,7 +263,7 @@ pub(crate) struct CheckArgs {
 pub(crate) struct ExplainArgs {
     /// Folder with YAML or JSON files, searched recursively
     pub(crate) folder: PathBuf,
-    /// The request's URL, such as http://shop.example.com/cart?x=1
+    /// The request's URL, such as `http://shop.example.com/cart?x=1`
     pub(crate) url: String,
     /// Method
     #[arg(short = 'X', long, default_value = "GET", value_name = "METHOD")]

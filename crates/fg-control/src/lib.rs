@@ -6,8 +6,10 @@
 //! acknowledgements.
 
 pub mod explain;
+mod names;
 mod news;
 mod state;
 
+pub use names::Names;
 pub use news::News;
-pub use state::{Bound, Control, Names, Objects};
+pub use state::{Bound, Control, Objects};

@@ -1,6 +1,6 @@
 //! The state of the control plane, and its steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -166,24 +166,6 @@ impl Control {
         }
     }
 
-    /// What series of metrics are kept by: the names of everything that serves.
-    pub fn names(&self) -> Names {
-        let ir = self.ir();
-        let listeners = ir.listeners.keys().map(|key| {
-            let gateway = format!("{}/{}", key.namespace, key.gateway);
-            (gateway, key.section.to_string())
-        });
-        let routes = ir.rules.keys().map(|key| {
-            let route = &key.route;
-            format!("{}/{}", route.namespace, route.name)
-        });
-        Names {
-            listeners: listeners.collect(),
-            routes: routes.collect(),
-            backends: ir.backends.keys().map(ToString::to_string).collect(),
-        }
-    }
-
     fn origin_of(&self, key: &ListenerKey) -> Origin {
         match self.ir().listeners.get(key) {
             Some(listener) => listener.origin.clone(),
@@ -194,17 +176,6 @@ impl Control {
             }
         }
     }
-}
-
-/// The names of what serves, as metrics have them in their labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
-    /// Gateway (`namespace/name`) and listener.
-    pub listeners: BTreeSet<(String, String)>,
-    /// Routes, `namespace/name`.
-    pub routes: BTreeSet<String>,
-    /// Backends, such as `Service shop/cart:80`.
-    pub backends: BTreeSet<String>,
 }
 
 fn placed(finding: &Arc<Finding>, locate: &dyn Fn(&Origin) -> Option<Place>) -> Arc<Finding> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use fg_control::{Bound, Control, News, Objects};
+use fg_control::{Bound, Control, Names, News, Objects};
 use fg_ir::Change;
 use fg_proxy::{Ack, Proxy};
 use fg_sources::watch::Changes;
@@ -27,6 +27,8 @@ pub(crate) struct Serving {
     registry: Arc<Registry>,
     state: Shared,
     options: Options,
+    /// Of what serves. The registry reads them when a worker asks for a new series.
+    names: Arc<RwLock<Names>>,
 }
 
 impl Serving {
@@ -37,11 +39,20 @@ impl Serving {
         state: Shared,
         options: Options,
     ) -> Self {
+        let names = Arc::new(RwLock::new(Names::default()));
+        let wanted = names.clone();
+        registry.set_wanted(move |labels| {
+            let names = wanted.read().unwrap_or_else(PoisonError::into_inner);
+            names.has_listener(&labels.gateway, &labels.listener)
+                && (labels.route.is_empty() || names.has_route(&labels.route))
+                && (labels.backend.is_empty() || names.has_backend(&labels.backend))
+        });
         Self {
             proxy,
             registry,
             state,
             options,
+            names,
         }
     }
 
@@ -51,7 +62,7 @@ impl Serving {
         // The admin pages see it when it is complete, and are not kept waiting until then.
         let mut control = Control::new(self.options.clone());
         let change = control.apply(objects);
-        control.acknowledge(self.proxy.apply(&change).into_iter().map(bound).collect());
+        self.serve(&mut control, &change);
         let state = self.state.clone();
         let mut state = state.lock();
         state.control = control;
@@ -72,7 +83,7 @@ impl Serving {
         };
         let change = control.apply(objects);
         if !change.is_empty() {
-            control.acknowledge(self.proxy.apply(&change).into_iter().map(bound).collect());
+            self.serve(control, &change);
         }
         self.registry.control(|stats| stats.reloads += 1);
         self.told(&mut state, &change, start);
@@ -89,6 +100,22 @@ impl Serving {
                 .acknowledge(acks.into_iter().map(bound).collect());
             self.told(&mut state, &Change::default(), start);
         }
+    }
+
+    /// Hands a change to the proxy and takes its word on every listener.
+    fn serve(&mut self, control: &mut Control, change: &Change) {
+        self.names().extend(change);
+        let acks = self.proxy.apply(change);
+        control.acknowledge(acks.into_iter().map(bound).collect());
+        let gone = self.names().shrink(change, control.ir());
+        if gone {
+            self.registry.purge();
+        }
+    }
+
+    fn names(&self) -> RwLockWriteGuard<'_, Names> {
+        // Each change of it is whole before anything can panic.
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells what a step has changed: to the log, to whoever reads findings, and to metrics.
@@ -125,15 +152,6 @@ impl Serving {
                 "findings: {}",
                 if counts.is_empty() { "none" } else { &counts }
             );
-        }
-        if removes(change) {
-            let names = control.names();
-            self.registry.retain(|labels| {
-                let listener = (labels.gateway.to_string(), labels.listener.to_string());
-                names.listeners.contains(&listener)
-                    && (labels.route.is_empty() || names.routes.contains(&*labels.route))
-                    && (labels.backend.is_empty() || names.backends.contains(&*labels.backend))
-            });
         }
         let objects = source.as_ref().map_or(0, Source::objects);
         self.registry.control(|stats| {
@@ -184,13 +202,6 @@ fn bound(ack: Ack) -> Bound {
         listener: ack.listener,
         addresses: ack.bound,
     }
-}
-
-/// Whether something is gone, and its series with it.
-fn removes(change: &Change) -> bool {
-    change.listeners.values().any(Option::is_none)
-        || change.rules.values().any(Option::is_none)
-        || change.backends.values().any(Option::is_none)
 }
 
 /// Prints findings once, and once more when they are resolved.

@@ -1,6 +1,7 @@
 //! All cells of a process, and the page that sums them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -15,7 +16,6 @@ pub const DEFAULT_SERIES_CAP: usize = 5_000;
 /// All counters of a process.
 ///
 /// The lock inside is taken to make a series and to write the page, never by a request.
-#[derive(Debug)]
 pub struct Registry {
     cap: usize,
     reasons: Vec<&'static str>,
@@ -23,8 +23,13 @@ pub struct Registry {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+/// Says which label sets belong to objects that there are.
+type Wanted = Box<dyn Fn(&SeriesLabels) -> bool + Send>;
+
+#[derive(Default)]
 struct State {
+    /// `None` wants everything.
+    wanted: Option<Wanted>,
     series: BTreeMap<SeriesLabels, Vec<Arc<Series>>>,
     /// What every label set beyond the cap shares, a series for each that asked.
     overflow: Vec<Arc<Series>>,
@@ -48,9 +53,14 @@ impl Registry {
     /// A series for one worker to write: a fresh one, or one that no worker holds any more.
     ///
     /// Several workers that ask for the same labels get a series each; the page shows their sum.
-    /// Beyond the cap all label sets share the labels `other`.
+    /// Beyond the cap all label sets share the labels `other`. A label set that is not wanted any
+    /// more, for which a request of an older configuration may still ask, gets a series that is on
+    /// no page.
     pub fn series(&self, labels: &SeriesLabels) -> Arc<Series> {
         let mut state = self.lock();
+        if !state.wants(labels) {
+            return Arc::new(Series::new(self.reasons.len()));
+        }
         let full = state.series.len() >= self.cap && !state.series.contains_key(labels);
         let list = if full {
             state.dropped += 1;
@@ -78,9 +88,19 @@ impl Registry {
         stats
     }
 
-    /// Removes the series whose labels are not wanted any more, because their objects are gone.
-    pub fn retain(&self, mut wanted: impl FnMut(&SeriesLabels) -> bool) {
-        self.lock().series.retain(|labels, _| wanted(labels));
+    /// Sets who decides which label sets are wanted: those of objects that there are. It may
+    /// change its mind; see [`Registry::purge`].
+    pub fn set_wanted(&self, wanted: impl Fn(&SeriesLabels) -> bool + Send + 'static) {
+        self.lock().wanted = Some(Box::new(wanted));
+        self.purge();
+    }
+
+    /// Removes the series that are not wanted any more, because their objects are gone.
+    pub fn purge(&self) {
+        let mut state = self.lock();
+        let mut series = std::mem::take(&mut state.series);
+        series.retain(|labels, _| state.wants(labels));
+        state.series = series;
     }
 
     /// Changes the numbers of the control thread.
@@ -171,6 +191,21 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that holds the lock can leave the state half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wants(&self, labels: &SeriesLabels) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted(labels))
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("cap", &self.cap)
+            .field("series", &self.lock().series.len())
+            .finish_non_exhaustive()
     }
 }
 
