@@ -132,7 +132,11 @@ pub struct HttpRouteFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_redirect: Option<HttpRequestRedirect>,
     /// Changes host and path on the way to the backend.
-    #[serde(rename = "urlRewrite", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "urlRewrite",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub url_rewrite: Option<HttpUrlRewrite>,
     /// Cross-origin resource sharing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
