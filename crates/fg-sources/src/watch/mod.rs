@@ -20,9 +20,15 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 /// Changes are handed on after this much silence.
 const QUIET: Duration = Duration::from_millis(5);
 
-/// … or this long after the first of them, whatever happens. Also the longest wait for a file that
-/// is being written to be closed.
+/// … or this long after the first of them, whatever happens.
 const PATIENCE: Duration = Duration::from_millis(40);
+
+/// The longest wait for a file that is being written to be closed: read before that, it may be
+/// empty or half, and what it says would come and go. Only Linux tells of closing.
+const WRITING: Duration = match cfg!(target_os = "linux") {
+    true => Duration::from_secs(1),
+    false => PATIENCE,
+};
 
 /// A new folder is looked at once more after this long: files may have come before its watch.
 const SECOND_LOOK: Duration = Duration::from_millis(100);
@@ -159,10 +165,11 @@ impl Watched {
 
     /// Puts the watches in place, anew if they were.
     fn place(&mut self) {
-        self.canonical = self
-            .given
-            .canonicalize()
-            .unwrap_or_else(|_| self.given.clone());
+        let leads_to = self.given.canonicalize();
+        self.lost = leads_to.is_err();
+        if let Ok(canonical) = leads_to {
+            self.canonical = canonical;
+        }
         // The folders around tell when the path itself is replaced.
         for path in [self.given.clone(), self.canonical.clone()] {
             if let Some(parent) = path.parent() {
@@ -285,7 +292,7 @@ impl Heard {
         let (first, last) = (self.first?, self.last?);
         Some(match self.open.is_empty() {
             true => (last + QUIET).min(first + PATIENCE),
-            false => first + PATIENCE,
+            false => first + WRITING,
         })
     }
 

@@ -221,13 +221,24 @@ fn without_the_system_everything_is_looked_at_now_and_then() {
 }
 
 #[test]
+fn an_edit_is_no_reason_to_look_at_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path().join("a.yaml"), config("a")).unwrap();
+    let desk = Desk::new(dir.path());
+    write(dir.path().join("a.yaml"), config("b")).unwrap();
+    let changes = desk.changes.recv_timeout(LONG).unwrap();
+    assert!(!changes.rescan, "{changes:?}");
+    assert_eq!(changes.paths.len(), 1, "{changes:?}");
+}
+
+#[test]
 fn a_file_that_is_being_written_is_waited_for() {
     let mut heard = Heard::new(POLL);
     heard.note();
     let first = heard.first.unwrap();
     assert_eq!(heard.gathered(), Some(first + QUIET));
     heard.open.insert("a.yaml".into());
-    assert_eq!(heard.gathered(), Some(first + PATIENCE), "but not for ever");
+    assert_eq!(heard.gathered(), Some(first + WRITING), "but not for ever");
     heard.open.clear();
     heard.last = Some(first + PATIENCE);
     assert_eq!(
