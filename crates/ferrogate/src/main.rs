@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod folder;
 mod logging;
+mod memory;
 mod question;
 mod quickstart;
 mod report;
@@ -26,6 +27,7 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::avoid_huge_pages();
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Command::Run(args) => run::run(args),

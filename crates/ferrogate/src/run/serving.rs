@@ -81,6 +81,13 @@ impl Serving {
         let Some(objects) = source.as_mut().and_then(|source| source.apply(changes)) else {
             return;
         };
+        tracing::debug!(
+            paths = ?changes.paths,
+            rescan = changes.rescan,
+            changed = objects.upserts.len(),
+            removed = objects.removed.len(),
+            "files changed"
+        );
         let change = control.apply(objects);
         if !change.is_empty() {
             self.serve(control, &change);
