@@ -174,6 +174,15 @@ impl Proxy {
     }
 }
 
+impl Drop for Proxy {
+    /// Ends the workers, and with them all connections.
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.sockets().clear();
+        self.shared.wake_all();
+    }
+}
+
 /// Runs a worker; one that dies of a bug is replaced, since its sockets live on here.
 fn keep_alive(id: usize, shared: &Arc<Shared>) {
     loop {

@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     /// Number of the newest generation.
     pub(crate) number: AtomicU64,
     pub(crate) draining: AtomicBool,
+    /// The proxy is gone: workers end at once.
+    pub(crate) ended: AtomicBool,
     /// Client connections open on all workers.
     pub(crate) connections: AtomicUsize,
     sockets: Mutex<BTreeMap<SocketKey, Bound>>,
@@ -53,6 +55,7 @@ impl Shared {
             number: AtomicU64::new(generation.number),
             generation: ArcSwap::new(generation),
             draining: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             sockets: Mutex::default(),
             wakes: (0..settings.workers).map(|_| Notify::new()).collect(),

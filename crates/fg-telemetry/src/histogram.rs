@@ -20,9 +20,10 @@ const LAST_BOUND: u64 = 10_000_000;
 ///
 /// Shape: buckets up to 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 s, and above.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Histogram {
-    buckets: [Counter; BUCKETS],
     sum: Counter,
+    buckets: [Counter; BUCKETS],
 }
 
 impl Default for Histogram {

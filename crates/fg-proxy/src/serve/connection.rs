@@ -92,10 +92,9 @@ pub(crate) async fn connection(
         requests: 0,
     };
     loop {
-        if !connection.wait().await {
+        let Some(mut exchange) = connection.wait().await else {
             return;
-        }
-        let mut exchange = connection.worker.take_exchange();
+        };
         let next = connection.guarded(&mut exchange).await;
         connection.worker.put_exchange(exchange);
         match next {
@@ -107,35 +106,59 @@ pub(crate) async fn connection(
 }
 
 impl Connection {
-    /// Waits for the first byte of a request, holding no buffer. `false` when there will be none.
-    async fn wait(&mut self) -> bool {
+    /// Waits for the first bytes of a request, holding no buffer until they are there. `None` when
+    /// there will be no request.
+    async fn wait(&mut self) -> Option<Box<Exchange>> {
         if !self.carry.is_empty() {
-            return true;
+            let mut exchange = self.worker.take_exchange();
+            exchange.request.head.bytes_mut().append(&mut self.carry);
+            return Some(exchange);
         }
         // An idle connection owns no buffer.
         self.carry = Vec::new();
         if self.half_closed || (self.requests > 0 && self.is_draining()) {
-            return false;
+            return None;
         }
         let settings = &self.worker.shared.settings;
-        self.timer.set(if self.requests == 0 {
+        let patience = if self.requests == 0 {
             settings.head_timeout
         } else {
             settings.idle_timeout
-        });
+        };
+        self.timer.set(patience);
         self.timer.set_idle(true);
-        let readable = std::future::poll_fn(|context| {
-            self.timer.attach(context);
-            if self.timer.is_expired() {
-                return Poll::Ready(false);
+        let Self {
+            client,
+            timer,
+            worker,
+            ..
+        } = self;
+        let exchange = std::future::poll_fn(|context| {
+            timer.attach(context);
+            if timer.is_expired() {
+                return Poll::Ready(None);
             }
-            self.client
-                .poll_read_ready(context)
-                .map(|ready| ready.is_ok())
+            if client.poll_read_ready(context).is_pending() {
+                return Poll::Pending;
+            }
+            // Ready may turn out to be a false alarm: then the buffers go back.
+            let mut exchange = worker.take_exchange();
+            match poll_recv(
+                client,
+                context,
+                exchange.request.head.bytes_mut(),
+                FIRST_READ,
+            ) {
+                Poll::Ready(Ok(count)) if count > 0 => Poll::Ready(Some(exchange)),
+                other => {
+                    worker.put_exchange(exchange);
+                    other.map(|_| None)
+                }
+            }
         })
         .await;
         self.timer.set_idle(false);
-        readable
+        exchange
     }
 
     /// Whether the process drains.
@@ -226,23 +249,13 @@ impl Connection {
         let limits = self.worker.shared.settings.limits;
         self.timer.set(self.worker.shared.settings.head_timeout);
         let mut scan = HeadScan::new();
-        let mut first = true;
-        if !self.carry.is_empty() {
-            exchange.request.head.bytes_mut().append(&mut self.carry);
-        }
         loop {
             let bytes = exchange.request.head.bytes();
-            // The first piece mostly is the whole head; later ones are parsed when an end is seen,
-            // or when a limit is.
-            let worth = scan.may_be_complete(bytes)
-                || first
-                || bytes.len() >= limits.request_line.min(limits.head);
-            if !bytes.is_empty() && worth {
-                first = false;
-                if let Some(parsed) = parse_request(&mut exchange.request, &limits)? {
-                    self.split(exchange, &parsed);
-                    return Ok(Some(parsed));
-                }
+            if scan.may_be_complete(bytes)
+                && let Some(parsed) = parse_request(&mut exchange.request, &limits)?
+            {
+                self.split(exchange, &parsed);
+                return Ok(Some(parsed));
             }
             let timer = &self.timer;
             let client = &mut self.client;
@@ -256,9 +269,7 @@ impl Connection {
             })
             .await;
             match read {
-                None if exchange.request.head.bytes().is_empty() => return Ok(None),
                 None => return Err(Fault::new(Reason::RequestTimeout)),
-                Some(Ok(0)) if exchange.request.head.bytes().is_empty() => return Ok(None),
                 Some(Ok(0)) => {
                     self.half_closed = true;
                     return Err(Fault::new(Reason::BadRequest)

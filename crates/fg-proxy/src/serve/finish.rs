@@ -57,7 +57,7 @@ fn series<'g>(worker: &Worker, route: &Route<'g>, backend: Option<usize>) -> Opt
             }
         }
     };
-    block.0.get(route.attachment)?.get(worker.id, || {
+    block.get(route.attachment, worker.id, || {
         let (gateway, listener) = rule
             .names
             .listeners

@@ -154,17 +154,20 @@ impl Flow {
 
     /// Takes a body that nobody wants out of the input. `false` when not all of it is there.
     pub(crate) fn discard(&mut self, framing: Framing) -> bool {
-        match framing {
-            Framing::Length(0) => true,
-            _ if self.begun => self.is_received(),
-            Framing::Length(length) => match usize::try_from(length) {
-                Ok(length) if length <= self.input.len() => {
-                    self.at = length;
-                    true
-                }
-                _ => false,
-            },
-            Framing::Chunked | Framing::UntilClose => false,
+        let left = match (&self.source, framing) {
+            (Source::Length(left), _) if self.begun => *left,
+            (Source::Done, _) if self.begun => 0,
+            (_, Framing::Length(length)) if !self.begun => length,
+            _ => return false,
+        };
+        let here = self.input.len().saturating_sub(self.at);
+        match usize::try_from(left) {
+            Ok(left) if left <= here => {
+                self.at += left;
+                self.source = Source::Done;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::Instant;
 use fg_exchange::body::BodyStep;
 use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Retry, Verdict, Version};
 use fg_http::h1::{
-    Framing, ParsedReply, ReplyConnection, parse_reply, write_reply_head, write_request_head,
+    Framing, HeadScan, ParsedReply, ReplyConnection, parse_reply, write_reply_head,
+    write_request_head,
 };
 use tokio::time::Sleep;
 
@@ -276,6 +277,7 @@ impl Job<'_> {
                 job: self,
                 upstream,
                 patience: patience.as_mut(),
+                scan: HeadScan::new(),
                 sent: false,
                 broken: false,
             };
@@ -431,7 +433,9 @@ impl Job<'_> {
             Framing::Chunked | Framing::UntilClose => (Some(Framing::Chunked), Sink::Chunked),
         };
         let delimited = framing.is_some() || !has_body;
-        let keep_alive = self.terms.keep_alive && delimited;
+        // A reply that comes before the end of the request ends the connection with it: nobody may
+        // ever take the rest of the request.
+        let keep_alive = self.terms.keep_alive && delimited && self.exchange.up.is_received();
         let connection = match (keep_alive, old_client) {
             (false, _) => ReplyConnection::Close,
             (true, true) => ReplyConnection::KeepAlive,
@@ -488,24 +492,43 @@ impl Job<'_> {
         self.connection.timer.set(patience);
         let mut request_done = self.exchange.up.is_received() && self.exchange.up.is_sent();
         let mut request_broken = false;
-        let Connection { client, timer, .. } = &mut *self.connection;
+        let connection = &mut *self.connection;
         let Exchange { up, down, .. } = &mut *self.exchange;
         let deadline = &mut self.deadline;
         let outcome = std::future::poll_fn(|context| {
-            timer.attach(context);
-            let progress = || timer.set(patience);
+            connection.timer.attach(context);
             if !request_done && !request_broken {
-                match up.poll(context, client, upstream.stream(), UP_ROOM, progress) {
+                let progress = || connection.timer.set(patience);
+                match up.poll(
+                    context,
+                    &mut connection.client,
+                    upstream.stream(),
+                    UP_ROOM,
+                    progress,
+                ) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => request_done = true,
+                    Poll::Ready(Ok(())) => {
+                        request_done = true;
+                        up.give_rest(&mut connection.carry);
+                    }
                     // The reply may still come whole.
                     Poll::Ready(Err(_)) => request_broken = true,
                 }
             }
-            if let Poll::Ready(done) =
-                down.poll(context, upstream.stream(), client, DOWN_ROOM, progress)
-            {
+            let progress = || connection.timer.set(patience);
+            let done = down.poll(
+                context,
+                upstream.stream(),
+                &mut connection.client,
+                DOWN_ROOM,
+                progress,
+            );
+            if let Poll::Ready(done) = done {
                 return Poll::Ready(done.map_err(reply_fault));
+            }
+            // A client that went away while the backend is silent.
+            if request_done && connection.poll_watch(context).is_err() {
+                return Poll::Ready(Err(Fault::new(Reason::ClientClosed)));
             }
             let late = deadline
                 .as_mut()
@@ -513,7 +536,7 @@ impl Job<'_> {
             if late {
                 return Poll::Ready(Err(Fault::new(Reason::RouteTimeout)));
             }
-            if timer.is_expired() {
+            if connection.timer.is_expired() {
                 let reason = if down.is_sent() {
                     Reason::UpstreamTimeout
                 } else {
@@ -597,6 +620,8 @@ struct Waiting<'a, 'j> {
     upstream: &'a mut Upstream,
     /// The time for this try.
     patience: Option<&'a mut Pin<Box<Sleep>>>,
+    /// How far the head was looked through.
+    scan: HeadScan,
     /// The whole request was sent.
     sent: bool,
     /// The backend takes no more of it.
@@ -660,7 +685,7 @@ impl Waiting<'_, '_> {
         let Exchange { request, reply, .. } = &mut *self.job.exchange;
         let mut have = !reply.head.bytes().is_empty();
         loop {
-            if have {
+            if have && self.scan.may_be_complete(reply.head.bytes()) {
                 match parse_reply(reply, request.method(), limits) {
                     Ok(None) => {}
                     Ok(Some(parsed)) => return Poll::Ready(Ok(parsed)),

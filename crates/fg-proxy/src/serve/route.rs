@@ -45,7 +45,7 @@ pub(crate) fn find<'g>(
         matched_prefix,
     });
     trust::write(settings, connection, exchange);
-    let attachment = match rule.rule.attachments.len() {
+    let attachment = match rule.attachments {
         1 => 0,
         _ => rule
             .rule

@@ -45,8 +45,10 @@ const FORWARDING_MASK: u64 = {
 /// Drops what the peer may not say, and gives the client's address.
 pub fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> IpAddr {
     let odd = request.head.odd_names();
-    if odd.underscore && !settings.underscore_names {
-        request.head.retain(|_, name, _| !name.contains(&b'_'));
+    if odd.underscore {
+        request.head.retain(|_, name, _| {
+            !name.contains(&b'_') || (settings.underscore_names && !is_framing_in_disguise(name))
+        });
     }
     if is_trusted(settings, peer.ip()) {
         return client_behind(settings, peer.ip(), request);
@@ -60,6 +62,13 @@ pub fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> Ip
         request.head.retain(|_, name, _| !is_forwarded_name(name));
     }
     peer.ip()
+}
+
+/// A framing field for backends that take an underscore for a dash: never forwarded.
+fn is_framing_in_disguise(name: &[u8]) -> bool {
+    ["content_length", "transfer_encoding"]
+        .iter()
+        .any(|framing| name.eq_ignore_ascii_case(framing.as_bytes()))
 }
 
 fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {

@@ -52,6 +52,9 @@ pub(super) async fn listen(worker: Rc<Worker>) {
         }
         // Whoever waits on a socket that is gone waits for nothing.
         worker.sweep.expire_idle(|key| !listening.contains_key(key));
+        if worker.shared.ended.load(Ordering::Acquire) {
+            return;
+        }
         if draining && worker.stats.connections_open.get() == 0 {
             return;
         }

@@ -78,12 +78,14 @@ fn draining_lets_requests_finish_and_ends_the_rest() {
     upstream.wait_for_marks(1);
     upstream.release();
     assert_eq!(idle.reply().text(), "slow");
+    let mut fresh = gateway.connect();
     let mut busy = gateway.connect();
     busy.send(GET.repeat(2));
     upstream.wait_for_marks(2);
     std::thread::scope(|scope| {
         let drained = scope.spawn(|| gateway.drain(PATIENCE));
         assert!(idle.is_ended());
+        assert!(fresh.is_ended());
         upstream.release();
         upstream.release();
         assert_eq!(busy.reply().text(), "slow");

@@ -208,3 +208,46 @@ fn a_client_that_is_gone_takes_its_request_along() {
     client.abort();
     upstream.wait_for_ends(1);
 }
+
+#[test]
+fn a_client_that_leaves_while_the_backend_is_silent_frees_the_backend() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nabc");
+        connection.drain();
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    client.send(GET);
+    client.head();
+    client.bytes(3);
+    client.abort();
+    upstream.wait_for_ends(1);
+}
+
+#[test]
+fn a_reply_before_the_end_of_the_request_says_that_the_connection_ends() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request_head();
+        connection.send(upstream::ok("enough"));
+        connection.drain();
+    });
+    let gateway = Gateway::to(&[&upstream]);
+    let mut client = gateway.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+    let reply = client.reply();
+    assert_eq!(
+        (reply.text(), reply.field("connection")),
+        ("enough", Some("close"))
+    );
+}
+
+#[test]
+fn a_refused_request_whose_body_is_here_keeps_the_connection() {
+    let gateway = Gateway::to(&[]);
+    let mut client = gateway.connect();
+    for _ in 0..2 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+        assert_eq!(client.reply().reason(), Some("no_endpoints"));
+    }
+}
