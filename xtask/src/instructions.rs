@@ -1,20 +1,27 @@
 //! Instruction counts of hot paths, as a test: no clock, so that a busy machine gives the same answer.
 //!
-//! A crate that wants its paths counted has an example called `instructions`. Without words it prints the names of its
-//! cases, a line each; with `CASE N` it does that case N times. Each case is run under valgrind with two numbers of
-//! repetitions, and the difference is the cost of one, start-up and set-up excluded. The cost may not exceed the one in
-//! `examples/instructions.txt` beside it by more than a tenth; `UPDATE=1 cargo xtask instructions` writes that file anew.
+//! A crate that wants its paths counted has an example whose name ends in `_instructions`. Without words it prints the
+//! names of its cases, a line each; with `CASE N` it does that case N times. Each case is run under valgrind with two
+//! numbers of repetitions, and the difference is the cost of one, start-up and set-up excluded. The cost may not exceed
+//! the one in the text file of the same name beside it by more than a tenth; `UPDATE=1 cargo xtask instructions` writes
+//! that file anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use crate::packages;
 use crate::steps::{Counts, Steps};
 use crate::workspace::{self, Crate, cargo, output};
+
+/// How the summary calls this part.
+const NAME: &str = "instruction counts";
+
+/// What the name of an example that counts ends in.
+const SUFFIX: &str = "_instructions";
 
 /// Repetitions of the short and of the long run. Apart far enough that one stray page fault does not show.
 const SHORT: u64 = 100;
@@ -31,89 +38,113 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     steps.end_with_counts(false)
 }
 
-/// One step for each crate that has cases.
+/// One step for the build of all examples, and one for the cases of each.
 pub(crate) fn steps_of_instructions(steps: &mut Steps, crates: &[Crate]) {
-    let counted: Vec<&Crate> = crates
-        .iter()
-        .filter(|each| each.targets_of("example").any(|it| it == "instructions"))
-        .collect();
-    if counted.is_empty() {
-        steps.not_run("instruction counts", "there is no such test yet");
+    let records = records(crates);
+    if records.is_empty() {
+        steps.not_run(NAME, "there is no such test yet");
         return;
     }
     if let Err(missing) = packages::ensure("valgrind", "valgrind") {
-        steps.not_run("instruction counts", missing);
+        steps.not_run(NAME, missing);
         return;
     }
-    for each in counted {
-        let name = format!("instruction counts of {}", each.name);
-        let mut counts = Counts::default();
-        steps.step(
-            &name,
-            "release build, then each case under valgrind",
-            || {
-                let outcome = count_crate(each, &mut counts);
-                if outcome.is_err() && counts.failed == 0 {
-                    counts.failed = 1;
-                }
-                outcome
-            },
-        );
-        steps.counted(&name, counts);
+    let mut programs = BTreeMap::new();
+    steps.step(
+        "build for instruction counts",
+        "release, as it ships",
+        || {
+            programs = build(records.keys())?;
+            Ok(())
+        },
+    );
+    let mut counts = Counts::default();
+    steps.step(NAME, "each case under valgrind, twice", || {
+        let mut complaints = Vec::new();
+        for (example, record) in &records {
+            let program = programs
+                .get(example)
+                .with_context(|| format!("{example} was not built"))?;
+            complaints.extend(count_example(program, record, &mut counts)?);
+        }
+        ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+        Ok(())
+    });
+    if counts == Counts::default() {
+        // No case got as far as a count.
+        counts.failed = 1;
     }
+    steps.counted(NAME, counts);
 }
 
-/// Counts every case of one crate and judges it. Errors: a case costs more than recorded, or could not run.
-fn count_crate(each: &Crate, counts: &mut Counts) -> anyhow::Result<()> {
-    let folder = each
-        .manifest_path
-        .parent()
-        .context("a manifest lies in a folder")?;
-    let record = folder.join("examples/instructions.txt");
-    let program = build(each)?;
+/// The record of each example that counts, by the example's name.
+fn records(crates: &[Crate]) -> BTreeMap<String, PathBuf> {
+    let mut records = BTreeMap::new();
+    for each in crates {
+        for example in each
+            .targets_of("example")
+            .filter(|name| name.ends_with(SUFFIX))
+        {
+            let record = each
+                .manifest_path
+                .with_file_name("examples")
+                .join(format!("{example}.txt"));
+            records.insert(example.to_owned(), record);
+        }
+    }
+    records
+}
+
+/// Builds all examples in one go, so that their dependencies are built once. Returns where each is.
+fn build<'a>(
+    examples: impl Iterator<Item = &'a String>,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut command = cargo([
+        "build",
+        "--quiet",
+        "--release",
+        "--workspace",
+        "--all-features",
+    ])?;
+    command.arg("--message-format=json-render-diagnostics");
+    for example in examples {
+        command.args(["--example", example]);
+    }
+    let mut programs = BTreeMap::new();
+    for line in output(&mut command)?.lines() {
+        let message: serde_json::Value =
+            serde_json::from_str(line).context("message of cargo build")?;
+        let target = message["target"]["name"].as_str();
+        if let (Some(name), Some(path)) = (target, message["executable"].as_str()) {
+            programs.insert(name.to_owned(), path.into());
+        }
+    }
+    Ok(programs)
+}
+
+/// Counts every case of one example. Returns what is wrong with the counts.
+fn count_example(
+    program: &Path,
+    record: &Path,
+    counts: &mut Counts,
+) -> anyhow::Result<Vec<String>> {
     let mut found = BTreeMap::new();
-    for case in output(&mut Command::new(&program))?.lines() {
-        let cost = cost(&program, case)?;
+    for case in output(&mut Command::new(program))?.lines() {
+        let cost = cost(program, case)?;
         println!("    {case}: {cost} instructions");
         found.insert(case.to_owned(), cost);
     }
-    let mut recorded = from_text(&std::fs::read_to_string(&record).unwrap_or_default())?;
+    let mut recorded = from_text(&std::fs::read_to_string(record).unwrap_or_default())?;
     if std::env::var_os("UPDATE").is_some() {
         recorded = updated(&recorded, &found);
-        std::fs::write(&record, to_text(&recorded))?;
+        std::fs::write(record, to_text(&recorded))?;
     }
     let complaints = judge(&recorded, &found);
     let complained = u64::try_from(complaints.len()).unwrap_or(u64::MAX);
     let cases = u64::try_from(found.len()).unwrap_or(u64::MAX);
     counts.failed += complained;
     counts.passed += cases.saturating_sub(complained);
-    ensure!(complaints.is_empty(), "{}", complaints.join("; "));
-    Ok(())
-}
-
-/// Builds the example of one crate in the release profile. Returns where it is.
-fn build(each: &Crate) -> anyhow::Result<PathBuf> {
-    let mut command = cargo([
-        "build",
-        "--quiet",
-        "--release",
-        "--example",
-        "instructions",
-        "--message-format=json-render-diagnostics",
-    ])?;
-    command.args(["--all-features", "--package", &each.name]);
-    let messages = output(&mut command)?;
-    for line in messages.lines() {
-        let message: serde_json::Value =
-            serde_json::from_str(line).context("message of cargo build")?;
-        if let (Some("instructions"), Some(path)) = (
-            message["target"]["name"].as_str(),
-            message["executable"].as_str(),
-        ) {
-            return Ok(path.into());
-        }
-    }
-    bail!("cargo built no example `instructions` of {}", each.name)
+    Ok(complaints)
 }
 
 /// The instructions that one repetition of a case takes.
