@@ -30,7 +30,7 @@ impl HeadScan {
     /// Whether `bytes` are worth parsing: when they are new (most heads come whole, so nothing is
     /// searched then); when there is an empty line, with or without CR, that was not there before;
     /// when the first line ended, so that a wrong one is refused at once; and when they doubled or
-    /// came to the next [`BLOCK`], so that limits are felt without a look at each byte. The buffer
+    /// came to the next `BLOCK`, so that limits are felt without a look at each byte. The buffer
     /// may only have grown since the last call.
     ///
     /// Cost: however the bytes come, a head is parsed once for each 4 KiB and a few times more.
