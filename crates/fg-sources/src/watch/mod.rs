@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// Changes are handed on after this much silence.
@@ -230,6 +230,12 @@ impl Watched {
         path == self.given || path == self.canonical
     }
 
+    /// Whether a path is a folder outside, or in one.
+    fn is_outside(&self, path: &Path) -> bool {
+        let holds = |folder: &Path| self.outside.contains(folder);
+        holds(path) || path.parent().is_some_and(holds)
+    }
+
     /// Whether a path is inside of what is watched.
     fn is_inside(&self, path: &Path) -> bool {
         self.is_dir && (path.starts_with(&self.canonical) || path.starts_with(&self.given))
@@ -256,9 +262,10 @@ fn is_absence(error: &notify::Error) -> bool {
 /// What was heard and not yet handed on.
 struct Heard {
     changes: Changes,
-    /// Files that were written to and not closed yet.
-    open: BTreeSet<PathBuf>,
-    /// When the first and the last of it was heard.
+    /// Files that were written to and not closed yet, and how long they are waited for. They hold
+    /// up nothing else.
+    open: BTreeMap<PathBuf, Instant>,
+    /// When the first and the last of the changes was heard.
     first: Option<Instant>,
     last: Option<Instant>,
     /// Folders to look at once more, and when.
@@ -272,7 +279,7 @@ impl Heard {
     fn new(every: Duration) -> Self {
         Self {
             changes: Changes::default(),
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             first: None,
             last: None,
             again: BTreeMap::new(),
@@ -287,19 +294,37 @@ impl Heard {
         self.last = Some(now);
     }
 
+    /// Anything may have changed.
+    fn rescan(&mut self) {
+        self.changes.rescan = true;
+        self.note();
+    }
+
+    /// A file is being written to.
+    fn writing(&mut self, path: PathBuf) {
+        self.changes.paths.remove(&path);
+        let closed_at_last = || Instant::now() + WRITING;
+        self.open.entry(path).or_insert_with(closed_at_last);
+    }
+
+    /// A path changed.
+    fn changed(&mut self, path: PathBuf) {
+        self.open.remove(&path);
+        self.changes.paths.insert(path);
+        self.note();
+    }
+
     /// When what was heard belongs together and can be handed on.
     fn gathered(&self) -> Option<Instant> {
         let (first, last) = (self.first?, self.last?);
-        Some(match self.open.is_empty() {
-            true => (last + QUIET).min(first + PATIENCE),
-            false => first + WRITING,
-        })
+        Some((last + QUIET).min(first + PATIENCE))
     }
 
     /// When there is something to do next.
     fn due(&self) -> Option<Instant> {
-        let again = self.again.values().min().copied();
-        [self.gathered(), again, self.poll]
+        let waiting = self.open.values().chain(self.again.values());
+        let waiting = waiting.min().copied();
+        [self.gathered(), waiting, self.poll]
             .into_iter()
             .flatten()
             .min()
@@ -309,19 +334,20 @@ impl Heard {
     fn take(&mut self, now: Instant) -> Changes {
         let mut changes = match self.gathered() {
             Some(due) if due <= now => {
-                self.open.clear();
                 (self.first, self.last) = (None, None);
                 std::mem::take(&mut self.changes)
             }
             _ => Changes::default(),
         };
-        self.again.retain(|path, at| {
-            let due = *at <= now;
-            if due {
-                changes.paths.insert(path.clone());
-            }
-            !due
-        });
+        for waiting in [&mut self.open, &mut self.again] {
+            waiting.retain(|path, at| {
+                let due = *at <= now;
+                if due {
+                    changes.paths.insert(path.clone());
+                }
+                !due
+            });
+        }
         if self.poll.is_some_and(|at| at <= now) {
             changes.rescan = true;
             self.poll = Some(now + self.every);
@@ -351,13 +377,11 @@ fn run(
             Ok(Message::Event(Ok(event))) => hear(&mut watcher, &mut heard, event),
             Ok(Message::Event(Err(error))) => {
                 watcher.warn(&error);
-                heard.changes.rescan = true;
-                heard.note();
+                heard.rescan();
             }
             Ok(Message::Follow(folders)) => {
                 if watcher.follow(folders) {
-                    heard.changes.rescan = true;
-                    heard.note();
+                    heard.rescan();
                 }
             }
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -374,14 +398,11 @@ fn run(
 /// Takes in one event of the system.
 fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
     if event.need_rescan() {
-        heard.changes.rescan = true;
-        heard.note();
-        return;
+        return heard.rescan();
     }
     if watcher.lost {
         watcher.place();
-        heard.changes.rescan = true;
-        heard.note();
+        heard.rescan();
     }
     let written = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
     let new_folder = matches!(event.kind, EventKind::Create(CreateKind::Folder));
@@ -390,44 +411,27 @@ fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
         EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(_) | EventKind::Remove(_)
     );
     for path in event.paths {
-        if watcher.is_root(&path) && watcher.is_dir {
-            let gone = matches!(
-                event.kind,
-                EventKind::Remove(RemoveKind::Folder | RemoveKind::Other)
-            );
-            if moved || gone {
-                watcher.place();
-                heard.changes.rescan = true;
-                heard.note();
-            }
-        } else if watcher.is_inside(&path) || (watcher.is_root(&path) && !watcher.is_dir) {
-            if !watcher.is_dir && moved {
-                watcher.place();
-            }
-            if written {
-                heard.open.insert(path.clone());
-            } else {
-                heard.open.remove(&path);
-            }
+        let root = watcher.is_root(&path);
+        if root && moved {
+            watcher.place();
+            heard.rescan();
+        } else if watcher.is_inside(&path) || (root && !watcher.is_dir) {
             if new_folder {
-                heard
-                    .again
-                    .insert(path.clone(), Instant::now() + SECOND_LOOK);
+                let again = Instant::now() + SECOND_LOOK;
+                heard.again.insert(path.clone(), again);
             }
-            heard.changes.paths.insert(path);
-            heard.note();
-        } else if path
-            .parent()
-            .is_some_and(|parent| watcher.outside.contains(parent))
-            || watcher.outside.contains(&path)
-        {
-            if written {
-                heard.open.insert(path.clone());
-            } else {
-                heard.open.remove(&path);
+            match written {
+                true => heard.writing(path),
+                false => heard.changed(path),
             }
-            heard.changes.rescan = true;
-            heard.note();
+        } else if watcher.is_outside(&path) {
+            match written {
+                true => heard.writing(path),
+                false => {
+                    heard.open.remove(&path);
+                    heard.rescan();
+                }
+            }
         }
     }
 }

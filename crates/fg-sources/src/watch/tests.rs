@@ -232,23 +232,38 @@ fn an_edit_is_no_reason_to_look_at_everything() {
 }
 
 #[test]
-fn a_file_that_is_being_written_is_waited_for() {
+fn a_file_that_is_being_written_is_waited_for_and_holds_up_nothing() {
     let mut heard = Heard::new(POLL);
-    heard.note();
+    heard.writing("open.yaml".into());
+    let closed_at_last = heard.due().unwrap();
+    heard.changed("other.yaml".into());
     let first = heard.first.unwrap();
     assert_eq!(heard.gathered(), Some(first + QUIET));
-    heard.open.insert("a.yaml".into());
-    assert_eq!(heard.gathered(), Some(first + WRITING), "but not for ever");
-    heard.open.clear();
+    assert!(heard.take(first).is_empty(), "more may come");
+    let paths = |changes: Changes| changes.paths.into_iter().collect::<Vec<_>>();
+    assert_eq!(paths(heard.take(first + QUIET)), [Path::new("other.yaml")]);
+    heard.changed("new.yaml".into());
+    heard.writing("new.yaml".into());
+    assert!(heard.changes.paths.is_empty());
+    heard.open.remove(Path::new("new.yaml"));
+    (heard.first, heard.last) = (None, None);
+    heard.writing("open.yaml".into());
+    assert_eq!(heard.due(), Some(closed_at_last), "but not for ever");
+    assert_eq!(paths(heard.take(closed_at_last)), [Path::new("open.yaml")]);
+    heard.writing("open.yaml".into());
+    heard.changed("open.yaml".into());
+    assert!(heard.open.is_empty());
+    let first = heard.first.unwrap();
     heard.last = Some(first + PATIENCE);
     assert_eq!(
         heard.gathered(),
         Some(first + PATIENCE),
         "a stream of changes does not hold them up"
     );
-    assert!(heard.take(first).is_empty());
-    heard.changes.rescan = true;
-    assert!(heard.take(first + PATIENCE).rescan);
+    assert_eq!(
+        paths(heard.take(first + PATIENCE)),
+        [Path::new("open.yaml")]
+    );
     assert_eq!(heard.due(), None);
 }
 
