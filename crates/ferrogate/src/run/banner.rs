@@ -19,6 +19,12 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
             &format!("listener {listener} serves on {}", list.join(", ")),
         );
     }
+    if state.control.bound().is_empty() {
+        line(
+            &mut text,
+            "no listener serves yet: the folder needs a Gateway of class `ferrogate`",
+        );
+    }
     let sockets = &args.sockets;
     line(
         &mut text,

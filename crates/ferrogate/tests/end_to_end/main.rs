@@ -6,6 +6,7 @@
 #![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
 mod admin;
+mod backends;
 mod check;
 mod explain;
 mod lifecycle;

@@ -108,11 +108,16 @@ impl Echo {
     pub(crate) fn start(ip: &str, port: u16, name: &str) -> Self {
         let address = format!("{ip}:{port}");
         let process = Process::start(ferrogate(&["echo", "--address", &address, "--name", name]));
-        let address = address.parse().expect("an address");
-        until("the echo server", || get(address, "/").ok());
+        let says = until("the echo server's address", || process.stdout().pop());
+        let address = says.rsplit(' ').next().and_then(|word| word.parse().ok());
         Self {
-            address,
+            address: address.expect("it says where it listens"),
             _process: process,
         }
+    }
+
+    /// The same on any free port.
+    pub(crate) fn start_anywhere(ip: &str, name: &str) -> Self {
+        Self::start(ip, 0, name)
     }
 }
