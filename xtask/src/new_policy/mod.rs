@@ -1,6 +1,7 @@
 //! `cargo xtask new-policy NAME`: makes a policy's folder and writes its two words in `lib.rs`.
 //!
-//! What it makes compiles and passes its test; the files say what belongs in them.
+//! What it makes compiles, and its own test passes; the files say what belongs in them. The test of the READMEs fails
+//! until the policy's has an example, so that none lands without.
 
 use std::fs;
 
@@ -54,6 +55,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         "next: say in mod.rs what it does and at which stage, then fill the files in this order:"
     );
     println!("  {}", FILES.map(|(file, _)| file).join(" "));
+    println!(
+        "`cargo test -p fg-policies --all-features` asks for an example in its README until there is one"
+    );
     Ok(())
 }
 
