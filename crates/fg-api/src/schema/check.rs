@@ -1,7 +1,8 @@
-//! Walks a value along its schema: defaults first, then types, fields, bounds, and rules.
+//! Walks a value along its schema: nulls and defaults first, then types, fields, bounds, and rules.
 //!
-//! The order is that of the API server: a default is there before anything is judged, and the
-//! rules of a node are asked only when everything below it has the right shape.
+//! The order is that of the API server: nulls that say "absent" are gone and defaults are there
+//! before anything is judged, and the rules of a node are asked only when everything below it has
+//! the right shape.
 
 use std::collections::BTreeSet;
 
@@ -111,11 +112,15 @@ impl Walk<'_> {
         }
     }
 
-    /// Absent fields that have a default get it; so does `null`, where a default is.
+    /// Absent fields that have a default get it, and so do those that are `null`. Other known
+    /// fields that are `null` count as absent: no schema here says `nullable`. Source:
+    /// `PruneNonNullableNullsWithoutDefaults` of apiextensions. An unknown field stays, to be told
+    /// of, but in kinds that are lenient.
     fn fill_in(&self, node: &Node, map: &mut Map<String, Value>) {
-        if self.lenient_null {
-            map.retain(|_, value| !value.is_null());
-        }
+        map.retain(|field, value| {
+            let known = node.properties.contains_key(field) || node.values.is_some();
+            !value.is_null() || !(known || self.lenient_null)
+        });
         for (field, property) in &node.properties {
             let Some(default) = &property.default else {
                 continue;

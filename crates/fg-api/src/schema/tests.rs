@@ -80,19 +80,56 @@ fn defaults_are_filled_in_at_every_depth() {
 }
 
 #[test]
-fn null_counts_as_absent_where_there_is_a_default_only() {
-    let mut object = yaml(&route("  rules: null"));
+fn null_counts_as_absent() {
+    let mut object = yaml(&route(
+        "  hostnames:
+  parentRefs: [{name: g, sectionName: null, kind: null}]
+  rules: [{name: ~, matches: ~, filters: ~, timeouts: ~, backendRefs: [{name: s, port: 80, weight: ~}]}]",
+    ));
     assert_eq!(
         validate("gateway.networking.k8s.io/v1", "HTTPRoute", &mut object),
         []
     );
-    assert!(object["spec"]["rules"].is_array());
     assert_eq!(
-        refused(&route("  hostnames: null")),
-        ["spec.hostnames: must be a list, not nothing (null)"]
+        object["spec"],
+        json!({
+            "parentRefs": [{ "name": "g", "kind": "Gateway", "group": "gateway.networking.k8s.io" }],
+            "rules": [{
+                "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
+                "backendRefs": [{
+                    "name": "s", "port": 80, "weight": 1, "group": "", "kind": "Service",
+                }],
+            }],
+        })
     );
+    let Resource::HttpRoute(route_read) = read(&route("  hostnames: null\n  rules: null")) else {
+        panic!("a route");
+    };
+    assert!(route_read.spec.hostnames.is_empty());
+    let labels =
+        "allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {a: null}}}}";
+    read(&format!(
+        "{GATEWAY}spec: {{gatewayClassName: c, listeners: [{{name: a, port: 80, protocol: HTTP, {labels}}}]}}"
+    ));
     read(
         "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: None, selector: null}}",
+    );
+}
+
+#[test]
+fn null_is_no_value_no_entry_and_no_unknown_field() {
+    assert_eq!(refused(&format!("{ROUTE}spec:")), ["spec: is required"]);
+    assert_eq!(
+        refused(&route("  parentRefs: [{name: null}]")),
+        ["spec.parentRefs[0].name: is required"]
+    );
+    assert_eq!(
+        refused(&route("  hostnames: [null]")),
+        ["spec.hostnames[0]: must be a string, not nothing (null)"]
+    );
+    assert_eq!(
+        refused(&route("  hostnmes: null")),
+        ["spec.hostnmes: unknown field `hostnmes` (did you mean `hostnames`?)"]
     );
 }
 
