@@ -25,13 +25,16 @@ impl Redirect {
         if !host.is_empty() {
             self.write_origin(host, facts, &mut location);
         }
-        match &self.0.path {
-            Some(change) => {
-                location.extend_from_slice(&change.apply(request.path(), facts.matched_prefix));
-            }
+        let changed = self.0.path.as_ref();
+        let changed = changed.map(|change| change.apply(request.path(), facts.matched_prefix));
+        match changed.as_deref() {
             // The `*` of `OPTIONS *` is no path: the origin alone stands for it.
             None if request.path().first() != Some(&b'/') => {}
-            None => location.extend_from_slice(request.path()),
+            path => {
+                let path = path.unwrap_or(request.path());
+                let path = if host.is_empty() { rooted(path) } else { path };
+                location.extend_from_slice(path);
+            }
         }
         if let Some(query) = request.query() {
             location.push(b'?');
@@ -55,6 +58,13 @@ impl Redirect {
             location.extend_from_slice(format!(":{port}").as_bytes());
         }
     }
+}
+
+/// The path with one slash in front at most. A target that begins with `//` names a host (RFC 3986
+/// §4.2), so that a path such as `//evil.com/` would lead to wherever the client's link says.
+fn rooted(path: &[u8]) -> &[u8] {
+    let slashes = path.iter().take_while(|byte| **byte == b'/').count();
+    path.get(slashes.saturating_sub(1)..).unwrap_or_default()
 }
 
 impl Filter for Redirect {

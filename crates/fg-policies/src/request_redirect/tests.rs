@@ -119,6 +119,27 @@ mod native {
     }
 
     #[test]
+    fn a_path_never_becomes_a_host() {
+        let full = PathChange::Full("//evil.com/".into());
+        let prefix = PathChange::Prefix("/".into());
+        for (change, authority, target, expected) in [
+            (None, "", "//evil.com/?a=//b", "/evil.com/?a=//b"),
+            (None, "", "////evil.com//x", "/evil.com//x"),
+            (None, "", "//", "/"),
+            (Some(full), "", "/x", "/evil.com/"),
+            (Some(prefix), "", "//evil.com", "/evil.com"),
+            (None, "a.com", "//evil.com/", "http://a.com//evil.com/"),
+        ] {
+            let ir = Ir {
+                path: change,
+                ..ir(None, None)
+            };
+            let to = location(&ir, authority, target, Scheme::Http, 80);
+            assert_eq!(to, expected, "{authority} {target}");
+        }
+    }
+
+    #[test]
     fn an_asterisk_is_no_path() {
         let to = location(&ir(None, None), "a.com", "*", Scheme::Http, 80);
         assert_eq!(to, "http://a.com");
