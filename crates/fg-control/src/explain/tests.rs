@@ -147,6 +147,41 @@ fn the_whole_way_is_told() {
 }
 
 #[test]
+fn configured_credentials_are_not_told() {
+    let rules = json!([{
+        "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {
+            "set": [{"name": "Authorization", "value": "Bearer hunter2"}],
+            "add": [{"name": "X-Auth-Token", "value": "hunter2"}, {"name": "x-team", "value": "blue"}],
+        }}],
+        "backendRefs": [{"name": "one", "port": 80, "filters": [
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {
+                "set": [{"name": "x-api-key", "value": "hunter2"}]}},
+        ]}],
+    }]);
+    let mut resources = vec![gateway(listener(80)), route("shop", rules)];
+    resources.extend(backend("one"));
+    let head = "GET / HTTP/1.1\nHost: h\nAuthorization: mine\nX-Auth-Token: mine\nCookie: a=b";
+    let explanation = ask(&resources, Some(80), head);
+    assert_eq!(
+        explanation.backends[0].sent,
+        [
+            "GET / HTTP/1.1",
+            "Host: h",
+            "X-Auth-Token: mine",
+            "Cookie: a=b",
+            "x-announced: yes",
+            "authorization: [redacted]",
+            "x-auth-token: [redacted]",
+            "x-team: blue",
+            "x-api-key: [redacted]",
+        ]
+    );
+    let json = serde_json::to_string(&explanation).expect("it serializes");
+    assert!(!json.contains("hunter2"), "{json}");
+    assert!(!explanation.to_string().contains("hunter2"));
+}
+
+#[test]
 fn the_others_say_why_they_lost() {
     let explanation = ask(&shop(), Some(80), "GET /cart HTTP/1.1\nHost: shop.com");
     let others: Vec<_> = explanation

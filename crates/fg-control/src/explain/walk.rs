@@ -6,6 +6,7 @@ use std::time::Duration;
 use fg_exchange::{Facts, Filter, LocalReply, Part, Reason, Request, Scheme, Setting, Verdict};
 use fg_ir::{Action, BackendKey, BackendKind, Ir, RefusalKind, Rule, RuleBackend, Target};
 use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
+use fg_policies::header_modifier::{REDACTED, is_secret};
 use fg_policies::traffic;
 use fg_router::{ListenerTable, Outcome};
 
@@ -322,7 +323,7 @@ fn backend_step(
                 step.answer = Some(refused(Reason::NoEndpoints, &why));
             }
             if step.answer.is_none() {
-                step.sent = lines(&request);
+                step.sent = lines(&request, &(question.request)());
             }
         }
     }
@@ -350,8 +351,9 @@ fn endpoints(ir: &Ir, key: &BackendKey) -> Vec<String> {
     }
 }
 
-/// The request as it is written to a backend, line by line.
-fn lines(request: &Request) -> Vec<String> {
+/// The request as it is written to a backend, line by line. Credentials are shown only where they
+/// are those of the question itself, not where a policy put them in.
+fn lines(request: &Request, asked: &Request) -> Vec<String> {
     let mut fields = Vec::new();
     request.head.write_fields(&mut fields);
     let first = format!(
@@ -361,7 +363,14 @@ fn lines(request: &Request) -> Vec<String> {
     );
     let host = format!("Host: {}", lossy(request.authority()));
     let fields = lossy(&fields);
-    let fields = fields.lines().map(str::to_owned);
+    let fields = fields.lines().map(|line| match line.split_once(": ") {
+        Some((name, value)) if is_secret(name) => {
+            let known = asked.head.get_all_named(name);
+            let known = known.map(lossy).any(|known| known == value);
+            format!("{name}: {}", if known { value } else { REDACTED })
+        }
+        _ => line.to_owned(),
+    });
     [first, host].into_iter().chain(fields).collect()
 }
 

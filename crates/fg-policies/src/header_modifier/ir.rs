@@ -17,11 +17,16 @@ pub struct Ir {
 /// Shape: names are lower-case tokens, none twice in one list; values are valid field values. First
 /// is removed, then replaced, then appended (the order in which Envoy does it), so that a name in
 /// several lists has the values that were set and added.
+///
+/// Serialized, the values of credentials ([`is_secret`](super::is_secret)) are left out: the form is
+/// for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Changes {
     /// Names and values to replace, or to append where there is nothing to replace.
+    #[serde(serialize_with = "super::secret::serialize")]
     pub set: Vec<(Text, Text)>,
     /// Names and values to append.
+    #[serde(serialize_with = "super::secret::serialize")]
     pub add: Vec<(Text, Text)>,
     /// Names to delete.
     pub remove: Vec<Text>,

@@ -6,11 +6,13 @@
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod translate;
 
 pub use ir::{Changes, Ir};
+pub use secret::{REDACTED, is_secret, shown};
 pub use translate::translate;
 
 use crate::{Meta, Stage, Support};

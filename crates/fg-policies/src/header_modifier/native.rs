@@ -3,7 +3,7 @@
 use fg_base::Text;
 use fg_exchange::{Head, Name};
 
-use super::{Changes, Ir};
+use super::{Changes, Ir, shown};
 use crate::native::{Facts, Filter, Part, Reply, Request, Verdict};
 
 /// One filter with the changes of both directions.
@@ -68,8 +68,8 @@ impl Step {
         let name = &self.name;
         match &self.change {
             Change::Remove => format!("remove {name}"),
-            Change::Set(value) => format!("set {name}: {value}"),
-            Change::Add(value) => format!("add {name}: {value}"),
+            Change::Set(value) => format!("set {name}: {}", shown(name, value)),
+            Change::Add(value) => format!("add {name}: {}", shown(name, value)),
         }
     }
 }

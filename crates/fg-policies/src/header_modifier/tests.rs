@@ -102,3 +102,50 @@ fn nothing_left_is_no_policy() {
     assert_eq!(translate(Some(&written), None, &mut Vec::new()), None);
     assert_eq!(translate(None, None, &mut Vec::new()), None);
 }
+
+fn with_credentials() -> Ir {
+    Ir {
+        request: changes(
+            &[("authorization", "Bearer hunter2"), ("x-team", "blue")],
+            &[("x-api-key", "hunter2")],
+            &["cookie"],
+        ),
+        response: changes(&[("set-cookie", "id=hunter2")], &[], &[]),
+    }
+}
+
+#[test]
+fn serialized_it_keeps_credentials_to_itself() {
+    let text = serde_saphyr::to_string(&with_credentials()).expect("it serializes");
+    assert!(!text.contains("hunter2"), "{text}");
+    for kept in ["authorization", "x-api-key", "set-cookie", "blue"] {
+        assert!(text.contains(kept), "{text}");
+    }
+    assert_eq!(text.matches("[redacted]").count(), 3, "{text}");
+}
+
+#[cfg(feature = "native")]
+#[test]
+fn described_it_keeps_credentials_to_itself_and_sends_them() {
+    use fg_exchange::{Facts, Part, Request, Scheme};
+
+    let parts = super::native::build(&with_credentials());
+    let Some(Part::Filter(filter)) = parts.first() else {
+        panic!("header changes are a filter");
+    };
+    assert_eq!(
+        filter.describe(),
+        "request headers: remove cookie, set authorization: [redacted], set x-team: blue, \
+         add x-api-key: [redacted]; response headers: set set-cookie: [redacted]"
+    );
+    let mut request = Request::new();
+    let facts = Facts {
+        client: [127, 0, 0, 1].into(),
+        scheme: Scheme::Http,
+        listener_port: 80,
+        matched_prefix: None,
+    };
+    filter.request(&mut request, &facts);
+    let sent = request.head.get_named("authorization");
+    assert_eq!(sent, Some(&b"Bearer hunter2"[..]));
+}
