@@ -40,6 +40,13 @@ pub trait Filter: Send + Sync + fmt::Debug {
         let _ = (reply, facts);
     }
 
+    /// The lower-case names of fields that it decides about, in requests or replies: a trailer must
+    /// not bring back what it took away. Asked only for bodies in chunks.
+    fn owned_fields(&self, reply: bool) -> Vec<&str> {
+        let _ = reply;
+        Vec::new()
+    }
+
     /// What it would do, in words, for `ferrogate explain`.
     fn describe(&self) -> String;
 }

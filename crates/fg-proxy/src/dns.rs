@@ -1,14 +1,17 @@
 //! Resolves the names of static backends: by their TTL, bounded, and the last answer is kept when
 //! there is no new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fg_base::Text;
 use hickory_resolver::TokioResolver;
+use hickory_resolver::lookup_ip::LookupIp;
+use hickory_resolver::net::NetError;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::proxy::Control;
 use crate::shared::Shared;
@@ -18,6 +21,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
 /// When to ask again after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Names that are asked for at one time: a dead one holds up nobody else.
+const MOST_QUESTIONS: usize = 16;
 /// Addresses of one name that are used.
 const MOST_ADDRESSES: usize = 64;
 
@@ -66,6 +71,8 @@ async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control
         }
     };
     let mut due: BTreeMap<Text, Instant> = BTreeMap::new();
+    let mut asked: BTreeSet<Text> = BTreeSet::new();
+    let mut answers = JoinSet::new();
     loop {
         let wanted = names.borrow_and_update().clone();
         let now = Instant::now();
@@ -73,32 +80,39 @@ async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control
         for name in wanted {
             due.entry(name).or_insert(now);
         }
-        let ready: Vec<Text> = due
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in ready {
-            let again = look_up(&resolver, &name, shared, control).await;
-            due.insert(name, Instant::now() + again);
+        for (name, at) in &due {
+            if *at <= now && asked.len() < MOST_QUESTIONS && asked.insert(name.clone()) {
+                let (resolver, name) = (resolver.clone(), name.clone());
+                answers.spawn(async move { (resolver.lookup_ip(&*name).await, name) });
+            }
         }
-        let next = due.values().min().copied().unwrap_or(now + LONGEST);
-        let wait = tokio::time::sleep_until(next.into());
+        let waiting = due.iter().filter(|(name, _)| !asked.contains(*name));
+        let next = waiting
+            .map(|(_, at)| *at)
+            .min()
+            .filter(|_| asked.len() < MOST_QUESTIONS);
         tokio::select! {
-            () = wait => {}
+            Some(answer) = answers.join_next(), if !answers.is_empty() => {
+                if let Ok((answer, name)) = answer {
+                    asked.remove(&name);
+                    let again = take(answer, &name, shared, control);
+                    due.entry(name).and_modify(|at| *at = Instant::now() + again);
+                }
+            }
+            () = tokio::time::sleep_until(next.unwrap_or(now + LONGEST).into()) => {}
             changed = names.changed() => if changed.is_err() { return },
         }
     }
 }
 
-/// Asks once and publishes a new answer; gives when to ask again.
-async fn look_up(
-    resolver: &TokioResolver,
+/// Publishes a new answer; gives when to ask again.
+fn take(
+    answer: Result<LookupIp, NetError>,
     name: &Text,
     shared: &Shared,
     control: &Mutex<Control>,
 ) -> Duration {
-    match resolver.lookup_ip(&**name).await {
+    match answer {
         Ok(answer) => {
             let mut addresses: Vec<IpAddr> = answer.iter().take(MOST_ADDRESSES).collect();
             addresses.sort_unstable();

@@ -201,7 +201,7 @@ impl Compiler {
     }
 
     /// The names that have to be resolved.
-    pub(crate) fn names(&self) -> Vec<Text> {
+    pub(crate) fn names(&mut self) -> Vec<Text> {
         let mut names: Vec<Text> = self
             .backends
             .values()
@@ -209,6 +209,8 @@ impl Compiler {
             .collect();
         names.sort();
         names.dedup();
+        self.resolved
+            .retain(|name, _| names.binary_search(name).is_ok());
         names
     }
 
@@ -265,6 +267,11 @@ impl Compiler {
                     })
                     .collect(),
             };
+            // An IPv4 address in the clothes of IPv6 is the IPv4 address: for pools, and for what
+            // may be connected to.
+            for endpoint in &mut endpoints {
+                endpoint.set_ip(endpoint.ip().to_canonical());
+            }
             endpoints.sort_unstable();
             endpoints.dedup();
             Arc::new(Cluster { endpoints })

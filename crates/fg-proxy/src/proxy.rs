@@ -203,34 +203,24 @@ fn keep_alive(id: usize, shared: &Arc<Shared>) {
 }
 
 impl Control {
-    /// Opens the sockets that are wanted and closes those that are not.
+    /// Opens the sockets that are wanted, then closes those that are not: a port that only changes
+    /// its address is never without a socket.
     fn follow(&mut self, shared: &Shared, wanted: &[SocketKey]) {
+        let mapped = |port: u16| shared.settings.port_map.get(&port).copied().unwrap_or(port);
         let mut sockets = shared.sockets();
-        let before = sockets.len();
-        sockets.retain(|key, _| wanted.contains(key));
-        let mut changed = sockets.len() != before;
+        let mut changed = false;
         self.failures.retain(|key, _| wanted.contains(key));
         for key in wanted {
             if sockets.contains_key(key) {
                 continue;
             }
-            let port = shared
-                .settings
-                .port_map
-                .get(&key.1)
-                .copied()
-                .unwrap_or(key.1);
-            let alone = !sockets.keys().any(|held| held.1 == key.1);
+            let port = mapped(key.1);
+            let alone = !sockets.keys().any(|held| mapped(held.1) == port);
             match bind(key.0, port, shared.settings.workers, alone) {
                 Ok(listeners) => {
                     self.serial += 1;
-                    sockets.insert(
-                        *key,
-                        Bound {
-                            serial: self.serial,
-                            listeners,
-                        },
-                    );
+                    let serial = self.serial;
+                    sockets.insert(*key, Bound { serial, listeners });
                     self.failures.remove(key);
                     changed = true;
                 }
@@ -239,6 +229,9 @@ impl Control {
                 }
             }
         }
+        let before = sockets.len();
+        sockets.retain(|key, _| wanted.contains(key));
+        changed |= sockets.len() != before;
         drop(sockets);
         if changed {
             shared.wake_all();

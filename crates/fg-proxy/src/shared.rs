@@ -87,12 +87,17 @@ impl Shared {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker's own handles of the sockets, with their serial numbers.
+    /// A worker's own handles of the sockets, with their serial numbers. A socket of which no handle
+    /// could be made (no descriptor is left) is absent and logged.
     pub(crate) fn sockets_of(&self, worker: usize) -> BTreeMap<SocketKey, (u64, TcpListener)> {
         self.sockets()
             .iter()
             .filter_map(|(key, bound)| {
-                let listener = bound.listeners.get(worker)?.try_clone().ok()?;
+                let listener = bound.listeners.get(worker)?.try_clone();
+                let listener = listener.inspect_err(|error| {
+                    tracing::error!(port = key.1, %error, "a worker cannot listen yet: raise the limit of open files (`ulimit -n`)");
+                });
+                let listener = listener.ok()?;
                 Some((*key, (bound.serial, listener)))
             })
             .collect()

@@ -87,3 +87,25 @@ fn a_static_backend_is_found_by_its_name() {
         assert!(Instant::now() < end, "the name was never resolved");
     }
 }
+
+#[test]
+fn a_port_that_only_changes_its_address_is_never_without_a_socket() {
+    let upstream = Upstream::replying(upstream::ok("served"));
+    let at = address::own_address();
+    let mut proxy = proxy();
+    let narrow = ir::everything_to(at, &[upstream.address()]);
+    let mut wide = narrow.clone();
+    for listener in wide.listeners.values_mut().flatten() {
+        *listener = Arc::new(fg_ir::Listener {
+            addresses: Vec::new(),
+            ..(**listener).clone()
+        });
+    }
+    for change in [&narrow, &wide, &narrow, &wide] {
+        let acks = proxy.apply(change);
+        assert!(acks[0].bound.is_ok(), "{acks:?}");
+        let mut client = Client::connect(at);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.reply().text(), "served");
+    }
+}

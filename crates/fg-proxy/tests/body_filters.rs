@@ -206,3 +206,14 @@ fn a_collecting_filter_replaces_a_reply_that_it_refuses() {
     let reply = client.reply();
     assert_eq!((reply.status, reply.text()), (413, "too long"));
 }
+
+#[test]
+fn a_collecting_filter_invites_a_body_that_waits_for_it() {
+    let upstream = Upstream::replying("HTTP/1.1 204 No Content\r\n\r\n");
+    let (_proxy, mut client) = start(collecting, &upstream);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.reply().status, 100);
+    client.send("abc");
+    assert_eq!(client.reply().status, 204);
+    assert_eq!(upstream.only_request().body, b"cba");
+}

@@ -88,6 +88,11 @@ impl Filter for HeaderModifier {
         }
     }
 
+    fn owned_fields(&self, reply: bool) -> Vec<&str> {
+        let steps = if reply { &self.response } else { &self.request };
+        steps.iter().map(|step| &*step.name).collect()
+    }
+
     fn describe(&self) -> String {
         let directions = [("request", &self.request), ("response", &self.response)];
         let list = |steps: &[Step]| {

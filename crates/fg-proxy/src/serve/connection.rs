@@ -5,16 +5,20 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use fg_exchange::{Fault, Reason, Verdict};
 use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
+use fg_router::SocketTable;
+use fg_telemetry::{Gauge, WorkerStats};
 use tokio::net::TcpStream;
 
 use super::exchange::Exchange;
 use super::{finish, forward, local, route};
+use crate::generation::{CompiledRule, Generation};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
 use crate::worker::socket::{poll_recv, poll_shutdown};
@@ -69,6 +73,28 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.stats.connections_open.decrement();
         self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts something as long as it lives, also when a panic ends it.
+pub(super) struct Counted {
+    worker: Rc<Worker>,
+    gauge: fn(&WorkerStats) -> &Gauge,
+}
+
+impl Counted {
+    pub(super) fn new(worker: &Rc<Worker>, gauge: fn(&WorkerStats) -> &Gauge) -> Self {
+        gauge(&worker.stats).increment();
+        Self {
+            worker: worker.clone(),
+            gauge,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.gauge)(&self.worker.stats).decrement();
     }
 }
 
@@ -185,9 +211,12 @@ impl Connection {
         tracing::error!("a panic ended a request; this is a bug, please report it");
         let replied = exchange.record.replied;
         exchange.down.clear();
-        if !replied {
+        if replied {
+            exchange.record.fault = Some(Fault::new(Reason::Internal));
+        } else {
             local::fault(self, exchange, Fault::new(Reason::Internal)).await;
         }
+        finish::exchange(self, exchange, None);
         Next::Linger
     }
 
@@ -205,17 +234,30 @@ impl Connection {
         };
         self.requests += 1;
         exchange.record.started = Some(Instant::now());
-        self.worker.stats.requests_in_flight.increment();
-        let next = self.answer(exchange, parsed).await;
-        self.worker.stats.requests_in_flight.decrement();
-        next
+        let _in_flight = Counted::new(&self.worker, |stats| &stats.requests_in_flight);
+        self.answer(exchange, parsed).await
+    }
+
+    /// The listeners of this connection's socket, or, when that socket is gone, those that serve its
+    /// address and port now.
+    fn table<'g>(
+        &self,
+        generation: &'g Generation,
+    ) -> Option<&'g Arc<SocketTable<Arc<CompiledRule>>>> {
+        let (address, port) = self.socket;
+        let router = &generation.router;
+        router.socket(address, port).or_else(|| {
+            let local = self.client.local_addr().ok()?.ip();
+            router
+                .socket(Some(local), port)
+                .or_else(|| router.socket(None, port))
+        })
     }
 
     /// Answers a request by the newest generation, which it keeps to its end.
     async fn answer(&mut self, exchange: &mut Exchange, parsed: ParsedRequest) -> Next {
         let generation = self.worker.generation();
-        let (address, port) = self.socket;
-        let table = generation.router.socket(address, port);
+        let table = self.table(&generation);
         let last = self.requests >= self.worker.shared.settings.max_requests_per_connection;
         // Of a socket that is gone, requests are still answered, but no more than that.
         let ends = last || table.is_none() || self.is_draining();

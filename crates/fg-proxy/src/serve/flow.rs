@@ -47,6 +47,8 @@ pub(crate) struct Flow {
     source: Source,
     sink: Sink,
     steps: Vec<Box<dyn BodyStep>>,
+    /// Names that may not stand in trailers, lower-case.
+    refused_trailers: Vec<Box<str>>,
     /// Bytes of the body received so far.
     pub(crate) body_bytes: u64,
     /// Something was sent that is not in `output` any more, so it cannot be sent again.
@@ -82,6 +84,7 @@ impl Default for Flow {
             source: Source::Done,
             sink: Sink::Raw,
             steps: Vec::new(),
+            refused_trailers: Vec::new(),
             body_bytes: 0,
             gone: false,
             any_sent: false,
@@ -100,6 +103,7 @@ impl Flow {
         self.source = Source::Done;
         self.sink = Sink::Raw;
         self.steps.clear();
+        self.refused_trailers.clear();
         self.body_bytes = 0;
         self.begun = false;
     }
@@ -142,6 +146,11 @@ impl Flow {
     /// Whether the whole body was received.
     pub(crate) fn is_received(&self) -> bool {
         matches!(self.source, Source::Done)
+    }
+
+    /// Drops trailers of these names, which are lower-case.
+    pub(crate) fn refuse_trailers<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.refused_trailers = names.map(Into::into).collect();
     }
 
     /// Gives the input beyond the body away, once the body is over.
@@ -344,7 +353,7 @@ impl Flow {
                     }
                     Event::End { consumed } => {
                         self.at += consumed;
-                        let trailers = decoder.trailers().to_vec();
+                        let trailers = without(decoder.trailers(), &self.refused_trailers);
                         self.source = Source::Done;
                         self.finish_with_trailers(&trailers)?;
                         return Ok(0);
@@ -413,6 +422,21 @@ impl Flow {
         }
         Ok(())
     }
+}
+
+/// Trailer lines but those of refused names.
+fn without(trailers: &[u8], refused: &[Box<str>]) -> Vec<u8> {
+    let is_refused = |line: &[u8]| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        refused
+            .iter()
+            .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))
+    };
+    trailers
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| !is_refused(line))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// Puts data into the form of the sink.

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fg_exchange::body::BodyStep;
 use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Retry, Verdict, Version};
 use fg_http::h1::{
-    Framing, HeadScan, ParsedReply, ReplyConnection, parse_reply, write_reply_head,
+    Expectation, Framing, HeadScan, ParsedReply, ReplyConnection, parse_reply, write_reply_head,
     write_request_head,
 };
 use tokio::time::Sleep;
@@ -46,8 +46,39 @@ struct Job<'a> {
     route: &'a Route<'a>,
     backend: &'a CompiledBackend,
     terms: Terms,
-    /// When the route's time for the whole exchange is over.
-    deadline: Option<Pin<Box<Sleep>>>,
+    clocks: Clocks,
+}
+
+/// The route's time limits, running. Rules without limits have no timer.
+#[derive(Default)]
+struct Clocks {
+    /// When the time for the whole exchange is over.
+    exchange: Option<Pin<Box<Sleep>>>,
+    /// When the time for this try is over: connecting, the reply, and its body.
+    attempt: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clocks {
+    /// The fault of the limit that is over.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        let is_over = |sleep: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>| {
+            sleep
+                .as_mut()
+                .is_some_and(|sleep| sleep.as_mut().poll(context).is_ready())
+        };
+        if is_over(&mut self.exchange, context) {
+            return Poll::Ready(Fault::new(Reason::RouteTimeout));
+        }
+        if is_over(&mut self.attempt, context) {
+            return Poll::Ready(Fault::new(Reason::UpstreamTimeout));
+        }
+        Poll::Pending
+    }
+}
+
+/// A timer for a limit.
+fn clock(limit: Option<Duration>) -> Option<Pin<Box<Sleep>>> {
+    limit.map(|limit| Box::pin(tokio::time::sleep(limit)))
 }
 
 /// Forwards a request by its rule.
@@ -91,18 +122,17 @@ pub(super) async fn forward(
         )
         .await;
     }
-    let deadline = route
-        .rule
-        .chain
-        .request_timeout
-        .map(|timeout| Box::pin(tokio::time::sleep(timeout)));
+    let clocks = Clocks {
+        exchange: clock(route.rule.chain.request_timeout),
+        attempt: None,
+    };
     let mut job = Job {
         connection,
         exchange,
         route,
         backend,
         terms,
-        deadline,
+        clocks,
     };
     match job.run(generation).await {
         Ok(next) => next,
@@ -137,6 +167,7 @@ impl Job<'_> {
         let mut stale = false;
         loop {
             let worker = self.connection.worker.clone();
+            self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
             let got = self
                 .within(upstream::get(&worker, cluster, failed, stale))
                 .await?;
@@ -172,16 +203,15 @@ impl Job<'_> {
         }
     }
 
-    /// Waits for something, but not longer than the route's deadline.
+    /// Waits for something, but not longer than the route allows.
     async fn within<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Fault> {
-        let Some(deadline) = &mut self.deadline else {
-            return Ok(future.await);
-        };
-        tokio::select! {
-            biased;
-            value = future => Ok(value),
-            () = deadline.as_mut() => Err(Fault::new(Reason::RouteTimeout)),
-        }
+        let mut future = std::pin::pin!(future);
+        let clocks = &mut self.clocks;
+        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => clocks.poll(context).map(Err),
+        })
+        .await
     }
 
     /// Puts the request's head, and what is there of its body, into the flow to the backend.
@@ -193,6 +223,10 @@ impl Job<'_> {
         } else {
             self.request_steps()
         };
+        if parsed.body == Framing::Chunked {
+            let names = route::owned_fields(self.route, &self.backend.chain, false);
+            self.exchange.up.refuse_trailers(names);
+        }
         let collecting = !steps.is_empty();
         let Exchange { request, up, .. } = &mut *self.exchange;
         let sink = if parsed.body == Framing::Chunked || collecting {
@@ -206,6 +240,11 @@ impl Job<'_> {
             return Ok(());
         }
         up.begin(parsed.body, Sink::Raw, steps, &limits);
+        if parsed.expectation == Expectation::Continue {
+            // We want the body before a backend is asked, so it is on us to say so.
+            request.head.remove(Name::Expect);
+            self.invite_body().await?;
+        }
         self.collect_request().await?;
         let Exchange { request, up, .. } = &mut *self.exchange;
         up.collected(sink, |length, output| {
@@ -213,6 +252,18 @@ impl Job<'_> {
             write_request_head(request, framing, false, output);
         });
         Ok(())
+    }
+
+    /// Tells a client that waits for it to go on with its body.
+    async fn invite_body(&mut self) -> Result<(), Failure> {
+        let down = &mut self.exchange.down;
+        down.restart_output();
+        down.output
+            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let client = &mut self.connection.client;
+        let sent = std::future::poll_fn(|context| down.poll_output(context, client)).await;
+        self.exchange.down.restart_output();
+        sent.map_err(|_| Fault::new(Reason::ClientClosed).into())
     }
 
     async fn collect_request(&mut self) -> Result<(), Failure> {
@@ -264,9 +315,6 @@ impl Job<'_> {
 
     /// Sends the request and waits for the head of the final reply, or a 101.
     async fn attempt(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
-        let mut patience = self
-            .backend_timeout()
-            .map(|timeout| Box::pin(tokio::time::sleep(timeout)));
         let limits = self.connection.worker.shared.settings.limits;
         let mut informational = 0;
         self.connection
@@ -276,7 +324,6 @@ impl Job<'_> {
             let mut waiting = Waiting {
                 job: self,
                 upstream,
-                patience: patience.as_mut(),
                 scan: HeadScan::new(),
                 sent: false,
                 broken: false,
@@ -299,10 +346,6 @@ impl Job<'_> {
         }
     }
 
-    fn backend_timeout(&self) -> Option<std::time::Duration> {
-        self.route.rule.chain.backend_timeout
-    }
-
     /// A 101 is good only for what the client asked.
     fn check_upgrade(&self, parsed: &ParsedReply) -> Result<(), Fault> {
         let asked = self.exchange.request.head.get(Name::Upgrade);
@@ -320,6 +363,8 @@ impl Job<'_> {
 
     /// Sends an informational reply on, to clients that know them.
     async fn pass_informational(&mut self, head_len: usize) -> Result<(), Failure> {
+        // What a rule removes from replies is not let through early either.
+        route::reply_filters(self.route, Some(&self.backend.chain), self.exchange);
         let Exchange {
             reply,
             down,
@@ -376,6 +421,9 @@ impl Job<'_> {
         let collecting = !steps.is_empty();
         let Exchange { reply, down, .. } = &mut *self.exchange;
         let worker = self.connection.worker.clone();
+        if parsed.body == Framing::Chunked {
+            down.refuse_trailers(route::owned_fields(self.route, &self.backend.chain, true));
+        }
         down.restart_output();
         if collecting {
             down.begin(parsed.body, Sink::Raw, steps, &limits);
@@ -461,10 +509,14 @@ impl Job<'_> {
         let timer = &self.connection.timer;
         let Exchange { up, down, .. } = &mut *self.exchange;
         let client = &mut self.connection.client;
+        let clocks = &mut self.clocks;
         std::future::poll_fn(|context| {
             timer.attach(context);
             if timer.is_expired() {
                 return Poll::Ready(Err(Failure::from(Fault::new(Reason::UpstreamTimeout))));
+            }
+            if let Poll::Ready(fault) = clocks.poll(context) {
+                return Poll::Ready(Err(fault.into()));
             }
             // A backend that replies while it reads must not wait for the rest of the request.
             if !up.is_received()
@@ -494,7 +546,7 @@ impl Job<'_> {
         let mut request_broken = false;
         let connection = &mut *self.connection;
         let Exchange { up, down, .. } = &mut *self.exchange;
-        let deadline = &mut self.deadline;
+        let clocks = &mut self.clocks;
         let outcome = std::future::poll_fn(|context| {
             connection.timer.attach(context);
             if !request_done && !request_broken {
@@ -530,11 +582,8 @@ impl Job<'_> {
             if request_done && connection.poll_watch(context).is_err() {
                 return Poll::Ready(Err(Fault::new(Reason::ClientClosed)));
             }
-            let late = deadline
-                .as_mut()
-                .is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
-            if late {
-                return Poll::Ready(Err(Fault::new(Reason::RouteTimeout)));
+            if let Poll::Ready(fault) = clocks.poll(context) {
+                return Poll::Ready(Err(fault));
             }
             if connection.timer.is_expired() {
                 let reason = if down.is_sent() {
@@ -618,8 +667,6 @@ fn take_rest(reply: &mut fg_exchange::Reply, input: &mut Vec<u8>, at: &mut usize
 struct Waiting<'a, 'j> {
     job: &'a mut Job<'j>,
     upstream: &'a mut Upstream,
-    /// The time for this try.
-    patience: Option<&'a mut Pin<Box<Sleep>>>,
     /// How far the head was looked through.
     scan: HeadScan,
     /// The whole request was sent.
@@ -730,14 +777,8 @@ impl Waiting<'_, '_> {
     }
 
     fn check_time(&mut self, context: &mut Context<'_>) -> Poll<Result<ParsedReply, Failure>> {
-        let late = |sleep: Option<&mut Pin<Box<Sleep>>>, context: &mut Context<'_>| {
-            sleep.is_some_and(|sleep| sleep.as_mut().poll(context).is_ready())
-        };
-        if late(self.job.deadline.as_mut(), context) {
-            return Poll::Ready(Err(Fault::new(Reason::RouteTimeout).into()));
-        }
-        if late(self.patience.as_deref_mut(), context) {
-            return Poll::Ready(Err(Fault::new(Reason::UpstreamTimeout).into()));
+        if let Poll::Ready(fault) = self.job.clocks.poll(context) {
+            return Poll::Ready(Err(fault.into()));
         }
         if self.job.connection.timer.is_expired() {
             let waits_for_client = !self.sent && !self.broken && self.job.exchange.up.is_sent();

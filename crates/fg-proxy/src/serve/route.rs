@@ -105,3 +105,13 @@ pub(super) fn reply_filters(route: &Route<'_>, backend: Option<&Chain>, exchange
         filter.reply(&mut exchange.reply, &facts);
     }
 }
+
+/// The fields that the filters of a rule and its backend decide about, in one direction.
+pub(super) fn owned_fields<'a>(
+    route: &Route<'a>,
+    backend: &'a Chain,
+    reply: bool,
+) -> impl Iterator<Item = &'a str> {
+    let filters = route.rule.chain.filters.iter().chain(&backend.filters);
+    filters.flat_map(move |filter| filter.owned_fields(reply))
+}

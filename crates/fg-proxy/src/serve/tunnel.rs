@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use fg_http::h1::Framing;
 use tokio::net::TcpStream;
 
-use super::connection::Connection;
+use super::connection::{Connection, Counted};
 use super::exchange::Exchange;
 use super::flow::{Flow, Sink};
 use crate::worker::socket::poll_shutdown;
@@ -36,7 +36,7 @@ pub(super) async fn tunnel(
     exchange
         .down
         .begin(Framing::UntilClose, Sink::Raw, Vec::new(), &limits);
-    connection.worker.stats.tunnels_open.increment();
+    let _open = Counted::new(&connection.worker, |stats| &stats.tunnels_open);
     connection.timer.set(patience);
     let (mut up, mut down) = (Side::Open, Side::Open);
     let Connection { client, timer, .. } = connection;
@@ -58,7 +58,6 @@ pub(super) async fn tunnel(
         }
     })
     .await;
-    connection.worker.stats.tunnels_open.decrement();
 }
 
 /// Moves one direction on; an end on one side becomes an end on the other.

@@ -1,6 +1,6 @@
 //! Connections to endpoints: from the pool, or new.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use fg_exchange::{Fault, Reason, Retry};
@@ -63,7 +63,21 @@ pub(super) async fn get(
             })
         },
     );
-    let address = chosen.and_then(|index| endpoints.get(index)).copied();
+    let mut address = chosen.and_then(|index| endpoints.get(index)).copied();
+    if address.is_some() && address == not {
+        // All others are to be avoided; still any of them is better than the one that just failed.
+        let others = endpoints
+            .iter()
+            .copied()
+            .filter(|&other| Some(other) != not);
+        let count = u32::try_from(endpoints.len())
+            .unwrap_or(u32::MAX)
+            .saturating_sub(1);
+        address = others
+            .clone()
+            .nth(worker.random.below(count) as usize)
+            .or(address);
+    }
     let none = || Refused {
         fault: Fault::new(Reason::NoEndpoints),
         address: None,
@@ -145,7 +159,7 @@ async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> R
     // A connection to an own address has the same address on both ends.
     let own_address = stream
         .local_addr()
-        .is_ok_and(|local: SocketAddr| local.ip() == IpAddr::to_canonical(&address.ip()));
+        .is_ok_and(|local: SocketAddr| local.ip().to_canonical() == address.ip());
     if own_port && own_address {
         return Err(refuse(
             "the endpoint is one of the gateway's own reserved sockets",

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -18,9 +19,12 @@ use crate::shared::SocketKey;
 /// How long accepting pauses when the process has no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a draining worker looks whether its last connection is gone.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
 /// Follows the list of sockets until the process drains and the last connection is gone.
 pub(super) async fn listen(worker: Rc<Worker>) {
-    let mut listening: BTreeMap<SocketKey, (u64, AbortHandle)> = BTreeMap::new();
+    let mut listening: BTreeMap<SocketKey, Listening> = BTreeMap::new();
     loop {
         let changed = worker.shared.wake(worker.id).notified();
         let draining = worker.shared.draining.load(Ordering::Acquire);
@@ -29,46 +33,88 @@ pub(super) async fn listen(worker: Rc<Worker>) {
         } else {
             worker.shared.sockets_of(worker.id)
         };
-        listening.retain(|key, (serial, task)| {
-            let keep = wanted.get(key).is_some_and(|(wanted, _)| wanted == serial);
-            if !keep {
-                task.abort();
-            }
-            keep
-        });
+        let serials: BTreeMap<SocketKey, u64> = wanted
+            .iter()
+            .map(|(key, (serial, _))| (*key, *serial))
+            .collect();
+        // The new ones first, so that a port which only changes its address is always served.
         for (key, (serial, listener)) in wanted {
-            if listening.contains_key(&key) {
+            if listening
+                .get(&key)
+                .is_some_and(|held| held.serial == serial)
+            {
                 continue;
             }
             match TcpListener::from_std(listener) {
                 Ok(listener) => {
-                    let task = tokio::task::spawn_local(accept(worker.clone(), listener, key));
-                    listening.insert(key, (serial, task.abort_handle()));
+                    let listener = Rc::new(listener);
+                    let task =
+                        tokio::task::spawn_local(accept(worker.clone(), listener.clone(), key));
+                    let held = Listening {
+                        serial,
+                        listener,
+                        task: task.abort_handle(),
+                    };
+                    if let Some(before) = listening.insert(key, held) {
+                        before.end(&worker, key);
+                    }
                 }
                 Err(error) => {
                     tracing::error!(port = key.1, %error, "a listening socket could not be used")
                 }
             }
         }
-        // Whoever waits on a socket that is gone waits for nothing.
-        worker.sweep.expire_idle(|key| !listening.contains_key(key));
+        let gone = listening.extract_if(.., |key, held| serials.get(key) != Some(&held.serial));
+        for (key, held) in gone.collect::<Vec<_>>() {
+            held.end(&worker, key);
+        }
+        // Whoever waits on a port that is gone waits for nothing.
+        worker
+            .sweep
+            .expire_idle(|key| !listening.keys().any(|held| held.1 == key.1));
         if worker.shared.ended.load(Ordering::Acquire) {
             return;
         }
         if draining && worker.stats.connections_open.get() == 0 {
             return;
         }
-        if draining {
-            let soon = tokio::time::timeout(Duration::from_millis(20), changed);
+        let missing = !draining && listening.len() < worker.shared.sockets().len();
+        if draining || missing {
+            let soon = if draining { DRAIN_LOOK } else { PAUSE };
             // Nothing depends on which of the two ended the wait.
-            let _ = soon.await;
+            let _ = tokio::time::timeout(soon, changed).await;
         } else {
             changed.await;
         }
     }
 }
 
-async fn accept(worker: Rc<Worker>, listener: TcpListener, key: SocketKey) {
+/// A socket that this worker listens on.
+struct Listening {
+    serial: u64,
+    listener: Rc<TcpListener>,
+    task: AbortHandle,
+}
+
+impl Listening {
+    /// Stops listening. Connections that the kernel has already made are taken in first: closing
+    /// the socket would reset them.
+    fn end(self, worker: &Rc<Worker>, key: SocketKey) {
+        self.task.abort();
+        let socket = SockRef::from(&*self.listener);
+        while let Ok((stream, peer)) = socket.accept() {
+            let stream: std::net::TcpStream = stream.into();
+            let made = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream));
+            if let (Ok(stream), Some(peer)) = (made, peer.as_socket()) {
+                welcome(worker, stream, peer, key);
+            }
+        }
+    }
+}
+
+async fn accept(worker: Rc<Worker>, listener: Rc<TcpListener>, key: SocketKey) {
     let paused = Cell::new(false);
     loop {
         match listener.accept().await {

@@ -54,6 +54,8 @@ pub(crate) struct Worker {
         reason = "an exchange is large and goes from hand to hand"
     )]
     spare: RefCell<Vec<Box<Exchange>>>,
+    /// The fewest spare exchanges since housekeeping last looked: so many were not needed.
+    unused: Cell<usize>,
     date: RefCell<String>,
 }
 
@@ -76,6 +78,7 @@ impl Worker {
             number: Cell::new(generation.number),
             generation: RefCell::new(Rc::new(Held(generation))),
             spare: RefCell::default(),
+            unused: Cell::new(0),
             date: RefCell::default(),
             shared,
         };
@@ -103,7 +106,10 @@ impl Worker {
 
     /// An exchange with empty buffers.
     pub(crate) fn take_exchange(&self) -> Box<Exchange> {
-        self.spare.borrow_mut().pop().unwrap_or_default()
+        let mut spare = self.spare.borrow_mut();
+        let exchange = spare.pop().unwrap_or_default();
+        self.unused.set(self.unused.get().min(spare.len()));
+        exchange
     }
 
     /// Gives an exchange back for reuse.
@@ -113,6 +119,15 @@ impl Worker {
             exchange.clear();
             spare.push(exchange);
         }
+    }
+
+    /// Gives the memory of a burst back, when it is over: half of the exchanges that nobody needed
+    /// for a second.
+    fn drop_unused(&self) {
+        let mut spare = self.spare.borrow_mut();
+        let keep = spare.len() - self.unused.get().div_ceil(2).min(spare.len());
+        spare.truncate(keep);
+        self.unused.set(spare.len());
     }
 
     /// The date of now, as HTTP writes it.
@@ -143,6 +158,7 @@ impl Worker {
                 .unwrap_or(u64::MAX);
             let idle = self.pools.clean(now.saturating_sub(age), now);
             self.stats.pool_idle.set(idle as u64);
+            self.drop_unused();
             if let Some(log) = &mut *self.log.borrow_mut() {
                 log.flush();
             }

@@ -161,6 +161,7 @@ fn a_panic_ends_its_request_and_nothing_else() {
         );
         assert!(client.is_ended());
         assert_eq!(gateway.metric("ferrogate_panics_total"), (count + 1) as f64);
+        assert_eq!(gateway.metric("ferrogate_requests_in_flight"), 0.0);
         other.send(GET);
         assert_eq!(other.reply().text(), "fine", "after {path}");
     }

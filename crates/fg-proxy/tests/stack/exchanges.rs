@@ -1,7 +1,7 @@
 //! Expectations, informational replies, old clients, keep-alive, and clients that leave.
 
 use fg_proxy::Settings;
-use fg_testkit::{Upstream, upstream};
+use fg_testkit::{Upstream, address, ir, upstream};
 
 use crate::gateway::{Gateway, plain};
 
@@ -250,4 +250,43 @@ fn a_refused_request_whose_body_is_here_keeps_the_connection() {
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
         assert_eq!(client.reply().reason(), Some("no_endpoints"));
     }
+}
+
+/// A configuration whose one rule removes `x-internal` in both directions.
+fn removing(at: std::net::SocketAddr, upstream: &Upstream) -> fg_ir::Change {
+    let mut rule = ir::rule("all", "http", "/", "backend");
+    let changes = fg_policies::header_modifier::Changes {
+        remove: vec!["x-internal".into()],
+        ..Default::default()
+    };
+    rule.policies.header_modifier = Some(std::sync::Arc::new(fg_policies::header_modifier::Ir {
+        request: changes.clone(),
+        response: changes,
+    }));
+    ir::Changes::new()
+        .listener(ir::listener("http", at, None))
+        .rule(rule)
+        .backend("backend", &[upstream.address()])
+        .build()
+}
+
+#[test]
+fn what_a_rule_removes_comes_neither_early_nor_late() {
+    let upstream = Upstream::start(|connection, _| {
+        while connection.request().is_some() {
+            connection.send("HTTP/1.1 103 Early Hints\r\nX-Internal: 1\r\nLink: </a>\r\n\r\n");
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Internal: 2\r\nX-Sum: 3\r\n\r\n");
+        }
+    });
+    let at = address::own_address();
+    let gateway = Gateway::serving(plain(), at, &removing(at, &upstream));
+    let mut client = gateway.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx-INTERNAL: 4\r\nX-Sum: 5\r\n\r\n");
+    let early = client.reply();
+    assert_eq!((early.status, early.field("link")), (103, Some("</a>")));
+    assert_eq!(early.field("x-internal"), None);
+    let trailer = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(client.reply().trailers, trailer("x-sum", "3"));
+    let request = String::from_utf8(upstream.received().concat()).expect("text");
+    assert!(request.ends_with("0\r\nX-Sum: 5\r\n\r\n"), "{request:?}");
 }

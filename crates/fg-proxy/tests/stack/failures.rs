@@ -246,13 +246,21 @@ fn the_gateways_own_sockets_are_no_backends() {
         reserved: vec![upstream.address()],
         ..plain()
     };
-    let gateway = Gateway::with(settings, &[&upstream]);
-    let mut client = gateway.connect();
-    client.send(ask("GET"));
-    let reply = client.reply();
-    assert_eq!(
-        (reply.status, reply.reason()),
-        (503, Some("connect_failed"))
-    );
+    let std::net::IpAddr::V4(ip) = upstream.ip() else {
+        unreachable!("own addresses are of IPv4");
+    };
+    let disguised =
+        std::net::SocketAddr::new(ip.to_ipv6_mapped().into(), upstream.address().port());
+    for address in [upstream.address(), disguised] {
+        let gateway = Gateway::to_addresses(settings.clone(), &[address]);
+        let mut client = gateway.connect();
+        client.send(ask("GET"));
+        let reply = client.reply();
+        assert_eq!(
+            (reply.status, reply.reason()),
+            (503, Some("connect_failed")),
+            "{address}"
+        );
+    }
     assert_eq!(upstream.connections(), 0);
 }

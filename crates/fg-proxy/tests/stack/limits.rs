@@ -246,6 +246,7 @@ fn the_timeouts_of_a_route_hold() {
         .rule(limited("whole", "silent", Some(SHORT), None))
         .rule(limited("try", "silent", None, Some(SHORT)))
         .rule(limited("body", "slow", Some(SHORT), None))
+        .rule(limited("body-of-try", "slow", None, Some(SHORT)))
         .backend("silent", &[upstream.address()])
         .backend("slow", &[slow.address()])
         .build();
@@ -261,9 +262,12 @@ fn the_timeouts_of_a_route_hold() {
         );
     }
     upstream.wait_for_ends(2);
-    client.send("GET /body HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(client.try_reply().is_err(), "the reply is cut");
-    slow.wait_for_ends(1);
+    for (count, path) in ["/body", "/body-of-try"].into_iter().enumerate() {
+        let mut client = gateway.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(client.try_reply().is_err(), "the reply to {path} is cut");
+        slow.wait_for_ends(count + 1);
+    }
 }
 
 #[test]
