@@ -77,7 +77,7 @@ impl Name {
         1 << self as u64
     }
 
-    /// Resolves a name as received, in any case.
+    /// Resolves a token, in any case.
     ///
     /// Cost: a switch on the length, then a few case-insensitive comparisons.
     pub fn resolve(name: &[u8]) -> Self {
@@ -130,12 +130,27 @@ impl Name {
             22 => &[Self::XHttpMethodOverride],
             _ => &[],
         };
+        let is_it = |candidate: &Self| is_name(candidate.text().as_bytes(), name);
         candidates
             .iter()
             .copied()
-            .find(|c| c.text().as_bytes().eq_ignore_ascii_case(name))
+            .find(is_it)
             .unwrap_or(Self::Other)
     }
+}
+
+/// Compares a lower-case name with one of the same length in any case.
+///
+/// Setting one bit makes letters lower-case and leaves digits and dashes alone; the other bytes that
+/// become one of those are control characters, which no token holds.
+#[inline]
+fn is_name(lower: &[u8], name: &[u8]) -> bool {
+    lower.first() == name.first().map(|byte| byte | 0x20).as_ref()
+        && lower
+            .iter()
+            .zip(name)
+            .fold(0, |difference, (a, b)| difference | (a ^ (b | 0x20)))
+            == 0
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,11 +36,11 @@ pub(crate) struct Cluster {
 /// A rule with everything that does not depend on the request.
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
-    pub(crate) chain: Chain,
+    pub(crate) chain: Policies,
     pub(crate) action: CompiledAction,
     /// How many listeners serve it.
     pub(crate) attachments: usize,
-    pub(crate) names: Names,
+    pub(crate) names: Box<Names>,
     /// Answers of the rule's own filters.
     pub(crate) series: SeriesBlock,
 }
@@ -50,6 +51,35 @@ pub(crate) struct Names {
     pub(crate) rule: Text,
     /// By attachment.
     pub(crate) listeners: Vec<(Text, Text)>,
+}
+
+/// The chain of one place. Most places have no policy, and then it is one word: requests that go
+/// to many different rules touch less memory.
+pub(crate) struct Policies(Option<Box<Chain>>);
+
+impl Deref for Policies {
+    type Target = Chain;
+
+    #[inline]
+    fn deref(&self) -> &Chain {
+        static NONE: Chain = Chain {
+            filters: Vec::new(),
+            bodies: Vec::new(),
+            request_timeout: None,
+            backend_timeout: None,
+        };
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl From<Chain> for Policies {
+    fn from(chain: Chain) -> Self {
+        let is_empty = chain.filters.is_empty()
+            && chain.bodies.is_empty()
+            && chain.request_timeout.is_none()
+            && chain.backend_timeout.is_none();
+        Self((!is_empty).then(|| Box::new(chain)))
+    }
 }
 
 /// What the policies of one place become.
@@ -77,7 +107,7 @@ pub(crate) struct CompiledBackend {
     pub(crate) cumulative: u32,
     pub(crate) target: Result<usize, Reason>,
     pub(crate) name: Text,
-    pub(crate) chain: Chain,
+    pub(crate) chain: Policies,
     pub(crate) series: SeriesBlock,
 }
 
@@ -350,7 +380,7 @@ impl Maker<'_> {
                 }
             }
         }
-        let names = Names {
+        let names = Box::new(Names {
             route: format!("{}/{}", rule.key.route.namespace, rule.key.route.name).into(),
             rule: rule
                 .name
@@ -364,11 +394,11 @@ impl Maker<'_> {
                     (gateway.into(), at.listener.section.clone())
                 })
                 .collect(),
-        };
+        });
         let series = SeriesBlock::new(attachments, self.workers);
         Arc::new(CompiledRule {
             rule: rule.clone(),
-            chain,
+            chain: chain.into(),
             action,
             attachments,
             names,
@@ -393,7 +423,7 @@ impl Maker<'_> {
             cumulative,
             target,
             name,
-            chain: Chain::build(&backend.policies),
+            chain: Chain::build(&backend.policies).into(),
             series: SeriesBlock::new(attachments, self.workers),
         }
     }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::serving::Serving;
-use crate::cli::RunArgs;
+use crate::cli::{AccessLog, RunArgs};
 use crate::exit;
 use crate::quickstart::TRIES;
 
-/// Prints it to standard output.
+/// Prints it to standard output, or, when the access log goes there, to standard error.
 pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
     let mut text = String::new();
     let state = serving.state().lock();
@@ -49,7 +49,11 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
         let base = format!("http://{}", reach(*address));
         tries(&mut text, &base);
     }
-    exit::print(&text);
+    match args.logging.access_log {
+        AccessLog::Off => exit::print(&text),
+        // Standard output belongs to the access log then.
+        AccessLog::Text | AccessLog::Json => exit::say(text.trim_end()),
+    }
 }
 
 fn tries(text: &mut String, base: &str) {

@@ -139,10 +139,10 @@ impl Serving {
         if !change.is_empty() || generation_before == 0 {
             tracing::info!(
                 generation = generation_now,
-                listeners = change.listeners.len(),
-                rules = change.rules.len(),
-                backends = change.backends.len(),
-                endpoints = change.endpoints.len(),
+                changed_listeners = change.listeners.len(),
+                changed_rules = change.rules.len(),
+                changed_backends = change.backends.len(),
+                changed_endpoints = change.endpoints.len(),
                 ?took,
                 "configuration applied"
             );

@@ -117,7 +117,7 @@ pub(super) async fn forward(
             connection,
             exchange,
             *reply,
-            Some((route, Some(&backend.chain))),
+            Some((route, Some(&*backend.chain))),
             terms,
         )
         .await;
@@ -142,7 +142,7 @@ pub(super) async fn forward(
                 exchange,
                 ..
             } = job;
-            let route = Some((route, Some(&backend.chain)));
+            let route = Some((route, Some(&*backend.chain)));
             match failure {
                 Failure::Fault(fault) => {
                     local::answer_fault(connection, exchange, fault, route, terms).await

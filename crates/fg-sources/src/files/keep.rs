@@ -36,8 +36,12 @@ pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
         .map(|object| &object.id)
         .collect();
     for finding in &mut new.findings {
-        if finding.hint.is_none() && kept.contains(&finding.about.object) {
-            finding.hint = Some("its last good version keeps serving".to_owned());
+        if kept.contains(&finding.about.object) {
+            let serving = "its last good version keeps serving";
+            finding.hint = Some(match finding.hint.take() {
+                Some(hint) => format!("{hint}; {serving}"),
+                None => serving.to_owned(),
+            });
         }
     }
     if new.unidentified {

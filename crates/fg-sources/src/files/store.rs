@@ -185,7 +185,7 @@ impl Store {
                     .as_ref()
                     .map_or(0, |good| good.resource.meta().generation);
                 let text = format!(
-                    "the same object stands in {} already, and that one serves",
+                    "the same object stands in {} too, which comes first by path and serves",
                     first.place
                 );
                 let about = Origin::of(id.clone(), generation);

@@ -164,7 +164,7 @@ fn the_first_of_two_serves_and_the_second_takes_over() {
     assert_eq!(finding.kind, FindingKind::Duplicate);
     assert_eq!(
         finding.to_string().replace(&format!("{root}/"), ""),
-        "b.yaml:1: error: ConfigMap default/a: the same object stands in a.yaml:1 already, and that one serves (remove one of a.yaml:1 and b.yaml:1)"
+        "b.yaml:1: error: ConfigMap default/a: the same object stands in a.yaml:1 too, which comes first by path and serves (remove one of a.yaml:1 and b.yaml:1)"
     );
     desk.remove("a.yaml");
     assert_eq!(told(&desk.changed(&["a.yaml"])), ["+ConfigMap default/a"]);
