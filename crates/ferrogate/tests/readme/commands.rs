@@ -22,12 +22,12 @@ fn commands() -> Vec<String> {
     commands
 }
 
-/// A folder like the README's `./config`.
+/// The README's folder of one file, as its `./config`.
 fn config() -> Folder {
+    let yaml = README.split("```yaml\n").nth(1);
+    let yaml = yaml.and_then(|rest| rest.split("```").next());
     let folder = Folder::new();
-    folder.gateway("127.20.7.1");
-    folder.service("a", ([127, 20, 7, 1], 9001).into());
-    folder.route("shop", "[{backendRefs: [{name: a, port: 80}]}]");
+    folder.write("config.yaml", yaml.expect("the README shows a folder"));
     folder
 }
 
@@ -100,7 +100,6 @@ fn run_and_echo_work_as_written() {
             arguments.extend(["--admin-address", "127.20.7.1:19000"]);
             arguments.extend(["--readiness-address", "127.20.7.1:8082"]);
             arguments.extend(["--metrics-address", "127.20.7.1:9091"]);
-            arguments.extend(["--port-map", "80=8080"]);
             ("127.20.7.1:8082", "/ready")
         } else {
             let address = arguments.iter().position(|word| *word == "--address");
