@@ -1,0 +1,363 @@
+//! Sends a request to a backend and its reply to the client.
+mod clocks;
+mod failure;
+mod reply;
+mod waiting;
+
+use std::future::Future;
+use std::task::Poll;
+use std::time::Instant;
+
+use fg_exchange::body::BodyStep;
+use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version};
+use fg_http::h1::{
+    Expectation, Framing, HeadScan, ParsedReply, ReplyConnection, write_reply_head,
+    write_request_head,
+};
+
+use self::clocks::{Clocks, clock};
+use self::failure::{Failure, request_failure};
+use self::waiting::Waiting;
+use super::connection::{Connection, Next, Terms};
+use super::exchange::Exchange;
+use super::flow::Sink;
+use super::local;
+use super::route::{self, Route};
+use super::upstream::{self, Upstream};
+use crate::generation::{CompiledAction, CompiledBackend, Generation};
+
+/// How much of a request's body is read at once. Units: bytes.
+const UP_ROOM: usize = 32 * 1024;
+/// How much of a reply is read at once. Units: bytes.
+const DOWN_ROOM: usize = 64 * 1024;
+
+/// One request on its way: what does not change from try to try.
+struct Job<'a> {
+    connection: &'a mut Connection,
+    exchange: &'a mut Exchange,
+    route: &'a Route<'a>,
+    backend: &'a CompiledBackend,
+    terms: Terms,
+    clocks: Clocks,
+}
+
+/// Forwards a request by its rule.
+pub(super) async fn forward(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    generation: &Generation,
+    route: &Route<'_>,
+    terms: Terms,
+) -> Next {
+    let (total, backends) = match &route.rule.action {
+        CompiledAction::Forward { total, backends } => (*total, backends),
+        CompiledAction::Refuse(reason, _) => {
+            return local::answer_fault(
+                connection,
+                exchange,
+                Fault::new(*reason),
+                Some((route, None)),
+                terms,
+            )
+            .await;
+        }
+    };
+    let index = fg_lb::by_weight(
+        backends.iter().map(|backend| backend.cumulative),
+        total,
+        &connection.worker.random,
+    );
+    let Some(backend) = backends.get(index) else {
+        let fault = Fault::new(Reason::NoBackends);
+        return local::answer_fault(connection, exchange, fault, Some((route, None)), terms).await;
+    };
+    exchange.record.backend = Some(index);
+    if let Verdict::Reply(reply) = route::backend_filters(&backend.chain, exchange) {
+        return local::answer(
+            connection,
+            exchange,
+            *reply,
+            Some((route, Some(&*backend.chain))),
+            terms,
+        )
+        .await;
+    }
+    let clocks = Clocks {
+        exchange: clock(route.rule.chain.request_timeout),
+        attempt: None,
+    };
+    let mut job = Job {
+        connection,
+        exchange,
+        route,
+        backend,
+        terms,
+        clocks,
+    };
+    match job.run(generation).await {
+        Ok(next) => next,
+        Err(failure) => {
+            let Job {
+                connection,
+                exchange,
+                ..
+            } = job;
+            let route = Some((route, Some(&*backend.chain)));
+            match failure {
+                Failure::Fault(fault) => {
+                    local::answer_fault(connection, exchange, fault, route, terms).await
+                }
+                Failure::Answer(reply) => {
+                    local::answer(connection, exchange, *reply, route, terms).await
+                }
+            }
+        }
+    }
+}
+
+impl Job<'_> {
+    async fn run(&mut self, generation: &Generation) -> Result<Next, Failure> {
+        let cluster = match self.backend.target {
+            Ok(index) => generation.clusters.get(index).and_then(Option::as_ref),
+            Err(reason) => return Err(Fault::new(reason).into()),
+        };
+        let cluster = cluster.ok_or_else(|| Fault::new(Reason::InvalidBackend))?;
+        self.compose().await?;
+        let mut failed = None;
+        let mut stale = false;
+        loop {
+            let worker = self.connection.worker.clone();
+            self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
+            let got = self
+                .within(upstream::get(&worker, cluster, failed, stale))
+                .await?;
+            let mut upstream = match got {
+                Ok(upstream) => upstream,
+                // Once more, elsewhere: nothing was sent.
+                Err(upstream::Refused { fault, address })
+                    if fault.retry == Retry::Unsent
+                        && failed.is_none()
+                        && cluster.endpoints.len() > 1 =>
+                {
+                    failed = address;
+                    worker.stats.upstream_retried.increment();
+                    continue;
+                }
+                Err(refused) => return Err(refused.fault.into()),
+            };
+            self.exchange.record.endpoint = Some(upstream.address);
+            let sent_at = Instant::now();
+            match self.attempt(&mut upstream).await {
+                Ok(parsed) => {
+                    self.exchange.record.upstream_time = Some(sent_at.elapsed());
+                    return self.reply(upstream, parsed).await;
+                }
+                Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
+                    stale = true;
+                    worker.stats.upstream_retried.increment();
+                    self.exchange.up.rewind();
+                    self.exchange.reply.clear();
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Waits for something, but not longer than the route allows.
+    async fn within<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Fault> {
+        let mut future = std::pin::pin!(future);
+        let clocks = &mut self.clocks;
+        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => clocks.poll(context).map(Err),
+        })
+        .await
+    }
+
+    /// Puts the request's head, and what is there of its body, into the flow to the backend.
+    async fn compose(&mut self) -> Result<(), Failure> {
+        let limits = self.connection.worker.shared.settings.limits;
+        let parsed = self.terms.parsed;
+        let steps = if parsed.body == Framing::Length(0) {
+            Vec::new()
+        } else {
+            self.request_steps()
+        };
+        if parsed.body == Framing::Chunked {
+            let names = route::owned_fields(self.route, &self.backend.chain, false);
+            self.exchange.up.refuse_trailers(names);
+        }
+        let collecting = !steps.is_empty();
+        let Exchange { request, up, .. } = &mut *self.exchange;
+        let sink = if parsed.body == Framing::Chunked || collecting {
+            Sink::Chunked
+        } else {
+            Sink::Raw
+        };
+        if !collecting {
+            up.begin(parsed.body, sink, steps, &limits);
+            write_request_head(request, parsed.body, parsed.hop.upgrade, &mut up.output);
+            return Ok(());
+        }
+        up.begin(parsed.body, Sink::Raw, steps, &limits);
+        if parsed.expectation == Expectation::Continue {
+            // We want the body before a backend is asked, so it is on us to say so.
+            request.head.remove(Name::Expect);
+            self.invite_body().await?;
+        }
+        self.collect_request().await?;
+        let Exchange { request, up, .. } = &mut *self.exchange;
+        up.collected(sink, |length, output| {
+            let framing = length.map_or(Framing::Chunked, |length| Framing::Length(length as u64));
+            write_request_head(request, framing, false, output);
+        });
+        Ok(())
+    }
+
+    /// Tells a client that waits for it to go on with its body.
+    async fn invite_body(&mut self) -> Result<(), Failure> {
+        let down = &mut self.exchange.down;
+        down.restart_output();
+        down.output
+            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let client = &mut self.connection.client;
+        let sent = std::future::poll_fn(|context| down.poll_output(context, client)).await;
+        self.exchange.down.restart_output();
+        sent.map_err(|_| Fault::new(Reason::ClientClosed).into())
+    }
+
+    async fn collect_request(&mut self) -> Result<(), Failure> {
+        let patience = self.connection.worker.shared.settings.body_timeout;
+        self.connection.timer.set(patience);
+        let Connection { client, timer, .. } = &mut *self.connection;
+        let up = &mut self.exchange.up;
+        let outcome = std::future::poll_fn(|context| {
+            timer.attach(context);
+            if timer.is_expired() {
+                return Poll::Ready(Err(Failure::from(Fault::new(Reason::RequestTimeout))));
+            }
+            up.poll_collect(context, client, UP_ROOM, || timer.set(patience))
+                .map_err(request_failure)
+        });
+        outcome.await
+    }
+
+    /// What body filters want with the request's body.
+    fn request_steps(&mut self) -> Vec<Box<dyn BodyStep>> {
+        let facts = self.exchange.record.facts();
+        let filters = self
+            .route
+            .rule
+            .chain
+            .bodies
+            .iter()
+            .chain(&self.backend.chain.bodies);
+        filters
+            .filter_map(|filter| filter.request(&mut self.exchange.request, &facts))
+            .collect()
+    }
+
+    /// What body filters want with the reply's body, in the reverse order.
+    fn reply_steps(&mut self) -> Vec<Box<dyn BodyStep>> {
+        let facts = self.exchange.record.facts();
+        let filters = self
+            .route
+            .rule
+            .chain
+            .bodies
+            .iter()
+            .chain(&self.backend.chain.bodies)
+            .rev();
+        filters
+            .filter_map(|filter| filter.reply(&mut self.exchange.reply, &facts))
+            .collect()
+    }
+
+    /// Sends the request and waits for the head of the final reply, or a 101.
+    async fn attempt(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
+        let limits = self.connection.worker.shared.settings.limits;
+        let mut informational = 0;
+        self.connection
+            .timer
+            .set(self.connection.worker.shared.settings.body_timeout);
+        loop {
+            let mut waiting = Waiting {
+                job: self,
+                upstream,
+                scan: HeadScan::new(),
+                sent: false,
+                broken: false,
+            };
+            let parsed = std::future::poll_fn(|context| waiting.poll(context)).await?;
+            if self.exchange.reply.status >= 200 {
+                return Ok(parsed);
+            }
+            if self.exchange.reply.status == 101 {
+                self.check_upgrade(&parsed)?;
+                return Ok(parsed);
+            }
+            informational += 1;
+            if informational > limits.informational {
+                return Err(Fault::new(Reason::BadReply)
+                    .detail("too many informational replies")
+                    .into());
+            }
+            self.pass_informational(parsed.head_len).await?;
+        }
+    }
+
+    /// A 101 is good only for what the client asked.
+    fn check_upgrade(&self, parsed: &ParsedReply) -> Result<(), Fault> {
+        let asked = self.exchange.request.head.get(Name::Upgrade);
+        let got = self.exchange.reply.head.get(Name::Upgrade);
+        let matches = match (asked, got) {
+            (Some(asked), Some(got)) => asked.eq_ignore_ascii_case(got),
+            _ => false,
+        };
+        if self.terms.parsed.hop.upgrade && parsed.hop.upgrade && matches {
+            return Ok(());
+        }
+        Err(Fault::new(Reason::BadReply)
+            .detail("the backend switched to a protocol that nobody asked for"))
+    }
+
+    /// Sends an informational reply on, to clients that know them.
+    async fn pass_informational(&mut self, head_len: usize) -> Result<(), Failure> {
+        // What a rule removes from replies is not let through early either.
+        route::reply_filters(self.route, Some(&self.backend.chain), self.exchange);
+        let Exchange {
+            reply,
+            down,
+            request,
+            record,
+            ..
+        } = &mut *self.exchange;
+        let rest = reply
+            .head
+            .bytes()
+            .get(head_len..)
+            .unwrap_or_default()
+            .to_vec();
+        if request.version() == Version::Http11 {
+            down.restart_output();
+            write_reply_head(reply, None, ReplyConnection::Implied, b"", &mut down.output);
+            record.replied = true;
+        }
+        reply.clear();
+        reply.head.bytes_mut().extend_from_slice(&rest);
+        let Connection { client, timer, .. } = &mut *self.connection;
+        let sent = std::future::poll_fn(|context| {
+            timer.attach(context);
+            if timer.is_expired() {
+                return Poll::Ready(Err(Failure::from(Fault::new(Reason::ClientClosed))));
+            }
+            down.poll_output(context, client)
+                .map_err(|_| Fault::new(Reason::ClientClosed).into())
+        })
+        .await;
+        // Only the head of the final reply counts as the reply.
+        record.replied = false;
+        down.restart_output();
+        sent
+    }
+}
