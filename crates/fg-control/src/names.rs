@@ -102,6 +102,7 @@ mod tests {
         let rule = fg_ir::Rule {
             key: key(0),
             origin: fg_model::Origin::of(id.clone(), 1),
+            kind: fg_ir::RouteKind::Http,
             name: None,
             attachments: Arc::from([]),
             age: Arc::new(fg_model::Age {

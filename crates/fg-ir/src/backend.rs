@@ -1,31 +1,12 @@
 //! Where requests go.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use fg_base::Text;
-use fg_model::{ObjectRef, Origin};
+use fg_model::{BackendKey, Origin};
 use serde::Serialize;
 
-/// Names a backend: the object, and its port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct BackendKey {
-    /// A Service or Backend.
-    pub object: Arc<ObjectRef>,
-    /// Port of a Service; 0 for kinds whose ports are their own.
-    pub port: u16,
-}
-
-impl fmt::Display for BackendKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.port == 0 {
-            write!(f, "{}", self.object)
-        } else {
-            write!(f, "{}:{}", self.object, self.port)
-        }
-    }
-}
+use crate::CredentialKey;
 
 /// A backend that exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,6 +17,8 @@ pub struct Backend {
     pub origin: Origin,
     /// What it speaks.
     pub protocol: BackendProtocol,
+    /// Whether it is called over TLS.
+    pub tls: BackendTls,
     /// How its endpoints are known.
     pub kind: BackendKind,
 }
@@ -43,8 +26,56 @@ pub struct Backend {
 /// What a backend speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum BackendProtocol {
-    /// HTTP/1.1 in clear text.
+    /// Not said (no `appProtocol`, `http`, `https`). Rules of an `HTTPRoute` call it by HTTP/1.1,
+    /// or over TLS by what ALPN agrees on; rules of a `GRPCRoute` by HTTP/2.
+    Auto,
+    /// HTTP/1.1, because it was said (`kubernetes.io/ws`, `kubernetes.io/wss`).
     Http1,
+    /// HTTP/2: with prior knowledge in clear text (`kubernetes.io/h2c`), by ALPN over TLS.
+    Http2,
+}
+
+/// How a backend is called over TLS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum BackendTls {
+    /// In clear text.
+    Off,
+    /// Over TLS; a certificate that does not hold fails the connection.
+    Verify(TlsOrigination),
+    /// The policy that protects it is broken: nothing may be sent there. Answered 500.
+    Broken(crate::Refusal),
+}
+
+/// What is asked of a backend's certificate. Source: `BackendTLSPolicy`, GEP-1897.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct TlsOrigination {
+    /// The policy, for `explain` and logs.
+    pub origin: Origin,
+    /// Sent as SNI. Without [`TlsOrigination::names`], the certificate must be for it.
+    pub hostname: Text,
+    /// `validation.subjectAltNames`: any one of these must stand in the certificate, and then
+    /// `hostname` need not.
+    pub names: Vec<SubjectAltName>,
+    /// Who may have signed it.
+    pub trust: Trust,
+}
+
+/// A name that a certificate may carry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum SubjectAltName {
+    /// A DNS name; `*.example.com` matches one label.
+    Dns(Text),
+    /// A URI, compared byte for byte (`spiffe://…`).
+    Uri(Text),
+}
+
+/// Whose signatures are believed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Trust {
+    /// The certificate authorities of the system.
+    System,
+    /// Those of these credentials, all of kind [`crate::CredentialKind::Authorities`].
+    Authorities(Vec<CredentialKey>),
 }
 
 /// How the endpoints of a backend are known.

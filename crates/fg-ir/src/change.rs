@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Backend, BackendKey, Endpoints, Listener, ListenerKey, Rule, RuleKey};
+use crate::{Backend, BackendKey, Credential, CredentialKey, Endpoints, Listener, ListenerKey, Rule, RuleKey};
 
 /// A complete configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Ir {
     pub backends: BTreeMap<BackendKey, Arc<Backend>>,
     /// Endpoints of those backends whose kind is [`crate::BackendKind::Endpoints`].
     pub endpoints: BTreeMap<BackendKey, Arc<Endpoints>>,
+    /// Certificates and keys that listeners or backends refer to.
+    pub credentials: BTreeMap<CredentialKey, Arc<Credential>>,
 }
 
 /// What is new or gone, by key. `None` removes. Never lists what is equal to before.
@@ -29,6 +31,8 @@ pub struct Change {
     pub backends: BTreeMap<BackendKey, Option<Arc<Backend>>>,
     /// Endpoints.
     pub endpoints: BTreeMap<BackendKey, Option<Arc<Endpoints>>>,
+    /// Certificates and keys.
+    pub credentials: BTreeMap<CredentialKey, Option<Arc<Credential>>>,
 }
 
 impl Change {
@@ -38,6 +42,7 @@ impl Change {
             && self.rules.is_empty()
             && self.backends.is_empty()
             && self.endpoints.is_empty()
+            && self.credentials.is_empty()
     }
 }
 
@@ -48,6 +53,7 @@ impl Ir {
         merge(&mut self.rules, &change.rules);
         merge(&mut self.backends, &change.backends);
         merge(&mut self.endpoints, &change.endpoints);
+        merge(&mut self.credentials, &change.credentials);
     }
 }
 

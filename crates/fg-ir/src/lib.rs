@@ -7,10 +7,16 @@
 
 mod backend;
 mod change;
+mod credential;
 mod listener;
 mod rule;
 
-pub use backend::{Backend, BackendKey, BackendKind, BackendProtocol, Endpoints, StaticHost};
+pub use backend::{
+    Backend, BackendKind, BackendProtocol, BackendTls, Endpoints, StaticHost, SubjectAltName,
+    TlsOrigination, Trust,
+};
 pub use change::{Change, Ir};
-pub use listener::{Listener, ListenerKey, Protocol};
-pub use rule::{Action, Attachment, Refusal, RefusalKind, Rule, RuleBackend, RuleKey, Target};
+pub use credential::{Credential, CredentialKey, CredentialKind, Material};
+pub use fg_model::BackendKey;
+pub use listener::{ClientValidation, Listener, ListenerKey, ListenerTls, Protocol};
+pub use rule::{Action, Attachment, Refusal, RefusalKind, RouteKind, Rule, RuleBackend, RuleKey, Target};

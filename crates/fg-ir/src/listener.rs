@@ -7,6 +7,8 @@ use fg_base::Text;
 use fg_model::{HostPattern, Origin};
 use serde::Serialize;
 
+use crate::CredentialKey;
+
 /// Names a listener: its Gateway and its name there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ListenerKey {
@@ -29,6 +31,8 @@ impl fmt::Display for ListenerKey {
 pub enum Protocol {
     /// HTTP in clear text.
     Http,
+    /// HTTP over TLS that ends here.
+    Https,
 }
 
 /// A listener that works.
@@ -49,4 +53,29 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Hosts it owns on its addresses and port.
     pub hostname: HostPattern,
+    /// How TLS ends here; always there with [`Protocol::Https`], never with [`Protocol::Http`].
+    pub tls: Option<ListenerTls>,
+    /// What the Gateway shows to backends that ask for a certificate (`spec.tls.backend.
+    /// clientCertificateRef`); of kind [`crate::CredentialKind::KeyPair`].
+    pub backend_certificate: Option<CredentialKey>,
+}
+
+/// How TLS ends at a listener. Source: `ListenerTLSConfig`, `GatewayTLSConfig`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ListenerTls {
+    /// Its certificates in the order written, the usable ones; never empty. The first one that
+    /// has the client's server name and suits its algorithms is shown, else the first.
+    pub certificates: Vec<CredentialKey>,
+    /// What is asked of clients, if anything.
+    pub client: Option<ClientValidation>,
+}
+
+/// What is asked of clients' certificates. Source: `FrontendTLSValidation`, GEP-91.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ClientValidation {
+    /// Who may have signed them; never empty.
+    pub authorities: Vec<CredentialKey>,
+    /// `AllowInsecureFallback`: a client without a certificate, or with one that does not hold, is
+    /// let in all the same, and backends are told nothing about it.
+    pub insecure_fallback: bool,
 }

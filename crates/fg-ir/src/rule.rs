@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use fg_base::Text;
-use fg_model::{Age, FindingKind, HostPattern, Match, ObjectRef, Origin};
+use fg_model::{Age, BackendKey, FindingKind, HostPattern, Match, ObjectRef, Origin};
 use fg_policies::traffic;
 use serde::Serialize;
 
-use crate::{BackendKey, ListenerKey};
+use crate::ListenerKey;
 
 /// Names a rule: its route, and its place there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,6 +42,8 @@ pub struct Rule {
     pub key: RuleKey,
     /// Where it was written.
     pub origin: Origin,
+    /// Which protocol its route is for.
+    pub kind: RouteKind,
     /// `rules[].name`.
     pub name: Option<Text>,
     /// Where it is served; shared by the rules of a route.
@@ -54,6 +56,15 @@ pub struct Rule {
     pub policies: traffic::Set,
     /// What happens in the end.
     pub action: Action,
+}
+
+/// Which protocol a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum RouteKind {
+    /// `HTTPRoute`.
+    Http,
+    /// `GRPCRoute`: backends are called by HTTP/2, and answers of our own carry a gRPC status.
+    Grpc,
 }
 
 /// What a rule does with a request that its policies let through.

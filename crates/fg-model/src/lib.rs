@@ -1,6 +1,7 @@
 //! The words every later crate shares: names of objects, where a value came from, what was found
 //! wrong, and the matchers of a route. Plain values, no I/O.
 
+mod backend_key;
 mod finding;
 mod host;
 mod matcher;
@@ -8,6 +9,7 @@ mod object;
 pub mod path;
 mod pattern;
 
+pub use backend_key::BackendKey;
 pub use finding::{Finding, FindingKind, Place, Scope, Severity};
 pub use host::{HostPattern, HostPatternError};
 pub use matcher::{HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fg_ir::{
-    Action, Attachment, Backend, BackendKey, BackendKind, BackendProtocol, Change, Endpoints,
+    Action, Attachment, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints,
     Listener, ListenerKey, Protocol, Rule, RuleBackend, RuleKey, Target,
 };
 use fg_model::{Age, HostPattern, Match, ObjectRef, Origin, PathMatch, kinds};
@@ -36,6 +36,8 @@ pub fn listener(section: &str, at: SocketAddr, host: Option<&str>) -> Listener {
         port: at.port(),
         protocol: Protocol::Http,
         hostname: HostPattern::parse(host).expect("a hostname"),
+        tls: None,
+        backend_certificate: None,
     }
 }
 
@@ -52,7 +54,8 @@ pub fn backend(name: &str) -> Backend {
     Backend {
         key: backend_key(name),
         origin: Origin::of(object(kinds::SERVICE, name), 1),
-        protocol: BackendProtocol::Http1,
+        protocol: BackendProtocol::Auto,
+        tls: BackendTls::Off,
         kind: BackendKind::Endpoints,
     }
 }
@@ -82,6 +85,7 @@ pub fn rule(name: &str, section: &str, prefix: &str, backend: &str) -> Rule {
     Rule {
         key: RuleKey { route, rule: 0 },
         origin: origin.clone(),
+        kind: fg_ir::RouteKind::Http,
         name: None,
         attachments: Arc::new([Attachment {
             listener: listener_key(section),

@@ -26,6 +26,8 @@ fn listener(section: &str, port: u16) -> Arc<Listener> {
         port,
         protocol: Protocol::Http,
         hostname: HostPattern::Any,
+        tls: None,
+        backend_certificate: None,
     })
 }
 
@@ -45,6 +47,7 @@ fn rule(route: &str, path: PathMatch, on: &[(&str, &str)]) -> Arc<Rule> {
             rule: 0,
         },
         origin: Origin::of(route_ref, 1),
+        kind: fg_ir::RouteKind::Http,
         name: None,
         attachments: on
             .iter()

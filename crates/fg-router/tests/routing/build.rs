@@ -33,6 +33,8 @@ pub(crate) fn listener_at(
         port,
         protocol: Protocol::Http,
         hostname: host(hostname),
+        tls: None,
+        backend_certificate: None,
     }
 }
 
@@ -64,6 +66,7 @@ pub(crate) fn rule(route: &str, index: u32, on: &[(&str, &[&str])], matches: Vec
     let key = rule_key(route, index);
     Rule {
         origin: Origin::of(key.route.clone(), 1),
+        kind: fg_ir::RouteKind::Http,
         name: None,
         attachments: on
             .iter()

@@ -11,7 +11,7 @@ pub(crate) use fixed::judge;
 
 use fg_api::Object;
 use fg_api::core::{ServicePort, ServiceSpec};
-use fg_ir::{Backend, BackendKey, BackendKind, BackendProtocol, StaticHost};
+use fg_ir::{Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, StaticHost};
 use fg_model::kinds;
 
 use crate::lookup::Lookup;
@@ -47,7 +47,8 @@ pub(crate) fn backend(key: &BackendKey, lookup: &dyn Lookup) -> Option<Backend> 
     Some(Backend {
         key: key.clone(),
         origin: backend.origin.clone(),
-        protocol: BackendProtocol::Http1,
+        protocol: BackendProtocol::Auto,
+        tls: BackendTls::Off,
         kind: BackendKind::Static(backend.hosts.clone()),
     })
 }
@@ -63,7 +64,8 @@ fn from_service(key: &BackendKey, service: &Object<ServiceSpec>) -> Backend {
             Some(at) => service.origin().at(format!("spec.ports[{at}]")),
             None => service.origin(),
         },
-        protocol: BackendProtocol::Http1,
+        protocol: BackendProtocol::Auto,
+        tls: BackendTls::Off,
         kind: match external {
             Some(host) => BackendKind::Static(vec![StaticHost {
                 host,

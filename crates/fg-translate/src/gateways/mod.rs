@@ -268,6 +268,8 @@ fn ir(draft: &Draft, listener: &ListenerDraft) -> Option<fg_ir::Listener> {
         port: listener.port,
         protocol: listener.protocol?,
         hostname: listener.hostname.clone()?,
+        tls: None,
+        backend_certificate: None,
     })
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn across<'a>(claims: impl Iterator<Item = Claim<'a>>) -> BTreeMap<Li
     for claim in sorted {
         // A second protocol will have to be compared with all claims of the port here.
         match claim.protocol {
-            Protocol::Http => {}
+            Protocol::Http | Protocol::Https => {}
         }
         let holders = winners.entry((claim.port, claim.hostname)).or_default();
         match holders

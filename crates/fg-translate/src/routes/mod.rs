@@ -164,6 +164,7 @@ fn translate_rule(
             rule: frame.index,
         },
         origin: frame.route.origin().at(path),
+        kind: fg_ir::RouteKind::Http,
         name: rule.name.clone(),
         attachments: frame.attachments.clone(),
         age: frame.age.clone(),
