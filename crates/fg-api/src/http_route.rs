@@ -255,6 +255,39 @@ pub struct HttpBackendRef {
     pub filters: Vec<HttpRouteFilter>,
 }
 
+impl HttpBackendRef {
+    /// What it refers to, without share and filters.
+    pub fn object(&self) -> BackendObjectReference {
+        BackendObjectReference {
+            group: self.group.clone(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            port: self.port,
+        }
+    }
+}
+
+/// A reference to a backend, by filters such as `requestMirror` and `externalAuth`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendObjectReference {
+    /// API group; default core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Text>,
+    /// Kind; default `Service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text>,
+    /// Name.
+    pub name: Text,
+    /// Namespace; default that of the route. Another one needs a `ReferenceGrant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Text>,
+    /// Port; required for Services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
 /// `timeouts`, as GEP-2257 durations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,10 @@
 //! Collects the findings about one object while it is translated.
 
-use fg_model::{Finding, FindingKind, Origin, Scope, Severity};
+use fg_api::http_route::BackendObjectReference;
+use fg_model::{BackendKey, Finding, FindingKind, Origin, Scope, Severity};
 use fg_policies::TranslateScope;
+
+use crate::routes::resolve::{Problem, Resolver};
 
 /// The findings about one object so far, and the part of its status that is being looked at.
 pub(crate) struct Notes {
@@ -11,6 +14,8 @@ pub(crate) struct Notes {
     pub(crate) findings: Vec<Finding>,
     /// The scope of the next findings.
     pub(crate) scope: Scope,
+    /// The backends that policies refer to, in the order of their fields.
+    pub(crate) backends: Vec<BackendKey>,
 }
 
 impl Notes {
@@ -20,6 +25,7 @@ impl Notes {
             origin,
             findings: Vec::new(),
             scope: Scope::Object,
+            backends: Vec::new(),
         }
     }
 
@@ -91,6 +97,8 @@ pub(crate) struct PolicyScope<'a> {
     pub(crate) notes: &'a mut Notes,
     /// The policy's absolute field path.
     pub(crate) at: &'a str,
+    /// Resolves the references of the object that it stands in.
+    pub(crate) resolver: &'a Resolver<'a>,
 }
 
 impl TranslateScope for PolicyScope<'_> {
@@ -98,5 +106,20 @@ impl TranslateScope for PolicyScope<'_> {
         self.notes
             .warning(&format!("{}.{path}", self.at), kind, text)
             .hint_if(hint);
+    }
+
+    fn backend(&mut self, path: &str, reference: &BackendObjectReference) -> Option<BackendKey> {
+        match self.resolver.resolve(reference) {
+            Ok(key) => {
+                self.notes.backends.push(key.clone());
+                Some(key)
+            }
+            Err(Problem(field, kind, text, hint)) => {
+                self.notes
+                    .error(&format!("{}.{path}{field}", self.at), kind, text)
+                    .hint_if(hint);
+                None
+            }
+        }
     }
 }

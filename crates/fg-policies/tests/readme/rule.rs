@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use fg_api::http_route::{HttpRouteFilter, HttpRouteRule};
+use fg_api::http_route::{BackendObjectReference, HttpRouteFilter, HttpRouteRule};
 use fg_exchange::{Filter, Part, Setting};
-use fg_model::FindingKind;
+use fg_model::{BackendKey, FindingKind};
 use fg_policies::{
     TranslateScope, header_modifier, request_redirect, timeouts, traffic, url_rewrite,
 };
@@ -31,6 +31,15 @@ impl TranslateScope for Scope<'_> {
     fn report(&mut self, path: &str, _: FindingKind, text: String, hint: Option<String>) {
         let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
         self.lines.push(format!("{}{path}: {text}{hint}", self.at));
+    }
+
+    fn backend(&mut self, path: &str, reference: &BackendObjectReference) -> Option<BackendKey> {
+        let mut found = Vec::new();
+        let key = TranslateScope::backend(&mut found, path, reference);
+        for (path, kind, text) in found {
+            self.report(&path, kind, text, None);
+        }
+        key
     }
 }
 

@@ -10,6 +10,7 @@ use fg_ir::{Refusal, RefusalKind};
 use fg_model::FindingKind;
 use fg_policies::{header_modifier, request_redirect, traffic, url_rewrite};
 
+use super::resolve::Resolver;
 use crate::notes::{Notes, PolicyScope};
 
 /// Where filters stand.
@@ -35,6 +36,7 @@ pub(super) fn translate(
     written: &[HttpRouteFilter],
     place: Place,
     list: &str,
+    resolver: &Resolver<'_>,
     notes: &mut Notes,
 ) -> Filters {
     let mut found = Filters::default();
@@ -53,7 +55,15 @@ pub(super) fn translate(
             continue;
         }
         seen.push(kind);
-        one(filter, place, &path, &mut headers, &mut found, notes);
+        one(
+            filter,
+            place,
+            &path,
+            resolver,
+            &mut headers,
+            &mut found,
+            notes,
+        );
     }
     if !headers.request.is_empty() || !headers.response.is_empty() {
         found.set.header_modifier = Some(Arc::new(headers));
@@ -73,6 +83,7 @@ fn one(
     filter: &HttpRouteFilter,
     place: Place,
     path: &str,
+    resolver: &Resolver<'_>,
     headers: &mut header_modifier::Ir,
     found: &mut Filters,
     notes: &mut Notes,
@@ -80,7 +91,11 @@ fn one(
     let kind = &*filter.kind;
     match kind {
         "RequestHeaderModifier" if filter.request_header_modifier.is_some() => {
-            let scope = &mut PolicyScope { notes, at: path };
+            let scope = &mut PolicyScope {
+                notes,
+                at: path,
+                resolver,
+            };
             if let Some(ir) =
                 header_modifier::translate(filter.request_header_modifier.as_ref(), None, scope)
             {
@@ -88,7 +103,11 @@ fn one(
             }
         }
         "ResponseHeaderModifier" if filter.response_header_modifier.is_some() => {
-            let scope = &mut PolicyScope { notes, at: path };
+            let scope = &mut PolicyScope {
+                notes,
+                at: path,
+                resolver,
+            };
             if let Some(ir) =
                 header_modifier::translate(None, filter.response_header_modifier.as_ref(), scope)
             {
@@ -104,11 +123,25 @@ fn one(
             );
         }
         "RequestRedirect" if let Some(redirect) = &filter.request_redirect => {
-            let ir = request_redirect::translate(redirect, &mut PolicyScope { notes, at: path });
+            let ir = request_redirect::translate(
+                redirect,
+                &mut PolicyScope {
+                    notes,
+                    at: path,
+                    resolver,
+                },
+            );
             found.set.request_redirect = found.or_fence(ir, path, kind, notes);
         }
         "URLRewrite" if let Some(rewrite) = &filter.url_rewrite => {
-            let ir = url_rewrite::translate(rewrite, &mut PolicyScope { notes, at: path });
+            let ir = url_rewrite::translate(
+                rewrite,
+                &mut PolicyScope {
+                    notes,
+                    at: path,
+                    resolver,
+                },
+            );
             found.set.url_rewrite = found.or_fence(ir, path, kind, notes);
         }
         "RequestMirror" => {

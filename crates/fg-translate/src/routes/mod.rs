@@ -4,6 +4,7 @@ mod backends;
 mod filters;
 mod matches;
 mod parents;
+pub(crate) mod resolve;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,9 @@ use fg_ir::{
     Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleBackend, RuleKey,
     Target,
 };
-use fg_model::{Age, Finding, FindingKind};
+use fg_model::{Age, Finding, FindingKind, kinds};
 
+use self::resolve::Resolver;
 use crate::lookup::Lookup;
 use crate::notes::{Notes, PolicyScope};
 use crate::options::Options;
@@ -88,7 +90,7 @@ pub(crate) fn translate(
     }
     notes.findings.sort();
     Route {
-        backends: referred(&rules),
+        backends: referred(&rules, notes.backends),
         rules,
         parents: parents.reports,
         attached,
@@ -124,26 +126,30 @@ fn translate_rule(
         );
         fenced = Some(FindingKind::UnsupportedValue);
     }
+    let resolver = &Resolver {
+        from: kinds::HTTP_ROUTE,
+        namespace: &frame.route.id.namespace,
+        options,
+        lookup,
+    };
     let mut filters = filters::translate(
         &rule.filters,
         filters::Place::Rule,
         &format!("{path}.filters"),
+        resolver,
         notes,
     );
     filters.set.timeouts = rule.timeouts.as_ref().and_then(|timeouts| {
-        let scope = &mut PolicyScope { notes, at: &path };
+        let scope = &mut PolicyScope {
+            notes,
+            at: &path,
+            resolver,
+        };
         fg_policies::timeouts::translate(timeouts, scope).map(Arc::new)
     });
     unsupported(rule, &path, notes);
     let redirects = filters.set.request_redirect.is_some();
-    let backends = backends::backends(
-        frame.route,
-        &rule.backend_refs,
-        &path,
-        options,
-        lookup,
-        notes,
-    );
+    let backends = backends::backends(frame.route, &rule.backend_refs, &path, resolver, notes);
     let action = match filters.refusal {
         Some(refusal) => {
             if refusal.kind == RefusalKind::InvalidRule {
@@ -225,8 +231,14 @@ fn unsupported(rule: &HttpRouteRule, path: &str, notes: &mut Notes) {
     }
 }
 
-/// The backends that rules refer to, sorted, each once.
-fn referred(rules: &[Rule]) -> Vec<BackendKey> {
+/// The backends that rules and their policies refer to, sorted, each once. Without rules there are
+/// none.
+fn referred(rules: &[Rule], of_policies: Vec<BackendKey>) -> Vec<BackendKey> {
+    let of_policies = if rules.is_empty() {
+        Vec::new()
+    } else {
+        of_policies
+    };
     let mut keys: Vec<BackendKey> = rules
         .iter()
         .filter_map(|rule| match &rule.action {
@@ -238,6 +250,7 @@ fn referred(rules: &[Rule]) -> Vec<BackendKey> {
             Target::Backend(key) => Some(key.clone()),
             Target::Broken(_) => None,
         })
+        .chain(of_policies)
         .collect();
     keys.sort();
     keys.dedup();

@@ -1,0 +1,214 @@
+//! References to backends, from `backendRefs` and from policies: what they name, if it can be used.
+
+use fg_api::core::ServicePort;
+use fg_api::http_route::BackendObjectReference;
+use fg_api::schema::nearest;
+use fg_base::Text;
+use fg_ir::BackendKey;
+use fg_model::{FindingKind, kinds};
+
+use crate::backends::{speaks, tcp_port};
+use crate::grants::Reference;
+use crate::lookup::Lookup;
+use crate::options::Options;
+
+/// Resolves the references of one object.
+#[derive(Clone, Copy)]
+pub(crate) struct Resolver<'a> {
+    /// Group and kind of the object.
+    pub(crate) from: (&'a str, &'a str),
+    /// Its namespace.
+    pub(crate) namespace: &'a Text,
+    /// What the user allowed.
+    pub(crate) options: &'a Options,
+    /// What may be read; each read is recorded.
+    pub(crate) lookup: &'a dyn Lookup,
+}
+
+/// Why a reference cannot be used: the field below the reference, kind, text, hint.
+pub(crate) struct Problem(
+    pub(crate) &'static str,
+    pub(crate) FindingKind,
+    pub(crate) String,
+    pub(crate) Option<String>,
+);
+
+impl Resolver<'_> {
+    /// What a reference refers to, if it can be used. A missing grant outranks a missing object,
+    /// so that a namespace cannot be probed.
+    pub(crate) fn resolve(
+        &self,
+        reference: &BackendObjectReference,
+    ) -> Result<BackendKey, Problem> {
+        target(self, reference)
+    }
+}
+
+fn target(
+    resolver: &Resolver<'_>,
+    reference: &BackendObjectReference,
+) -> Result<BackendKey, Problem> {
+    let Resolver {
+        from,
+        namespace: own,
+        options,
+        lookup,
+    } = *resolver;
+    let group = reference.group.as_deref().unwrap_or("");
+    let kind = reference.kind.as_deref().unwrap_or(kinds::SERVICE.1);
+    let to = match (group, kind) {
+        kinds::SERVICE => kinds::SERVICE,
+        kinds::BACKEND => kinds::BACKEND,
+        _ => {
+            let named = if group.is_empty() {
+                kind.to_owned()
+            } else {
+                format!("{kind}.{group}")
+            };
+            return Err(Problem(
+                ".kind",
+                FindingKind::InvalidKind,
+                format!("objects of kind {named} cannot be backends"),
+                Some("use a Service, or a Backend of gateway.kgateway.dev".to_owned()),
+            ));
+        }
+    };
+    let namespace = reference.namespace.as_ref().unwrap_or(own);
+    let crossing = Reference {
+        from,
+        namespace: own,
+        to,
+        target: namespace,
+        name: &reference.name,
+    };
+    if !crossing.permitted(lookup) {
+        let (text, hint) = crossing.words();
+        return Err(Problem("", FindingKind::RefNotPermitted, text, Some(hint)));
+    }
+    if to == kinds::SERVICE {
+        service(namespace, reference, options, lookup)
+    } else {
+        backend(namespace, reference, lookup)
+    }
+}
+
+/// A port of a Service that can be used.
+fn service(
+    namespace: &Text,
+    reference: &BackendObjectReference,
+    options: &Options,
+    lookup: &dyn Lookup,
+) -> Result<BackendKey, Problem> {
+    let name = &reference.name;
+    let Some(service) = lookup.service(namespace, name) else {
+        let names = lookup.service_names(namespace);
+        return Err(Problem(
+            ".name",
+            FindingKind::BackendNotFound,
+            format!("there is no Service `{name}` in namespace `{namespace}`"),
+            nearest(name, names.iter().map(|name| &**name))
+                .map(|name| format!("did you mean `{name}`?")),
+        ));
+    };
+    let Some(port) = reference.port else {
+        return Err(Problem(
+            ".port",
+            FindingKind::BackendNotFound,
+            format!(
+                "a reference to a Service needs its `port`; `{name}` has {}",
+                ports(&service.spec.ports)
+            ),
+            None,
+        ));
+    };
+    let key = |port| BackendKey {
+        object: service.id.clone(),
+        port,
+    };
+    if service.spec.kind.as_deref() == Some("ExternalName") {
+        if !options.allow_external_name {
+            return Err(Problem(
+                "",
+                FindingKind::InvalidKind,
+                format!("the Service `{name}` is of type ExternalName, which is refused (CVE-2021-25740)"),
+                Some("use a Backend of gateway.kgateway.dev with `static` hosts, or start with `--allow-external-name`".to_owned()),
+            ));
+        }
+        return Ok(key(port));
+    }
+    let Some((_, found)) = tcp_port(&service.spec, port) else {
+        let other = service.spec.ports.iter().find(|found| found.port == port);
+        return Err(match other {
+            Some(other) => Problem(
+                ".port",
+                FindingKind::UnsupportedBackendProtocol,
+                format!(
+                    "port {port} of Service `{name}` is {}, not TCP",
+                    other.protocol.as_deref().unwrap_or_default()
+                ),
+                None,
+            ),
+            None => Problem(
+                ".port",
+                FindingKind::BackendNotFound,
+                format!("the Service `{name}` has no port {port}"),
+                Some(format!("it has {}", ports(&service.spec.ports))),
+            ),
+        });
+    };
+    match &found.app_protocol {
+        Some(protocol) if !speaks(protocol) => Err(Problem(
+            ".port",
+            FindingKind::UnsupportedBackendProtocol,
+            format!(
+                "port {port} of Service `{name}` speaks `{protocol}`, which is not supported yet"
+            ),
+            None,
+        )),
+        _ => Ok(key(port)),
+    }
+}
+
+/// `port 80 (http), port 9090`.
+fn ports(ports: &[ServicePort]) -> String {
+    if ports.is_empty() {
+        return "no ports".to_owned();
+    }
+    let words: Vec<String> = ports
+        .iter()
+        .map(|port| match &port.name {
+            Some(name) => format!("port {} ({name})", port.port),
+            None => format!("port {}", port.port),
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// A kgateway `Backend` that can be used.
+fn backend(
+    namespace: &Text,
+    reference: &BackendObjectReference,
+    lookup: &dyn Lookup,
+) -> Result<BackendKey, Problem> {
+    let name = &reference.name;
+    let Some(backend) = lookup.backend(namespace, name) else {
+        return Err(Problem(
+            ".name",
+            FindingKind::BackendNotFound,
+            format!("there is no Backend `{name}` in namespace `{namespace}`"),
+            None,
+        ));
+    };
+    match &backend.problem {
+        None => Ok(BackendKey {
+            object: backend.origin.object.clone(),
+            port: 0,
+        }),
+        Some((kind, text)) => Err(Problem(
+            "",
+            *kind,
+            format!("the Backend `{name}` cannot be used: {text}"),
+            None,
+        )),
+    }
+}
