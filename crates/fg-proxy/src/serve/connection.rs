@@ -14,14 +14,13 @@ use fg_exchange::{Fault, Reason, Verdict};
 use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
 use fg_router::SocketTable;
 use fg_telemetry::{Gauge, WorkerStats};
-use tokio::net::TcpStream;
 
 use super::exchange::Exchange;
 use super::{finish, forward, local, route};
 use crate::generation::{CompiledRule, Generation};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
-use crate::worker::socket::{poll_recv, poll_shutdown};
+use crate::worker::socket::Stream;
 use crate::worker::sweep::Timer;
 
 /// Room for the first read of a request. Units: bytes.
@@ -36,7 +35,7 @@ const PIPELINE: usize = 16 * 1024;
 /// One client connection.
 pub(crate) struct Connection {
     pub(crate) worker: Rc<Worker>,
-    pub(crate) client: TcpStream,
+    pub(crate) client: Stream,
     pub(crate) peer: SocketAddr,
     pub(crate) socket: SocketKey,
     pub(crate) timer: Timer,
@@ -101,7 +100,7 @@ impl Drop for Counted {
 /// Serves a connection to its end.
 pub(crate) async fn connection(
     worker: Rc<Worker>,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
     socket: SocketKey,
 ) {
@@ -169,12 +168,7 @@ impl Connection {
             }
             // Ready may turn out to be a false alarm: then the buffers go back.
             let mut exchange = worker.take_exchange();
-            match poll_recv(
-                client,
-                context,
-                exchange.request.head.bytes_mut(),
-                FIRST_READ,
-            ) {
+            match client.poll_recv(context, exchange.request.head.bytes_mut(), FIRST_READ) {
                 Poll::Ready(Ok(count)) if count > 0 => Poll::Ready(Some(exchange)),
                 other => {
                     worker.put_exchange(exchange);
@@ -307,7 +301,7 @@ impl Connection {
                 if timer.is_expired() {
                     return Poll::Ready(None);
                 }
-                poll_recv(client, context, buffer, FIRST_READ).map(Some)
+                client.poll_recv(context, buffer, FIRST_READ).map(Some)
             })
             .await;
             match read {
@@ -346,7 +340,7 @@ impl Connection {
                 Poll::Ready(Err(_)) => return Err(()),
                 Poll::Ready(Ok(())) => {}
             }
-            match poll_recv(&mut self.client, context, &mut self.carry, FIRST_READ) {
+            match self.client.poll_recv(context, &mut self.carry, FIRST_READ) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => self.half_closed = true,
                 Poll::Ready(Ok(_)) => {}
@@ -367,7 +361,7 @@ impl Connection {
         std::future::poll_fn(|context| {
             timer.attach(context);
             if !shut {
-                match poll_shutdown(client, context) {
+                match client.poll_shutdown(context) {
                     Poll::Ready(Ok(())) => shut = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
                     Poll::Pending => return Poll::Pending,
@@ -378,7 +372,7 @@ impl Connection {
                     return Poll::Ready(());
                 }
                 sink.clear();
-                match poll_recv(client, context, &mut sink, FIRST_READ) {
+                match client.poll_recv(context, &mut sink, FIRST_READ) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
                     Poll::Ready(_) => return Poll::Ready(()),

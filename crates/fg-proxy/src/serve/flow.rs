@@ -11,9 +11,8 @@ use fg_exchange::body::{BodyStep, BodyVerdict};
 use fg_http::Limits;
 use fg_http::h1::chunk::{Decoder, Event};
 use fg_http::h1::{Framing, write_chunk_size};
-use tokio::net::TcpStream;
 
-use crate::worker::socket::{poll_recv, poll_send};
+use crate::worker::socket::Stream;
 
 /// Bodies up to this size leave in one piece with their head. Units: bytes.
 const SMALL: usize = 2048;
@@ -191,8 +190,8 @@ impl Flow {
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        from: &mut TcpStream,
-        to: &mut TcpStream,
+        from: &mut Stream,
+        to: &mut Stream,
         room: usize,
         progress: impl Fn(),
     ) -> Poll<Result<(), FlowError>> {
@@ -214,7 +213,7 @@ impl Flow {
     pub(crate) fn poll_collect(
         &mut self,
         context: &mut Context<'_>,
-        from: &mut TcpStream,
+        from: &mut Stream,
         room: usize,
         progress: impl Fn(),
     ) -> Poll<Result<(), FlowError>> {
@@ -245,7 +244,7 @@ impl Flow {
     pub(crate) fn poll_output(
         &mut self,
         context: &mut Context<'_>,
-        to: &mut TcpStream,
+        to: &mut Stream,
     ) -> Poll<Result<(), FlowError>> {
         self.poll_flush(context, to, 0, &|| {})
     }
@@ -254,17 +253,21 @@ impl Flow {
     fn poll_flush(
         &mut self,
         context: &mut Context<'_>,
-        to: &mut TcpStream,
+        to: &mut Stream,
         mut direct: usize,
         progress: &impl Fn(),
     ) -> Poll<Result<(), FlowError>> {
-        while self.sent < self.output.len() || direct > 0 {
+        loop {
+            ready!(to.poll_flush(context, progress)).map_err(FlowError::To)?;
+            if self.sent == self.output.len() && direct == 0 {
+                return Poll::Ready(Ok(()));
+            }
             let first = self.output.get(self.sent..).unwrap_or_default();
             let second = self
                 .input
                 .get(self.at..self.at + direct)
                 .unwrap_or_default();
-            let count = match ready!(poll_send(to, context, first, second)) {
+            let count = match ready!(to.poll_send(context, first, second)) {
                 Ok(0) => return Poll::Ready(Err(FlowError::To(io::ErrorKind::WriteZero.into()))),
                 Ok(count) => count,
                 Err(error) => return Poll::Ready(Err(FlowError::To(error))),
@@ -279,7 +282,6 @@ impl Flow {
                 self.take_direct(of_input);
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Notes that so much of the body left straight from the input.
@@ -299,7 +301,7 @@ impl Flow {
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
-        from: &mut TcpStream,
+        from: &mut Stream,
         room: usize,
         progress: &impl Fn(),
     ) -> Poll<Result<(), FlowError>> {
@@ -313,7 +315,7 @@ impl Flow {
             self.sent = 0;
             self.gone = true;
         }
-        match ready!(poll_recv(from, context, &mut self.input, room)) {
+        match ready!(from.poll_recv(context, &mut self.input, room)) {
             Ok(0) if matches!(self.source, Source::UntilClose) => {
                 self.source = Source::Done;
                 self.finish_body()?;

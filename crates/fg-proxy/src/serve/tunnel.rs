@@ -3,12 +3,11 @@
 use std::task::{Context, Poll};
 
 use fg_http::h1::Framing;
-use tokio::net::TcpStream;
 
 use super::connection::{Connection, Counted};
 use super::exchange::Exchange;
 use super::flow::{Flow, Sink};
-use crate::worker::socket::poll_shutdown;
+use crate::worker::socket::Stream;
 
 /// How much is read at once. Units: bytes.
 const ROOM: usize = 16 * 1024;
@@ -26,7 +25,7 @@ enum Side {
 pub(super) async fn tunnel(
     connection: &mut Connection,
     exchange: &mut Exchange,
-    upstream: &mut TcpStream,
+    upstream: &mut Stream,
 ) {
     let limits = connection.worker.shared.settings.limits;
     let patience = connection.worker.shared.settings.tunnel_timeout;
@@ -65,8 +64,8 @@ fn step(
     context: &mut Context<'_>,
     side: &mut Side,
     flow: &mut Flow,
-    from: &mut TcpStream,
-    to: &mut TcpStream,
+    from: &mut Stream,
+    to: &mut Stream,
     progress: impl Fn(),
 ) -> Result<(), ()> {
     if *side == Side::Open {
@@ -77,7 +76,7 @@ fn step(
         }
     }
     if *side == Side::Ending {
-        match poll_shutdown(to, context) {
+        match to.poll_shutdown(context) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => *side = Side::Done,
             Poll::Ready(Err(_)) => return Err(()),

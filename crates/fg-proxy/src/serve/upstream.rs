@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use crate::generation::Cluster;
 use crate::worker::Worker;
 use crate::worker::pool::{Endpoint, Link};
+use crate::worker::socket::Stream;
 
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
@@ -112,7 +113,7 @@ pub(super) async fn get(
 impl Upstream {
     /// The socket.
     #[inline]
-    pub(super) fn stream(&mut self) -> &mut TcpStream {
+    pub(super) fn stream(&mut self) -> &mut Stream {
         &mut self
             .link
             .as_mut()
@@ -171,5 +172,5 @@ async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> R
     worker.stats.upstream_opened.increment();
     // Without it small writes would wait for acknowledgements; a failure costs only time.
     let _ = stream.set_nodelay(true);
-    Ok(Link::new(stream, worker.stats.clone()))
+    Ok(Link::new(stream.into(), worker.stats.clone()))
 }

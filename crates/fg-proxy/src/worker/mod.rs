@@ -5,6 +5,7 @@ mod accept;
 pub(crate) mod pool;
 pub(crate) mod socket;
 pub(crate) mod sweep;
+pub(crate) mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -176,7 +177,13 @@ pub(crate) fn run(id: usize, shared: &Arc<Shared>) -> std::io::Result<()> {
         .build()?;
     let local = LocalSet::new();
     let worker = Rc::new(Worker::new(id, shared.clone()));
-    local.spawn_local(worker.clone().housekeeping());
-    local.block_on(&runtime, accept::listen(worker));
+    // Not a task of its own: a bug in it would end it unseen, and the worker would go on without.
+    let work = async {
+        tokio::select! {
+            () = accept::listen(worker.clone()) => {}
+            () = worker.clone().housekeeping() => {}
+        }
+    };
+    local.block_on(&runtime, work);
     Ok(())
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use fg_lb::Avoidance;
 use fg_telemetry::WorkerStats;
-use tokio::net::TcpStream;
+
+use super::socket::Stream;
 
 /// What one worker knows of one endpoint.
 #[derive(Debug, Default)]
@@ -22,12 +23,12 @@ pub(crate) struct Endpoint {
 /// An open connection to an endpoint, counted as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     stats: Arc<WorkerStats>,
 }
 
 impl Link {
-    pub(crate) fn new(stream: TcpStream, stats: Arc<WorkerStats>) -> Self {
+    pub(crate) fn new(stream: Stream, stats: Arc<WorkerStats>) -> Self {
         stats.upstream_open.increment();
         Self { stream, stats }
     }
@@ -84,7 +85,7 @@ impl Pools {
         let mut kept = 0;
         self.endpoints.borrow_mut().retain(|_, endpoint| {
             let mut idle = endpoint.idle.borrow_mut();
-            idle.retain(|idle| idle.since >= oldest && is_quiet(&idle.link.stream));
+            idle.retain_mut(|idle| idle.since >= oldest && idle.link.stream.is_quiet());
             let room = idle.len() * 2;
             idle.shrink_to(room);
             kept += idle.len();
@@ -99,8 +100,8 @@ impl Endpoint {
     /// The connection used last that is still open.
     pub(crate) fn take(&self) -> Option<Link> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { link, .. }) = idle.pop() {
-            if is_quiet(&link.stream) {
+        while let Some(Idle { mut link, .. }) = idle.pop() {
+            if link.stream.is_quiet() {
                 return Some(link);
             }
         }
@@ -114,10 +115,4 @@ impl Endpoint {
             idle.push(Idle { link, since: now });
         }
     }
-}
-
-/// Whether nothing came on an idle connection. Whatever comes there is the end, or a reply that
-/// nobody asked for; either way it cannot be used. Costs no system call when nothing came.
-fn is_quiet(stream: &TcpStream) -> bool {
-    matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
 }

@@ -88,12 +88,10 @@ impl Waiting<'_, '_> {
                     Err(fault) => return Poll::Ready(Err(fault)),
                 }
             }
-            let read = crate::worker::socket::poll_recv(
-                self.upstream.stream(),
-                context,
-                reply.head.bytes_mut(),
-                DOWN_ROOM,
-            );
+            let read = self
+                .upstream
+                .stream()
+                .poll_recv(context, reply.head.bytes_mut(), DOWN_ROOM);
             match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(count)) if count > 0 => have = true,
