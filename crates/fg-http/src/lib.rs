@@ -4,6 +4,7 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod h1;
+pub mod h2;
 mod limits;
 
 pub use limits::Limits;

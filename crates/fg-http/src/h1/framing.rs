@@ -15,11 +15,11 @@ pub enum Framing {
 
 /// The framing fields say different things, or one thing in an odd way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ambiguous;
+pub(crate) struct Ambiguous;
 
 /// Reads `Content-Length` and `Transfer-Encoding` and drops both from the head: whoever sends the
 /// message writes its framing anew. `None` when neither is there.
-pub(super) fn read(head: &mut Head, chunked_allowed: bool) -> Result<Option<Framing>, Ambiguous> {
+pub(crate) fn read(head: &mut Head, chunked_allowed: bool) -> Result<Option<Framing>, Ambiguous> {
     let mut lengths = head.get_all(Name::ContentLength);
     let length = lengths.next().map(parse_length);
     let repeated = lengths.next().is_some();

@@ -12,6 +12,8 @@ pub struct Hop {
     /// A request asks for, or a 101 reply confirms, another protocol. The `Upgrade` field is still
     /// in the head.
     pub upgrade: bool,
+    /// The client understands trailers (`TE: trailers`).
+    pub trailers: bool,
 }
 
 /// Drops the hop-by-hop fields of a request. `Upgrade` stays when it may be forwarded: HTTP/1.1,
@@ -20,6 +22,7 @@ pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Hop {
     let version = request.version();
     let options = connection_options(&mut request.head);
     let keep_alive = !options.close && (version == Version::Http11 || options.keep_alive);
+    let trailers = wants_trailers(&request.head);
     drop_fixed(&mut request.head);
     let mut protocols = request.head.get_all(Name::Upgrade);
     let protocol = protocols.next();
@@ -36,6 +39,7 @@ pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Hop {
     Hop {
         keep_alive,
         upgrade,
+        trailers,
     }
 }
 
@@ -51,12 +55,13 @@ pub fn reply_hop_by_hop(reply: &mut Reply) -> Hop {
     Hop {
         keep_alive,
         upgrade,
+        trailers: false,
     }
 }
 
 /// A single protocol that a tunnel may carry. `h2c` is never forwarded: a backend that switched
 /// would speak past our checks. Neither is TLS inside HTTP.
-fn is_forwardable(protocol: &[u8]) -> bool {
+pub(crate) fn is_forwardable(protocol: &[u8]) -> bool {
     let slash = memchr::memchr(b'/', protocol).unwrap_or(protocol.len());
     let (name, version) = protocol.split_at(slash);
     is_token(name)
@@ -64,6 +69,15 @@ fn is_forwardable(protocol: &[u8]) -> bool {
         && ![&b"h2c"[..], b"h2", b"http", b"tls"]
             .iter()
             .any(|refused| name.eq_ignore_ascii_case(refused))
+}
+
+/// Whether `TE` names `trailers`.
+pub(crate) fn wants_trailers(head: &Head) -> bool {
+    head.get_all(Name::Te).any(|value| {
+        value
+            .split(|&byte| byte == b',')
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    })
 }
 
 #[derive(Default)]
@@ -98,7 +112,7 @@ fn connection_options(head: &mut Head) -> Options {
 }
 
 /// Drops the fields that are hop-by-hop whether named or not.
-fn drop_fixed(head: &mut Head) {
+pub(crate) fn drop_fixed(head: &mut Head) {
     for name in [
         Name::KeepAlive,
         Name::ProxyConnection,

@@ -237,7 +237,7 @@ fn trim_blanks(mut value: &[u8]) -> &[u8] {
 /// Framing, routing, credentials, forwarding and request modifiers never pass as trailers: a
 /// receiver that merges trailers into the head would take them for checked ones.
 /// Source: RFC 9110 §6.5.1.
-fn may_be_trailer(name: &[u8]) -> bool {
+pub(crate) fn may_be_trailer(name: &[u8]) -> bool {
     const REFUSED: &[&str] = &[
         "age",
         "alt-svc",

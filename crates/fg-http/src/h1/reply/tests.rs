@@ -333,7 +333,8 @@ fn connections_are_kept_as_version_and_backend_say() {
         hop("HTTP/1.1 101 x\r\nUpgrade: websocket"),
         Hop {
             keep_alive: true,
-            upgrade: false
+            upgrade: false,
+            trailers: false,
         }
     );
     assert!(!hop("HTTP/1.1 426 x\r\nConnection: upgrade\r\nUpgrade: h2c").upgrade);

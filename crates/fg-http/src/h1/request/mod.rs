@@ -216,7 +216,7 @@ pub(super) fn push_field(
     Some(())
 }
 
-fn set_target(
+pub(crate) fn set_target(
     request: &mut Request,
     target: &[u8],
     span: impl Fn(&[u8]) -> Span,
@@ -295,7 +295,7 @@ fn set_authority(request: &mut Request) -> Result<(), Fault> {
     Ok(())
 }
 
-fn expectation(request: &mut Request) -> Result<Expectation, Fault> {
+pub(crate) fn expectation(request: &mut Request) -> Result<Expectation, Fault> {
     if request.head.get(Name::Expect).is_none() {
         return Ok(Expectation::None);
     }

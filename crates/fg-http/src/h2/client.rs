@@ -1,0 +1,260 @@
+//! The gateway's side of a backend's connection.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use fg_exchange::{Fault, Method, Name, Reason, Reply, Request, Version};
+use h2::client::{Connection, ResponseFuture, SendRequest};
+use http::header::{self, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Response as HttpResponse, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::fields::{self, Refused};
+use super::{Settings, Stream, io_error};
+use crate::Limits;
+use crate::h1::{self, Framing, Hop, ParsedReply};
+
+/// A connection to a backend, for many requests at a time. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    send: SendRequest<Bytes>,
+}
+
+/// What moves a connection to a backend: has to be polled as long as there are requests.
+pub struct Driver<T: AsyncRead + AsyncWrite + Unpin>(Connection<T, Bytes>);
+
+/// The reply to come.
+pub struct Response {
+    future: ResponseFuture,
+    /// The other protocol that the request asked for.
+    upgrade: Option<Vec<u8>>,
+}
+
+/// What a request to a backend says besides its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// Its body.
+    pub body: Framing,
+    /// It asks for another protocol: an extended CONNECT.
+    pub upgrade: bool,
+    /// The client, or its kind of route, understands trailers (`te: trailers`).
+    pub trailers: bool,
+    /// It goes over TLS.
+    pub secure: bool,
+}
+
+impl Client {
+    /// Greets a backend.
+    ///
+    /// # Errors
+    /// The backend left.
+    pub async fn greet<T: AsyncRead + AsyncWrite + Unpin>(
+        io: T,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> io::Result<(Self, Driver<T>)> {
+        let (send, connection) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(settings.stream_window)
+            .initial_connection_window_size(settings.connection_window)
+            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+            .header_table_size(settings.header_table)
+            .max_send_buffer_size(settings.send_buffer)
+            .handshake(io)
+            .await
+            .map_err(io_error)?;
+        Ok((Self { send }, Driver(connection)))
+    }
+
+    /// How many requests the backend takes at a time.
+    pub fn room(&self) -> usize {
+        self.send.current_max_send_streams()
+    }
+
+    /// Whether the connection takes requests still.
+    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.send.poll_ready(context).map_err(io_error)
+    }
+
+    /// Whether the backend takes extended CONNECT (RFC 8441).
+    pub fn takes_upgrades(&self) -> bool {
+        self.send.is_extended_connect_protocol_enabled()
+    }
+
+    /// Sends the head of a request. The body follows on the stream.
+    ///
+    /// # Errors
+    /// [`Reason::BadPath`] or [`Reason::BadHost`] for what HTTP/2 cannot say;
+    /// [`Reason::UpstreamClosed`] when the connection takes no more requests.
+    pub fn send(
+        &mut self,
+        request: &Request,
+        sending: Sending,
+    ) -> Result<(Stream, Response), Fault> {
+        let mut head = http::Request::new(());
+        *head.version_mut() = http::Version::HTTP_2;
+        if sending.upgrade {
+            *head.method_mut() = http::Method::CONNECT;
+            if let Some(protocol) = request
+                .head
+                .get(Name::Upgrade)
+                .and_then(|protocol| std::str::from_utf8(protocol).ok())
+            {
+                head.extensions_mut()
+                    .insert(h2::ext::Protocol::from(protocol));
+            }
+        } else {
+            *head.method_mut() = http::Method::from_bytes(request.method_text())
+                .map_err(|error| Fault::new(Reason::BadRequest).detail(error))?;
+        }
+        *head.uri_mut() = uri(request, sending.secure)?;
+        let map = head.headers_mut();
+        fields::send(&request.head, map);
+        if sending.trailers {
+            map.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
+        let none = sending.body == Framing::Length(0);
+        let usual = matches!(
+            request.method(),
+            Method::Post | Method::Put | Method::Patch | Method::Other
+        );
+        match sending.body {
+            _ if sending.upgrade => {}
+            Framing::Length(0) if !usual => {}
+            Framing::Length(length) => fields::set_length(map, length),
+            Framing::Chunked | Framing::UntilClose => {}
+        }
+        let end = none && !sending.upgrade;
+        let (future, stream) = self.send.send_request(head, end).map_err(|error| {
+            Fault::new(Reason::UpstreamClosed)
+                .retry(fg_exchange::Retry::Unsent)
+                .detail(error)
+        })?;
+        Ok((
+            Stream::to_backend(stream, end),
+            Response {
+                future,
+                upgrade: sending
+                    .upgrade
+                    .then(|| request.head.get(Name::Upgrade).unwrap_or_default().to_vec()),
+            },
+        ))
+    }
+}
+
+fn uri(request: &Request, secure: bool) -> Result<Uri, Fault> {
+    let bad = |reason: Reason| move |error: http::Error| Fault::new(reason).detail(error);
+    let mut target = Vec::with_capacity(request.path().len() + 64);
+    target.extend_from_slice(request.path());
+    if let Some(query) = request.query() {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(target))
+        .map_err(|error| Fault::new(Reason::BadPath).detail(error))?;
+    let authority = Authority::try_from(request.authority())
+        .map_err(|error| Fault::new(Reason::BadHost).detail(error))?;
+    let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
+    Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query(target)
+        .build()
+        .map_err(bad(Reason::BadPath))
+}
+
+impl Response {
+    /// Waits for the next head of the reply, informational ones included, and writes it into
+    /// `reply`. The stream then has the body.
+    ///
+    /// # Errors
+    /// The stream or the connection failed, or the head is malformed.
+    pub fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        reply: &mut Reply,
+        stream: &mut Stream,
+        limits: &Limits,
+    ) -> Poll<io::Result<ParsedReply>> {
+        if let Poll::Ready(Some(Ok(head))) = self.future.poll_informational(context) {
+            return Poll::Ready(self.store(&head, method, true, reply, limits));
+        }
+        let head = match ready!(Pin::new(&mut self.future).poll(context)) {
+            Ok(head) => head,
+            Err(error) => return Poll::Ready(Err(io_error(error))),
+        };
+        let (parts, body) = head.into_parts();
+        let ended = body.is_end_stream();
+        stream.recv = Some(body);
+        let head = HttpResponse::from_parts(parts, ());
+        Poll::Ready(self.store(&head, method, ended, reply, limits))
+    }
+
+    /// Writes a head into the reply in the form that HTTP/1 gives it.
+    fn store(
+        &self,
+        head: &HttpResponse<()>,
+        method: Method,
+        ended: bool,
+        reply: &mut Reply,
+        limits: &Limits,
+    ) -> io::Result<ParsedReply> {
+        let bad = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
+        let mut bytes = std::mem::take(reply.head.bytes_mut());
+        bytes.clear();
+        let received = fields::receive(head.headers(), &mut reply.head, &mut bytes, limits);
+        *reply.head.bytes_mut() = bytes;
+        received.map_err(|refused| match refused {
+            Refused::TooLarge => bad("the reply's head is too large"),
+            Refused::Blank => bad("a field value that begins or ends with a blank"),
+        })?;
+        reply.version = Version::Http2;
+        reply.status = head.status().as_u16();
+        let switched = self.upgrade.is_some() && head.status().is_success();
+        if switched {
+            reply.status = 101;
+        } else if reply.status == 101 {
+            return Err(bad("a 101, which HTTP/2 does not have"));
+        }
+        let declared = h1::read_framing(&mut reply.head, false)
+            .map_err(|_| bad("odd or repeated content-length"))?;
+        h1::drop_fixed(&mut reply.head);
+        reply.head.remove(Name::Upgrade);
+        if let Some(protocol) = self.upgrade.as_ref().filter(|_| switched) {
+            reply
+                .head
+                .append_known(Name::Upgrade, |out| out.extend_from_slice(protocol));
+        }
+        let bodiless = reply.status < 200 || reply.status == 204;
+        let no_body = bodiless || reply.status == 304 || method == Method::Head;
+        let body = match declared {
+            _ if no_body => Framing::Length(0),
+            Some(length) => length,
+            None if ended => Framing::Length(0),
+            None => Framing::Chunked,
+        };
+        Ok(ParsedReply {
+            head_len: reply.head.bytes().len(),
+            body,
+            declared: if bodiless || !no_body { None } else { declared },
+            hop: Hop {
+                keep_alive: true,
+                upgrade: switched,
+                trailers: false,
+            },
+        })
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map_err(io_error)
+    }
+}
