@@ -12,3 +12,5 @@ mod sequences;
 mod strict;
 mod trust;
 mod tunnels;
+mod unreachable;
+mod workers;
