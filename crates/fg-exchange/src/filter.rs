@@ -35,9 +35,10 @@ pub trait Filter: Send + Sync + fmt::Debug {
         Verdict::Continue
     }
 
-    /// Sees and edits the reply; called in the reverse order of the requests' filters.
-    fn reply(&self, reply: &mut Reply, facts: &Facts) {
-        let _ = (reply, facts);
+    /// Sees and edits the reply; called in the reverse order of the requests' filters. `request` is
+    /// the one that it answers, as all filters left it.
+    fn reply(&self, reply: &mut Reply, request: &Request, facts: &Facts) {
+        let _ = (reply, request, facts);
     }
 
     /// The lower-case names of fields that it decides about, in requests or replies: a trailer must

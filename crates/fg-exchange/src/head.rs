@@ -128,6 +128,12 @@ impl Head {
         self.get_all(name).next()
     }
 
+    /// The first value that a well-known name ever had, removed since or not.
+    pub fn first_ever(&self, name: Name) -> Option<&[u8]> {
+        let field = self.fields.iter().find(|field| field.id == name)?;
+        Some(self.slice(field.value))
+    }
+
     /// All values of a well-known name, in order.
     pub fn get_all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
         self.spans(name).map(|span| self.slice(span))

@@ -66,7 +66,7 @@ fn pass(filters: &[Part], request: &mut Request, reply: &mut Reply, facts: &Fact
     }
     for part in black_box(filters).iter().rev() {
         if let Part::Filter(filter) = part {
-            filter.reply(reply, facts);
+            filter.reply(reply, request, facts);
         }
     }
     black_box((request, reply));

@@ -82,7 +82,7 @@ impl Filter for HeaderModifier {
         Verdict::Continue
     }
 
-    fn reply(&self, reply: &mut Reply, _facts: &Facts) {
+    fn reply(&self, reply: &mut Reply, _: &Request, _: &Facts) {
         for step in &self.response {
             step.apply(&mut reply.head);
         }

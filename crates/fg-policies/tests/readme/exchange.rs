@@ -21,7 +21,7 @@ pub(crate) fn run(rule: &Compiled, request: &[String], answer: &[String]) -> Out
     for filter in rule.filters.iter().chain(&rule.backend_filters) {
         passed.push(&**filter);
         if let Verdict::Reply(local) = filter.request(&mut request, &facts) {
-            let reply = back(&passed, local_reply(*local), &facts);
+            let reply = back(&passed, local_reply(*local), &request, &facts);
             return Outcome {
                 backend: None,
                 reply,
@@ -30,14 +30,19 @@ pub(crate) fn run(rule: &Compiled, request: &[String], answer: &[String]) -> Out
     }
     Outcome {
         backend: Some(request_lines(&request)),
-        reply: back(&passed, parse_reply(answer), &facts),
+        reply: back(&passed, parse_reply(answer), &request, &facts),
     }
 }
 
 /// Leads a reply back through the filters that the request passed.
-fn back(passed: &[&dyn Filter], mut reply: Reply, facts: &Facts) -> Vec<String> {
+fn back(
+    passed: &[&dyn Filter],
+    mut reply: Reply,
+    request: &Request,
+    facts: &Facts,
+) -> Vec<String> {
     for filter in passed.iter().rev() {
-        filter.reply(&mut reply, facts);
+        filter.reply(&mut reply, request, facts);
     }
     let mut lines = vec![format!("HTTP/1.1 {}", reply.status)];
     lines.extend(field_lines(&reply.head));

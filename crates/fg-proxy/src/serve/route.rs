@@ -102,7 +102,7 @@ pub(super) fn reply_filters(route: &Route<'_>, backend: Option<&Chain>, exchange
         .take(exchange.record.passed)
         .rev();
     for filter in of_backend.chain(of_rule) {
-        filter.reply(&mut exchange.reply, &facts);
+        filter.reply(&mut exchange.reply, &exchange.request, &facts);
     }
 }
 

@@ -120,7 +120,7 @@ impl Filter for Panicking {
         Verdict::Continue
     }
 
-    fn reply(&self, reply: &mut Reply, _: &Facts) {
+    fn reply(&self, reply: &mut Reply, _: &Request, _: &Facts) {
         assert!(
             reply.head.get_named("x-panic").is_none(),
             "a bug, on purpose"
