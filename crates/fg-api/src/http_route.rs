@@ -3,6 +3,8 @@
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
+pub use crate::cors::HttpCorsFilter;
+
 /// Rules from requests to backends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,7 +142,7 @@ pub struct HttpRouteFilter {
     pub url_rewrite: Option<HttpUrlRewrite>,
     /// Cross-origin resource sharing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cors: Option<serde_json::Value>,
+    pub cors: Option<HttpCorsFilter>,
     /// Asks another service for permission (experimental).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_auth: Option<serde_json::Value>,

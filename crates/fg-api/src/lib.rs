@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod core;
+pub mod cors;
 pub mod gateway;
 pub mod http_route;
 mod object;

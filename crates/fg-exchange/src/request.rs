@@ -198,6 +198,16 @@ impl Request {
         self.head.append_span(name, self.authority);
     }
 
+    /// The method that a CORS preflight asks about; `None` for all other requests. Source: Fetch
+    /// standard §3.2.2.
+    pub fn preflight_method(&self) -> Option<&[u8]> {
+        if self.method != Method::Options {
+            return None;
+        }
+        self.head.first_ever(Name::Origin)?;
+        self.head.get_named("access-control-request-method")
+    }
+
     /// Sets the method as received.
     pub fn set_method(&mut self, method: Method, text: Span) {
         self.method = method;

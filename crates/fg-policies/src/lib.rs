@@ -11,6 +11,7 @@ mod meta;
 pub mod native;
 pub mod scope;
 
+pub mod cors;
 pub mod header_modifier;
 pub mod path_modifier;
 pub mod request_redirect;
@@ -22,5 +23,5 @@ pub use scope::TranslateScope;
 
 catalogue! {
     /// Policies of a route's rule, or of one backend reference of it.
-    traffic: { header_modifier, request_redirect, timeouts, url_rewrite },
+    traffic: { cors, header_modifier, request_redirect, timeouts, url_rewrite },
 }

@@ -6,6 +6,11 @@
 pub enum Stage {
     /// Read by the engine, never called.
     Setting,
+    /// Answers preflights and marks replies for browsers: before all others, so that these see no
+    /// preflight, and so that their answers are marked too.
+    Cors,
+    /// Lets requests in or not, by the headers as the client sent them.
+    Auth,
     /// Adds, changes or removes headers. Before [`Stage::Answer`], so that a redirect's reply
     /// carries the route's response headers.
     Headers,

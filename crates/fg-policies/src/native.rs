@@ -2,4 +2,4 @@
 //!
 //! A policy's `native.rs` has one function, `build(&Ir) -> Vec<Part>`; most give one part.
 
-pub use fg_exchange::{Facts, Filter, LocalReply, Part, Reply, Request, Setting, Verdict};
+pub use fg_exchange::{Facts, Filter, LocalReply, Name, Part, Reply, Request, Setting, Verdict};

@@ -23,6 +23,7 @@ mod query;
 mod table;
 mod trace;
 
+mod preflight;
 pub use builder::Builder;
 pub use table::{ListenerTable, Router, SocketTable};
 pub use trace::{Entry, Found, Lost, Outcome, Tried};

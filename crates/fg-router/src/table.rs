@@ -146,7 +146,7 @@ impl<R> ListenerTable<R> {
     }
 
     #[inline]
-    fn visit<'a, B>(
+    pub(crate) fn visit<'a, B>(
         &'a self,
         request: &Request,
         mut visit: impl FnMut(&'a HostPattern, &'a Candidate<R>, Option<usize>) -> ControlFlow<B>,
@@ -160,7 +160,7 @@ impl<R> ListenerTable<R> {
 }
 
 #[inline]
-fn found<'a, R>(
+pub(crate) fn found<'a, R>(
     hostname: &'a HostPattern,
     candidate: &'a Candidate<R>,
     matched_prefix: Option<usize>,

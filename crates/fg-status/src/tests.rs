@@ -376,7 +376,7 @@ fn accepted_and_resolved_are_told_apart_for_each_parent() {
             vec!["False/NoMatchingListenerHostname", "False/BackendNotFound"],
         ),
         (
-            "  rules: [{backendRefs: [{name: web, port: 80}]}, {filters: [{type: CORS, cors: {}}]}]",
+            "  rules: [{backendRefs: [{name: web, port: 80}]}, {filters: [{type: Unheard}]}]",
             vec![
                 "True/Accepted",
                 "True/ResolvedRefs",
@@ -384,7 +384,7 @@ fn accepted_and_resolved_are_told_apart_for_each_parent() {
             ],
         ),
         (
-            "  rules: [{filters: [{type: CORS, cors: {}}]}]",
+            "  rules: [{filters: [{type: Unheard}]}]",
             vec!["False/UnsupportedValue", "True/ResolvedRefs"],
         ),
         (
@@ -513,7 +513,7 @@ spec: {aws: {}}
 fn a_route_counts_where_some_parent_says_accepted() {
     let rules = [
         "  rules: [{backendRefs: [{name: web, port: 80}]}]",
-        "  rules: [{filters: [{type: CORS, cors: {}}]}]",
+        "  rules: [{filters: [{type: Unheard}]}]",
         "  rules: [{filters: [{type: ExtensionRef}], backendRefs: [{name: web, port: 80}]}]",
         "  rules: [{matches: [{path: {type: Exact, value: '%'}}]}]",
         "  rules: [{matches: [{path: {type: Exact, value: '%'}}]}, {backendRefs: []}]",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fg_exchange::{Facts, Filter, LocalReply, Part, Reason, Request, Scheme, Setting, Verdict};
+use fg_exchange::{Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict};
 use fg_ir::{Action, BackendKey, BackendKind, Ir, RefusalKind, Rule, RuleBackend, Target};
 use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
 use fg_policies::header_modifier::{REDACTED, is_secret};
@@ -36,7 +36,8 @@ pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
         return explanation;
     };
     explanation.listener = Some(choose::step(table.listener(), question));
-    let Some((rule, facts)) = route(&table, question, &request, &mut explanation) else {
+    let routed = as_routed(&table, question, &mut explanation);
+    let Some((rule, facts)) = route(&table, question, &routed, &mut explanation) else {
         explanation.answer = Some(refused(Reason::NoRoute, Reason::NoRoute.words()));
         near_misses(&table, question, &request, &mut explanation);
         suspects(question, &mut explanation);
@@ -75,6 +76,30 @@ pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
         }
     }
     explanation
+}
+
+/// The request as it is routed: as it came, unless it is a preflight that the rule of the method
+/// asked about answers.
+fn as_routed(
+    table: &ListenerTable<Arc<Rule>>,
+    question: &Question<'_>,
+    explanation: &mut Explanation,
+) -> Request {
+    let mut request = (question.request)();
+    let Some(asked) = request.preflight_method().map(<[u8]>::to_vec) else {
+        return request;
+    };
+    let own = table.find(&request).map(|found| &found.rule.key);
+    let found = table.find_preflight(&mut request, &asked, |rule| rule.policies.cors.is_some());
+    if found.map(|found| &found.rule.key) != own {
+        explanation.notes.push(format!(
+            "a CORS preflight: the rule of the method that it asks about, {}, answers",
+            lossy(&asked)
+        ));
+        let text = request.head.keep(&asked);
+        request.set_method(Method::resolve(&asked), text);
+    }
+    request
 }
 
 /// The request as the rule's policies get it.

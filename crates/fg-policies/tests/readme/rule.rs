@@ -6,7 +6,7 @@ use fg_api::http_route::{BackendObjectReference, HttpRouteFilter, HttpRouteRule}
 use fg_exchange::{Filter, Part, Setting};
 use fg_model::{BackendKey, FindingKind};
 use fg_policies::{
-    TranslateScope, header_modifier, request_redirect, timeouts, traffic, url_rewrite,
+    TranslateScope, cors, header_modifier, request_redirect, timeouts, traffic, url_rewrite,
 };
 
 /// A rule, ready for requests.
@@ -125,6 +125,9 @@ fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> 
             Some(ir) if request.is_some() => headers.request = ir.request,
             Some(ir) => headers.response = ir.response,
             None => {}
+        }
+        if let Some(written) = &filter.cors {
+            set.cors = Some(Arc::new(cors::translate(written, scope)));
         }
         if let Some(redirect) = &filter.request_redirect {
             set.request_redirect = request_redirect::translate(redirect, scope).map(Arc::new);

@@ -31,13 +31,18 @@ pub(crate) fn find<'g>(
     let listener = table
         .and_then(|table| table.listener(exchange.request.host()))
         .ok_or_else(|| Fault::new(Reason::NoListener))?;
+    let asked = exchange.request.preflight_method().map(<[u8]>::to_vec);
+    let found = match asked {
+        None => listener.find(&exchange.request),
+        Some(asked) => listener.find_preflight(&mut exchange.request, &asked, |rule| {
+            rule.rule.policies.cors.is_some()
+        }),
+    };
     let Found {
         rule,
         matched_prefix,
         ..
-    } = listener
-        .find(&exchange.request)
-        .ok_or_else(|| Fault::new(Reason::NoRoute))?;
+    } = found.ok_or_else(|| Fault::new(Reason::NoRoute))?;
     exchange.record.set_facts(Facts {
         client,
         scheme: Scheme::Http,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fg_api::http_route::HttpRouteFilter;
 use fg_ir::{Refusal, RefusalKind};
 use fg_model::FindingKind;
-use fg_policies::{header_modifier, request_redirect, traffic, url_rewrite};
+use fg_policies::{cors, header_modifier, request_redirect, traffic, url_rewrite};
 
 use super::resolve::Resolver;
 use crate::notes::{Notes, PolicyScope};
@@ -114,6 +114,14 @@ fn one(
                 headers.response = ir.response;
             }
         }
+        "CORS" if let Some(written) = &filter.cors => {
+            let scope = &mut PolicyScope {
+                notes,
+                at: path,
+                resolver,
+            };
+            found.set.cors = Some(Arc::new(cors::translate(written, scope)));
+        }
         "RequestRedirect" if place == Place::Backend => {
             found.fence(
                 path,
@@ -153,7 +161,7 @@ fn one(
         }
         "ExtensionRef" => extension(filter, path, found, notes),
         // They protect: without them nothing may pass.
-        "CORS" | "ExternalAuth" => {
+        "ExternalAuth" => {
             found.fence(
                 path,
                 FindingKind::RuleDropped,

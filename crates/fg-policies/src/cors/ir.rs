@@ -1,0 +1,41 @@
+//! The checked form.
+
+use fg_base::Text;
+use serde::Serialize;
+
+use super::OriginPattern;
+
+/// Which pages of other origins may read the replies, and send what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Ir {
+    /// Origins that may.
+    pub origins: Origins,
+    /// Whether they may with cookies and other credentials.
+    pub credentials: bool,
+    /// Methods, in the order written. `GET`, `HEAD` and `POST` are always allowed by browsers.
+    pub methods: Names,
+    /// Request headers, in the order written.
+    pub headers: Names,
+    /// Reply headers that scripts may read, in the order written.
+    pub expose: Names,
+    /// How long a browser may remember the answer to a preflight. Units: seconds, above 0.
+    pub max_age: u32,
+}
+
+/// Origins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Origins {
+    /// `*`.
+    Any,
+    /// Those of any of these; may be empty: none.
+    Some(Vec<OriginPattern>),
+}
+
+/// Methods or header names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Names {
+    /// `*`.
+    Any,
+    /// These; may be empty.
+    Some(Vec<Text>),
+}

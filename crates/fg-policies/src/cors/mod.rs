@@ -1,0 +1,28 @@
+//! Cross-origin resource sharing: `CORS`.
+//!
+//! Source: Gateway API `HTTPCORSFilter`, the Fetch standard §3.2 (CORS protocol).
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+mod origin;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::{Ir, Names, Origins};
+pub use origin::{Hosts, OriginPattern};
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "cors",
+    stage: Stage::Cors,
+    per_backend: true,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};
