@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use fg_base::Text;
 use fg_exchange::body::BodyFilter;
-use fg_exchange::{Filter, Part, Reason, Setting};
+use fg_exchange::{Filter, Part, Reason, Retries, Setting};
 use fg_ir::{
-    Action, Backend, BackendKey, BackendKind, Change, Endpoints, Refusal, RefusalKind, Rule, Target,
+    Action, Backend, BackendKey, BackendKind, BackendProtocol, Change, Endpoints, Refusal,
+    RefusalKind, Rule, Target,
 };
 use fg_policies::traffic;
 use fg_router::{Builder, Router};
@@ -31,6 +32,8 @@ pub(crate) struct Generation {
 pub(crate) struct Cluster {
     /// Where requests may go; empty is 503.
     pub(crate) endpoints: Vec<SocketAddr>,
+    /// What it speaks.
+    pub(crate) protocol: BackendProtocol,
 }
 
 /// A rule with everything that does not depend on the request.
@@ -67,6 +70,8 @@ impl Deref for Policies {
             bodies: Vec::new(),
             request_timeout: None,
             backend_timeout: None,
+            retries: None,
+            mirrors: Vec::new(),
         };
         self.0.as_deref().unwrap_or(&NONE)
     }
@@ -77,7 +82,9 @@ impl From<Chain> for Policies {
         let is_empty = chain.filters.is_empty()
             && chain.bodies.is_empty()
             && chain.request_timeout.is_none()
-            && chain.backend_timeout.is_none();
+            && chain.backend_timeout.is_none()
+            && chain.retries.is_none()
+            && chain.mirrors.is_empty();
         Self((!is_empty).then(|| Box::new(chain)))
     }
 }
@@ -89,6 +96,17 @@ pub(crate) struct Chain {
     pub(crate) bodies: Vec<Box<dyn BodyFilter>>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) backend_timeout: Option<Duration>,
+    pub(crate) retries: Option<Retries>,
+    pub(crate) mirrors: Vec<CompiledMirror>,
+}
+
+/// Who gets a copy of which part of the requests.
+pub(crate) struct CompiledMirror {
+    /// Index of its cluster.
+    pub(crate) target: usize,
+    /// So many requests of `denominator`.
+    pub(crate) numerator: u32,
+    pub(crate) denominator: u32,
 }
 
 /// What happens in the end.
@@ -138,22 +156,38 @@ impl SeriesBlock {
 }
 
 impl Chain {
-    fn build(policies: &traffic::Set) -> Self {
+    /// `index` gives a backend's index.
+    fn build(policies: &traffic::Set, mut index: impl FnMut(&BackendKey) -> usize) -> Self {
         let mut chain = Self::default();
         for (_, part) in policies.chain() {
-            match part {
-                Part::Filter(filter) => chain.filters.push(filter),
-                Part::Body(filter) => chain.bodies.push(filter),
-                Part::Settings(settings) => {
-                    settings.into_iter().for_each(|setting| chain.set(setting))
-                }
-            }
+            chain.add(part, &mut index);
         }
         chain
     }
 
-    fn set(&mut self, setting: Setting) {
+    fn add(&mut self, part: Part, index: &mut impl FnMut(&BackendKey) -> usize) {
+        match part {
+            Part::Filter(filter) => self.filters.push(filter),
+            Part::Body(filter) => self.bodies.push(filter),
+            Part::Settings(settings) => {
+                for setting in settings {
+                    self.set(setting, index);
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, setting: Setting, index: &mut impl FnMut(&BackendKey) -> usize) {
         match setting {
+            Setting::Retries(retries) => self.retries = Some(retries),
+            Setting::Mirrors(mirrors) => {
+                self.mirrors
+                    .extend(mirrors.iter().map(|mirror| CompiledMirror {
+                        target: index(&mirror.backend),
+                        numerator: mirror.numerator,
+                        denominator: mirror.denominator,
+                    }))
+            }
             Setting::RequestTimeout(timeout) => self.request_timeout = timeout,
             Setting::BackendRequestTimeout(timeout) => self.backend_timeout = timeout,
         }
@@ -304,7 +338,10 @@ impl Compiler {
             }
             endpoints.sort_unstable();
             endpoints.dedup();
-            Arc::new(Cluster { endpoints })
+            Arc::new(Cluster {
+                endpoints,
+                protocol: backend.protocol,
+            })
         });
         if let Some(slot) = self.clusters.get_mut(index) {
             *slot = cluster;
@@ -370,15 +407,10 @@ impl Maker<'_> {
                 CompiledAction::Forward { total, backends }
             }
         };
-        let mut chain = Chain::build(&rule.policies);
+        let mut index = |key: &BackendKey| index_of(self.indexes, self.clusters, key);
+        let mut chain = Chain::build(&rule.policies, &mut index);
         for part in self.extra {
-            match part() {
-                Part::Filter(filter) => chain.filters.push(filter),
-                Part::Body(filter) => chain.bodies.push(filter),
-                Part::Settings(settings) => {
-                    settings.into_iter().for_each(|setting| chain.set(setting))
-                }
-            }
+            chain.add(part(), &mut index);
         }
         let names = Box::new(Names {
             route: format!("{}/{}", rule.key.route.namespace, rule.key.route.name).into(),
@@ -423,7 +455,10 @@ impl Maker<'_> {
             cumulative,
             target,
             name,
-            chain: Chain::build(&backend.policies).into(),
+            chain: Chain::build(&backend.policies, |key| {
+                index_of(self.indexes, self.clusters, key)
+            })
+            .into(),
             series: SeriesBlock::new(attachments, self.workers),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fg_http::Limits;
+use fg_http::{Limits, h2};
 use ipnet::IpNet;
 
 /// Everything about the proxy that is no configuration of routes.
@@ -18,6 +18,8 @@ pub struct Settings {
     pub reserved: Vec<SocketAddr>,
     /// Bounds on heads, requests and replies.
     pub limits: Limits,
+    /// Bounds on HTTP/2 connections, clients' and backends'.
+    pub http2: h2::Settings,
     /// Open client connections, all workers together; more are closed at once. Default 100,000.
     pub max_connections: usize,
     /// Requests on one client connection before it is closed. Default 1,000,000.
@@ -67,6 +69,7 @@ impl Default for Settings {
             port_map: BTreeMap::new(),
             reserved: Vec::new(),
             limits: Limits::default(),
+            http2: h2::Settings::default(),
             max_connections: 100_000,
             max_requests_per_connection: 1_000_000,
             idle_timeout: Duration::from_secs(75),

@@ -1,5 +1,6 @@
 //! The gateway's side of a backend's connection.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -47,6 +48,12 @@ pub struct Sending {
     pub secure: bool,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
 impl Client {
     /// Greets a backend.
     ///
@@ -90,11 +97,7 @@ impl Client {
     /// # Errors
     /// [`Reason::BadPath`] or [`Reason::BadHost`] for what HTTP/2 cannot say;
     /// [`Reason::UpstreamClosed`] when the connection takes no more requests.
-    pub fn send(
-        &mut self,
-        request: &Request,
-        sending: Sending,
-    ) -> Result<(Stream, Response), Fault> {
+    pub fn send(&self, request: &Request, sending: Sending) -> Result<(Stream, Response), Fault> {
         let mut head = http::Request::new(());
         *head.version_mut() = http::Version::HTTP_2;
         if sending.upgrade {
@@ -129,7 +132,7 @@ impl Client {
             Framing::Chunked | Framing::UntilClose => {}
         }
         let end = none && !sending.upgrade;
-        let (future, stream) = self.send.send_request(head, end).map_err(|error| {
+        let (future, stream) = self.send.clone().send_request(head, end).map_err(|error| {
             Fault::new(Reason::UpstreamClosed)
                 .retry(fg_exchange::Retry::Unsent)
                 .detail(error)

@@ -103,7 +103,10 @@ fn is_of_connection(id: Name, name: &[u8]) -> bool {
         | Name::Upgrade
         | Name::Host
         | Name::Http2Settings => true,
-        Name::Other => name.eq_ignore_ascii_case(b"sec-websocket-key"),
+        Name::Other => {
+            name.eq_ignore_ascii_case(b"sec-websocket-key")
+                || name.eq_ignore_ascii_case(b"sec-websocket-accept")
+        }
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! One request and its reply on an HTTP/2 connection, read and written like a socket.
 
-use std::io;
 use std::task::{Context, Poll, ready};
+use std::{fmt, io};
 
 use bytes::{Bytes, BytesMut};
 use fg_exchange::{Name, Reply};
@@ -241,6 +241,14 @@ impl Stream {
     /// Whether it belongs to a client's connection.
     pub const fn is_of_client(&self) -> bool {
         self.server
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 

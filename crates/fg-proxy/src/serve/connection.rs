@@ -1,7 +1,7 @@
 //! A client's connection: one request after the other until either side has enough.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fg_exchange::{Fault, Reason, Verdict};
 use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
+use fg_http::h2::PREFACE;
 use fg_router::SocketTable;
 use fg_telemetry::{Gauge, WorkerStats};
 
 use super::exchange::Exchange;
+use super::http2::{self, Origin};
 use super::{finish, forward, local, route};
 use crate::generation::{CompiledRule, Generation};
 use crate::shared::SocketKey;
@@ -44,6 +46,8 @@ pub(crate) struct Connection {
     /// The client will send nothing more.
     pub(crate) half_closed: bool,
     requests: u64,
+    /// The address of this side, for streams of HTTP/2, which have no socket of their own.
+    local: Option<IpAddr>,
 }
 
 /// How the connection goes on after an exchange.
@@ -115,12 +119,16 @@ pub(crate) async fn connection(
         carry: Vec::new(),
         half_closed: false,
         requests: 0,
+        local: None,
     };
     loop {
         let Some(mut exchange) = connection.wait().await else {
             return;
         };
-        let next = connection.guarded(&mut exchange).await;
+        if connection.requests == 0 && connection.is_preface(&mut exchange).await {
+            return connection.become_http2(exchange).await;
+        }
+        let next = connection.guarded(&mut exchange, None).await;
         connection.worker.put_exchange(exchange);
         match next {
             Next::KeepAlive => {}
@@ -131,6 +139,64 @@ pub(crate) async fn connection(
 }
 
 impl Connection {
+    /// One request of an HTTP/2 connection, as a connection that has no other.
+    pub(super) fn of_stream(origin: Origin, client: Stream, timer: Timer) -> Self {
+        Self {
+            worker: origin.worker,
+            client,
+            peer: origin.peer,
+            socket: origin.socket,
+            timer,
+            carry: Vec::new(),
+            half_closed: false,
+            requests: 0,
+            local: origin.local,
+        }
+    }
+
+    /// Whether the client begins with HTTP/2's preface (prior knowledge, RFC 9113 §3.3). Waits until
+    /// that is known.
+    async fn is_preface(&mut self, exchange: &mut Exchange) -> bool {
+        self.timer.set(self.worker.shared.settings.head_timeout);
+        let Self { client, timer, .. } = self;
+        let buffer = exchange.request.head.bytes_mut();
+        std::future::poll_fn(|context| {
+            timer.attach(context);
+            loop {
+                let seen = buffer.len().min(PREFACE.len());
+                // Up to here it might be a method that begins with the same letters.
+                if buffer.get(..seen) != PREFACE.get(..seen) {
+                    return Poll::Ready(false);
+                }
+                if seen == PREFACE.len() {
+                    return Poll::Ready(true);
+                }
+                if timer.is_expired() {
+                    return Poll::Ready(false);
+                }
+                match client.poll_recv(context, buffer, FIRST_READ) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Ready(_) => return Poll::Ready(false),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Goes on by HTTP/2, with what was read of it.
+    async fn become_http2(self, mut exchange: Box<Exchange>) {
+        let ahead = std::mem::take(exchange.request.head.bytes_mut());
+        self.worker.put_exchange(exchange);
+        let origin = Origin {
+            local: self.client.local_addr().ok().map(|local| local.ip()),
+            worker: self.worker,
+            peer: self.peer,
+            socket: self.socket,
+        };
+        http2::serve(origin, self.timer, self.client, ahead).await;
+    }
+
     /// Waits for the first bytes of a request, holding no buffer until they are there. `None` when
     /// there will be no request.
     async fn wait(&mut self) -> Option<Box<Exchange>> {
@@ -187,9 +253,15 @@ impl Connection {
     }
 
     /// One exchange. A panic ends it with a 500 if nothing was sent yet, and the connection.
-    async fn guarded(&mut self, exchange: &mut Exchange) -> Next {
+    ///
+    /// `head` is what became of reading its head, where that is done.
+    pub(super) async fn guarded(
+        &mut self,
+        exchange: &mut Exchange,
+        head: Option<Result<ParsedRequest, Fault>>,
+    ) -> Next {
         let outcome = {
-            let mut future = pin!(self.exchange(exchange));
+            let mut future = pin!(self.exchange(exchange, head));
             std::future::poll_fn(|context| {
                 match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
                     Ok(poll) => poll.map(Some),
@@ -214,8 +286,16 @@ impl Connection {
         Next::Linger
     }
 
-    async fn exchange(&mut self, exchange: &mut Exchange) -> Next {
-        let parsed = match self.read_head(exchange).await {
+    async fn exchange(
+        &mut self,
+        exchange: &mut Exchange,
+        head: Option<Result<ParsedRequest, Fault>>,
+    ) -> Next {
+        let head = match head {
+            Some(head) => head.map(Some),
+            None => self.read_head(exchange).await,
+        };
+        let parsed = match head {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Next::Close,
             Err(fault) => {
@@ -241,7 +321,10 @@ impl Connection {
         let (address, port) = self.socket;
         let router = &generation.router;
         router.socket(address, port).or_else(|| {
-            let local = self.client.local_addr().ok()?.ip();
+            let local = match self.local {
+                Some(local) => local,
+                None => self.client.local_addr().ok()?.ip(),
+            };
             router
                 .socket(Some(local), port)
                 .or_else(|| router.socket(None, port))
@@ -334,6 +417,12 @@ impl Connection {
     /// Takes note of what the client does while its request is under way: pipelined requests are
     /// kept, the end of its side is noted. An error means that it is gone.
     pub(crate) fn poll_watch(&mut self, context: &mut std::task::Context<'_>) -> Result<(), ()> {
+        if let Some(stream) = self.client.http2() {
+            return match stream.poll_gone(context) {
+                Poll::Pending => Ok(()),
+                Poll::Ready(()) => Err(()),
+            };
+        }
         while !self.half_closed && self.carry.len() < PIPELINE {
             match self.client.poll_read_ready(context) {
                 Poll::Pending => return Ok(()),

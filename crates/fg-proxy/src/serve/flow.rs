@@ -25,6 +25,8 @@ enum Source {
     Length(u64),
     Chunked(Decoder),
     UntilClose,
+    /// Up to the end of an HTTP/2 stream, which has trailers of its own.
+    Frames,
 }
 
 /// How the body is framed on the sending side.
@@ -33,6 +35,8 @@ pub(crate) enum Sink {
     /// As it is: a length was announced, or the end of the connection is the end.
     Raw,
     Chunked,
+    /// As it is, on an HTTP/2 stream that ends with it.
+    Frames,
 }
 
 /// One direction.
@@ -46,8 +50,12 @@ pub(crate) struct Flow {
     source: Source,
     sink: Sink,
     steps: Vec<Box<dyn BodyStep>>,
+    /// How much of the output is the head.
+    head_len: usize,
     /// Names that may not stand in trailers, lower-case.
     refused_trailers: Vec<Box<str>>,
+    /// Trailers that came and did not go into the output: [`Sink::Frames`] sends them after it.
+    trailers: Vec<u8>,
     /// Bytes of the body received so far.
     pub(crate) body_bytes: u64,
     /// Something was sent that is not in `output` any more, so it cannot be sent again.
@@ -83,7 +91,9 @@ impl Default for Flow {
             source: Source::Done,
             sink: Sink::Raw,
             steps: Vec::new(),
+            head_len: 0,
             refused_trailers: Vec::new(),
+            trailers: Vec::new(),
             body_bytes: 0,
             gone: false,
             any_sent: false,
@@ -103,6 +113,7 @@ impl Flow {
         self.sink = Sink::Raw;
         self.steps.clear();
         self.refused_trailers.clear();
+        self.trailers.clear();
         self.body_bytes = 0;
         self.begun = false;
     }
@@ -110,9 +121,30 @@ impl Flow {
     /// Empties the output.
     pub(crate) fn restart_output(&mut self) {
         self.output.clear();
+        self.head_len = 0;
         self.sent = 0;
         self.gone = false;
         self.any_sent = false;
+    }
+
+    /// Puts a head in front of the output, in the place of an earlier one, and says how the body is
+    /// framed. `false` when a part of the body is framed otherwise already.
+    pub(crate) fn put_head(&mut self, sink: Sink, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let body = self.output.split_off(self.head_len.min(self.output.len()));
+        self.output.clear();
+        write(&mut self.output);
+        self.head_len = self.output.len();
+        if body.is_empty() || sink == self.sink {
+            self.sink = sink;
+        } else if self.sink == Sink::Raw && !self.any_sent {
+            self.sink = sink;
+            frame(sink, &body, &mut self.output);
+            return true;
+        } else {
+            return false;
+        }
+        self.output.extend_from_slice(&body);
+        true
     }
 
     /// Makes the output be sent again from its start.
@@ -140,6 +172,18 @@ impl Flow {
         self.body_bytes = 0;
         self.holding = false;
         self.begun = true;
+    }
+
+    /// The body comes from an HTTP/2 stream. To be said after [`Flow::begin`].
+    pub(crate) fn receive_frames(&mut self) {
+        if !self.is_received() {
+            self.source = Source::Frames;
+        }
+    }
+
+    /// The output goes to an HTTP/2 stream, which ends with it. For replies of our own.
+    pub(crate) fn send_frames(&mut self) {
+        self.sink = Sink::Frames;
     }
 
     /// Whether the whole body was received.
@@ -202,7 +246,7 @@ impl Flow {
                 return Poll::Pending;
             }
             if self.is_received() {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(self.end(to));
             }
             ready!(self.poll_fill(context, from, room, &progress))?;
         }
@@ -236,7 +280,10 @@ impl Flow {
         let body = std::mem::take(&mut self.output);
         let over = self.is_received();
         write_head(over.then_some(body.len()), &mut self.output);
-        self.sink = if over { Sink::Raw } else { sink };
+        self.sink = match sink {
+            Sink::Chunked if over => Sink::Raw,
+            sink => sink,
+        };
         frame(self.sink, &body, &mut self.output);
     }
 
@@ -246,7 +293,18 @@ impl Flow {
         context: &mut Context<'_>,
         to: &mut Stream,
     ) -> Poll<Result<(), FlowError>> {
-        self.poll_flush(context, to, 0, &|| {})
+        ready!(self.poll_flush(context, to, 0, &|| {}))?;
+        Poll::Ready(self.end(to))
+    }
+
+    /// Ends an HTTP/2 stream after everything was sent; nothing elsewhere.
+    fn end(&self, to: &mut Stream) -> Result<(), FlowError> {
+        match to.http2() {
+            Some(stream) if self.sink == Sink::Frames => {
+                stream.end(&self.trailers).map_err(FlowError::To)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sends the output, and after it `direct` bytes of the input.
@@ -267,7 +325,14 @@ impl Flow {
                 .input
                 .get(self.at..self.at + direct)
                 .unwrap_or_default();
-            let count = match ready!(to.poll_send(context, first, second)) {
+            let end = self.sink == Sink::Frames
+                && self.trailers.is_empty()
+                && match self.source {
+                    Source::Done => direct == 0,
+                    Source::Length(left) => left == direct as u64,
+                    _ => false,
+                };
+            let count = match ready!(to.poll_send(context, first, second, end)) {
                 Ok(0) => return Poll::Ready(Err(FlowError::To(io::ErrorKind::WriteZero.into()))),
                 Ok(count) => count,
                 Err(error) => return Poll::Ready(Err(FlowError::To(error))),
@@ -312,6 +377,7 @@ impl Flow {
         // What was sent may be forgotten once the body goes on: it cannot be replayed then.
         if self.body_bytes > 0 && self.is_sent() && !self.output.is_empty() {
             self.output.clear();
+            self.head_len = 0;
             self.sent = 0;
             self.gone = true;
         }
@@ -319,6 +385,17 @@ impl Flow {
             Ok(0) if matches!(self.source, Source::UntilClose) => {
                 self.source = Source::Done;
                 self.finish_body()?;
+                Poll::Ready(Ok(()))
+            }
+            Ok(0) if matches!(self.source, Source::Frames) => {
+                let trailers = match from.http2() {
+                    Some(stream) => ready!(stream.poll_trailers(context))
+                        .map_err(|error| FlowError::From(Some(error)))?,
+                    None => Vec::new(),
+                };
+                self.source = Source::Done;
+                let trailers = without(&trailers, &self.refused_trailers);
+                self.finish_with_trailers(&trailers)?;
                 Poll::Ready(Ok(()))
             }
             Ok(0) => Poll::Ready(Err(FlowError::From(None))),
@@ -367,9 +444,9 @@ impl Flow {
                         .min(available.len());
                     (take, take as u64 == *left)
                 }
-                Source::UntilClose => (available.len(), false),
+                Source::UntilClose | Source::Frames => (available.len(), false),
             };
-            let plain = self.steps.is_empty() && self.sink == Sink::Raw;
+            let plain = self.steps.is_empty() && self.sink != Sink::Chunked;
             if plain && (take > SMALL || self.output.len() > SMALL || self.is_sent()) {
                 return Ok(take);
             }
@@ -421,6 +498,8 @@ impl Flow {
             self.output.extend_from_slice(b"0\r\n");
             self.output.extend_from_slice(trailers);
             self.output.extend_from_slice(b"\r\n");
+        } else {
+            self.trailers.extend_from_slice(trailers);
         }
         Ok(())
     }
@@ -447,7 +526,7 @@ fn frame(sink: Sink, data: &[u8], output: &mut Vec<u8>) {
         return;
     }
     match sink {
-        Sink::Raw => output.extend_from_slice(data),
+        Sink::Raw | Sink::Frames => output.extend_from_slice(data),
         Sink::Chunked => {
             write_chunk_size(data.len(), output);
             output.extend_from_slice(data);

@@ -3,10 +3,11 @@
 use std::task::Poll;
 
 use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Version};
-use fg_http::h1::{Framing, ReplyConnection, write_reply_head};
+use fg_http::h1::{Framing, ReplyConnection};
 
 use super::connection::{Connection, Next, Terms};
 use super::exchange::Exchange;
+use super::head;
 use super::route::{self, Route};
 use crate::generation::Chain;
 
@@ -84,7 +85,7 @@ async fn finish(
     let how = match (keep_alive, exchange.request.version()) {
         (false, _) => ReplyConnection::Close,
         (true, Version::Http10) => ReplyConnection::KeepAlive,
-        (true, Version::Http11) => ReplyConnection::Implied,
+        (true, Version::Http11 | Version::Http2) => ReplyConnection::Implied,
     };
     write(connection, exchange, reply, status, filters, how);
     let sent = send(connection, exchange).await;
@@ -117,7 +118,7 @@ fn reply_to(fault: &Fault) -> LocalReply {
 
 /// Composes the reply in the flow to the client.
 fn write(
-    connection: &Connection,
+    connection: &mut Connection,
     exchange: &mut Exchange,
     local: LocalReply,
     status: u16,
@@ -151,9 +152,16 @@ fn write(
     exchange.reply.head.remove(Name::ContentLength);
     let Exchange { reply, down, .. } = exchange;
     down.clear();
-    connection
-        .worker
-        .with_date(|date| write_reply_head(reply, framing, how, date, &mut down.output));
+    head::give(
+        &connection.worker,
+        &mut connection.client,
+        reply,
+        framing,
+        how,
+        body.is_empty(),
+        &mut down.output,
+    );
+    down.send_frames();
     down.output.extend_from_slice(body);
     down.body_bytes = body.len() as u64;
 }

@@ -9,6 +9,8 @@ mod exchange;
 mod finish;
 mod flow;
 mod forward;
+mod head;
+mod http2;
 mod local;
 mod route;
 pub mod trust;

@@ -2,11 +2,14 @@
 
 use std::task::{Context, Poll};
 
+use base64::Engine as _;
+use fg_exchange::Request;
 use fg_http::h1::Framing;
 
 use super::connection::{Connection, Counted};
 use super::exchange::Exchange;
 use super::flow::{Flow, Sink};
+use crate::worker::Worker;
 use crate::worker::socket::Stream;
 
 /// How much is read at once. Units: bytes.
@@ -19,6 +22,17 @@ enum Side {
     /// Everything was sent; the end has to be.
     Ending,
     Done,
+}
+
+/// Adds the key of a WebSocket handshake, which an extended CONNECT does not have and an HTTP/1
+/// backend asks for. Source: RFC 8441 §5.
+pub(super) fn add_key(worker: &Worker, request: &mut Request) {
+    const NAME: &str = "sec-websocket-key";
+    if request.head.get_named(NAME).is_none() {
+        let bytes = [worker.random.next(), worker.random.next()].map(u64::to_ne_bytes);
+        let key = base64::engine::general_purpose::STANDARD.encode(bytes.concat());
+        request.head.append(NAME, key.as_bytes());
+    }
 }
 
 /// Carries bytes both ways. What was received beyond the heads is in the flows' inputs.

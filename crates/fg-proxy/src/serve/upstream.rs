@@ -1,28 +1,53 @@
 //! Connections to endpoints: from the pool, or new.
 
+use std::cell::Cell;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use fg_exchange::{Fault, Reason, Retry};
+use fg_exchange::{Fault, Method, Reason, Reply, Request, Retry};
+use fg_http::Limits;
+use fg_http::h1::ParsedReply;
+use fg_http::h2;
 use tokio::net::TcpStream;
 
 use crate::generation::Cluster;
 use crate::worker::Worker;
-use crate::worker::pool::{Endpoint, Link};
-use crate::worker::socket::Stream;
+use crate::worker::pool::{Endpoint, Http2Link, Link};
+use crate::worker::socket::{Stream, Wire};
 
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
     /// There until it is given back.
     link: Option<Link>,
+    /// Instead of the link, with HTTP/2.
+    shared: Option<Shared>,
     pub(super) address: SocketAddr,
     /// It served a request before.
     pub(super) reused: bool,
     endpoint: Rc<Endpoint>,
 }
 
+/// One request's part of an HTTP/2 connection.
+struct Shared {
+    link: Rc<Http2Link>,
+    /// There once the request's head was sent.
+    stream: Option<(Stream, h2::Response)>,
+}
+
+/// Which versions of HTTP a request may be sent by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speak {
+    Http1,
+    Http2,
+}
+
 impl Drop for Upstream {
     fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.link.active.set(shared.link.active.get() - 1);
+        }
         self.endpoint
             .active
             .set(self.endpoint.active.get().saturating_sub(1));
@@ -44,6 +69,7 @@ pub(super) async fn get(
     cluster: &Cluster,
     not: Option<SocketAddr>,
     fresh: bool,
+    speak: Speak,
 ) -> Result<Upstream, Refused> {
     let endpoints = &cluster.endpoints;
     let now = worker.sweep.now_millis();
@@ -85,6 +111,23 @@ pub(super) async fn get(
     };
     let address = address.ok_or_else(none)?;
     let endpoint = worker.pools.endpoint(address);
+    if speak == Speak::Http2 {
+        let shared = share(worker, address, &endpoint, fresh).await;
+        let (link, reused) = shared.map_err(|fault| Refused {
+            fault,
+            address: Some(address),
+        })?;
+        link.active.set(link.active.get() + 1);
+        link.since.set(now);
+        endpoint.active.set(endpoint.active.get() + 1);
+        return Ok(Upstream {
+            link: None,
+            shared: Some(Shared { link, stream: None }),
+            address,
+            reused,
+            endpoint,
+        });
+    }
     let (link, reused) = match if fresh { None } else { endpoint.take() } {
         Some(link) => {
             worker.stats.upstream_reused.increment();
@@ -104,6 +147,7 @@ pub(super) async fn get(
     endpoint.active.set(endpoint.active.get() + 1);
     Ok(Upstream {
         link: Some(link),
+        shared: None,
         address,
         reused,
         endpoint,
@@ -114,11 +158,63 @@ impl Upstream {
     /// The socket.
     #[inline]
     pub(super) fn stream(&mut self) -> &mut Stream {
+        if let Some(shared) = &mut self.shared {
+            let (stream, _) = shared
+                .stream
+                .as_mut()
+                .expect("the head is sent before anything else");
+            return stream;
+        }
         &mut self
             .link
             .as_mut()
             .expect("only given back when the exchange is done with it")
             .stream
+    }
+
+    /// Whether it is an HTTP/2 stream.
+    pub(super) const fn is_http2(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Whether it goes over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        false
+    }
+
+    /// Sends the head of a request by HTTP/2.
+    pub(super) fn open(&mut self, request: &Request, sending: h2::Sending) -> Result<(), Fault> {
+        let Some(shared) = &mut self.shared else {
+            return Ok(());
+        };
+        if sending.upgrade && !shared.link.client.takes_upgrades() {
+            return Err(Fault::new(Reason::BadReply)
+                .detail("the backend takes no upgrades by HTTP/2 (RFC 8441)"));
+        }
+        let opened = shared.link.client.send(request, sending);
+        let (stream, response) = opened.inspect_err(|_| shared.link.closed.set(true))?;
+        shared.stream = Some((Stream::Http2(Box::new(stream)), response));
+        Ok(())
+    }
+
+    /// Waits for the next head of the reply by HTTP/2.
+    pub(super) fn poll_reply(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        reply: &mut Reply,
+        limits: &Limits,
+    ) -> Poll<io::Result<ParsedReply>> {
+        match self
+            .shared
+            .as_mut()
+            .and_then(|shared| shared.stream.as_mut())
+        {
+            Some((Stream::Http2(stream), response)) => {
+                response.poll_head(context, method, reply, stream, limits)
+            }
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
     }
 
     /// Keeps the connection for another request.
@@ -128,6 +224,51 @@ impl Upstream {
             self.endpoint.put(link, worker.sweep.now_millis(), most);
         }
     }
+}
+
+/// An HTTP/2 connection with room for one more request: a shared one, or new.
+async fn share(
+    worker: &Worker,
+    address: SocketAddr,
+    endpoint: &Endpoint,
+    fresh: bool,
+) -> Result<(Rc<Http2Link>, bool), Fault> {
+    if let Some(link) = endpoint.shared().filter(|_| !fresh) {
+        worker.stats.upstream_reused.increment();
+        return Ok((link, true));
+    }
+    let _greeting = endpoint.greeting.lock().await;
+    if let Some(link) = endpoint.shared().filter(|_| !fresh) {
+        worker.stats.upstream_reused.increment();
+        return Ok((link, true));
+    }
+    let Link { stream, open } = connect(worker, address, endpoint).await?;
+    let settings = &worker.shared.settings;
+    let wire = Wire::new(stream, Vec::new());
+    let (client, driver) = h2::Client::greet(wire, &settings.http2, &settings.limits)
+        .await
+        .map_err(|error| {
+            Fault::new(Reason::ConnectFailed)
+                .retry(Retry::Unsent)
+                .detail(error)
+        })?;
+    let link = Rc::new(Http2Link {
+        client,
+        active: Cell::new(0),
+        closed: Cell::new(false),
+        since: Cell::new(worker.sweep.now_millis()),
+    });
+    let watched = Rc::downgrade(&link);
+    tokio::task::spawn_local(async move {
+        let _open = open;
+        // How it ended is said on its streams.
+        let _ = driver.await;
+        if let Some(link) = watched.upgrade() {
+            link.closed.set(true);
+        }
+    });
+    endpoint.share(link.clone());
+    Ok((link, false))
 }
 
 async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> Result<Link, Fault> {

@@ -177,13 +177,7 @@ pub(crate) fn run(id: usize, shared: &Arc<Shared>) -> std::io::Result<()> {
         .build()?;
     let local = LocalSet::new();
     let worker = Rc::new(Worker::new(id, shared.clone()));
-    // Not a task of its own: a bug in it would end it unseen, and the worker would go on without.
-    let work = async {
-        tokio::select! {
-            () = accept::listen(worker.clone()) => {}
-            () = worker.clone().housekeeping() => {}
-        }
-    };
-    local.block_on(&runtime, work);
+    local.spawn_local(worker.clone().housekeeping());
+    local.block_on(&runtime, accept::listen(worker));
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fg_http::h2;
 use fg_lb::Avoidance;
 use fg_telemetry::WorkerStats;
 
@@ -15,28 +16,52 @@ use super::socket::Stream;
 #[derive(Debug, Default)]
 pub(crate) struct Endpoint {
     idle: RefCell<Vec<Idle>>,
+    /// Connections by HTTP/2, each for many requests at a time.
+    http2: RefCell<Vec<Rc<Http2Link>>>,
+    /// Held while such a connection is made, so that requests that come together share it.
+    pub(crate) greeting: tokio::sync::Mutex<()>,
     /// Requests on their way.
     pub(crate) active: Cell<usize>,
     pub(crate) avoidance: Cell<Avoidance>,
+}
+
+/// An open HTTP/2 connection to an endpoint.
+#[derive(Debug)]
+pub(crate) struct Http2Link {
+    pub(crate) client: h2::Client,
+    /// Requests on it.
+    pub(crate) active: Cell<usize>,
+    /// It takes no more requests.
+    pub(crate) closed: Cell<bool>,
+    /// When it was used last. Units: milliseconds of the sweep's clock.
+    pub(crate) since: Cell<u64>,
 }
 
 /// An open connection to an endpoint, counted as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) stream: Stream,
-    stats: Arc<WorkerStats>,
+    /// Counts it.
+    pub(crate) open: Open,
 }
+
+/// Counts an open connection as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Open(Arc<WorkerStats>);
 
 impl Link {
     pub(crate) fn new(stream: Stream, stats: Arc<WorkerStats>) -> Self {
         stats.upstream_open.increment();
-        Self { stream, stats }
+        Self {
+            stream,
+            open: Open(stats),
+        }
     }
 }
 
-impl Drop for Link {
+impl Drop for Open {
     fn drop(&mut self) {
-        self.stats.upstream_open.decrement();
+        self.0.upstream_open.decrement();
     }
 }
 
@@ -89,8 +114,16 @@ impl Pools {
             let room = idle.len() * 2;
             idle.shrink_to(room);
             kept += idle.len();
+            let mut http2 = endpoint.http2.borrow_mut();
+            http2.retain(|link| {
+                let idle = link.active.get() == 0;
+                !link.closed.get() && !(idle && link.since.get() < oldest)
+            });
             let in_use = Rc::strong_count(endpoint) > 1;
-            !idle.is_empty() || in_use || endpoint.avoidance.get().is_active(now)
+            !idle.is_empty()
+                || !http2.is_empty()
+                || in_use
+                || endpoint.avoidance.get().is_active(now)
         });
         kept
     }
@@ -106,6 +139,19 @@ impl Endpoint {
             }
         }
         None
+    }
+
+    /// An HTTP/2 connection that takes one more request.
+    pub(crate) fn shared(&self) -> Option<Rc<Http2Link>> {
+        let http2 = self.http2.borrow();
+        let has_room =
+            |link: &&Rc<Http2Link>| !link.closed.get() && link.active.get() < link.client.room();
+        http2.iter().find(has_room).cloned()
+    }
+
+    /// Shares a new HTTP/2 connection.
+    pub(crate) fn share(&self, link: Rc<Http2Link>) {
+        self.http2.borrow_mut().push(link);
     }
 
     /// Keeps a connection, unless there are `most` already.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use fg_http::h2;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::tls::TlsStream;
@@ -22,6 +23,8 @@ pub(crate) enum Stream {
     /// A socket with TLS on it, after the handshake.
     #[expect(dead_code, reason = "nothing makes one yet")]
     Tls(Box<TlsStream>),
+    /// One request of an HTTP/2 connection, or one sent on such a connection.
+    Http2(Box<h2::Stream>),
 }
 
 impl From<TcpStream> for Stream {
@@ -50,17 +53,20 @@ impl Stream {
                 pin!(stream.read_buf(buffer)).poll(context)
             }
             Self::Tls(stream) => stream.poll_recv(context, buffer),
+            Self::Http2(stream) => stream.poll_recv(context, buffer),
         }
     }
 
     /// Takes as much as it can of `first`, then `second`; gives how much. What was taken may still
-    /// be here: it is on its way when [`Stream::poll_flush`] says so.
+    /// be here: it is on its way when [`Stream::poll_flush`] says so. `end` says that nothing
+    /// follows: sockets need not know, an HTTP/2 stream ends with it.
     #[inline]
     pub(crate) fn poll_send(
         &mut self,
         context: &mut Context<'_>,
         first: &[u8],
         second: &[u8],
+        end: bool,
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => {
@@ -74,6 +80,7 @@ impl Stream {
                 }
             }
             Self::Tls(stream) => stream.poll_send(context, first, second),
+            Self::Http2(stream) => stream.poll_send(context, first, second, end),
         }
     }
 
@@ -85,7 +92,7 @@ impl Stream {
         progress: impl Fn(),
     ) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Plain(_) | Self::Http2(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => stream.poll_flush(context, progress),
         }
     }
@@ -96,6 +103,7 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.poll_read_ready(context),
             Self::Tls(stream) => stream.poll_read_ready(context),
+            Self::Http2(_) => Poll::Pending,
         }
     }
 
@@ -104,6 +112,7 @@ impl Stream {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => stream.poll_shutdown(context),
+            Self::Http2(stream) => Poll::Ready(stream.end(&[])),
         }
     }
 
@@ -115,6 +124,7 @@ impl Stream {
                 matches!(stream.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
             Self::Tls(stream) => stream.is_quiet(),
+            Self::Http2(_) => false,
         }
     }
 
@@ -123,6 +133,103 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.local_addr(),
             Self::Tls(stream) => stream.local_addr(),
+            Self::Http2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// The HTTP/2 stream, if it is one.
+    #[inline]
+    pub(crate) fn http2(&mut self) -> Option<&mut h2::Stream> {
+        match self {
+            Self::Http2(stream) => Some(stream),
+            Self::Plain(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// Whether it is an HTTP/2 stream.
+    #[inline]
+    pub(crate) const fn is_http2(&self) -> bool {
+        matches!(self, Self::Http2(_))
+    }
+}
+
+/// A socket as the `h2` crate wants it, with bytes that were read already put back in front.
+pub(crate) struct Wire {
+    stream: Stream,
+    /// Read and not given away yet, from `at` on.
+    ahead: Vec<u8>,
+    at: usize,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream, ahead: Vec<u8>) -> Self {
+        Self {
+            stream,
+            ahead,
+            at: 0,
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.at >= this.ahead.len() {
+            this.at = 0;
+            this.ahead = Vec::new();
+            if let Stream::Plain(stream) = &mut this.stream {
+                return Pin::new(stream).poll_read(context, buffer);
+            }
+            match this.stream.poll_recv(context, &mut this.ahead, 0) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+        let ahead = this.ahead.get(this.at..).unwrap_or_default();
+        let count = ahead.len().min(buffer.remaining());
+        buffer.put_slice(ahead.get(..count).unwrap_or_default());
+        this.at += count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().stream.poll_send(context, bytes, &[], false)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if let Stream::Plain(stream) = &mut this.stream {
+            return Pin::new(stream).poll_write_vectored(context, slices);
+        }
+        let first = slices.first().map_or(&[][..], |slice| slice);
+        let second = slices.get(1).map_or(&[][..], |slice| slice);
+        this.stream.poll_send(context, first, second, false)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream.poll_flush(context, || ())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream.poll_shutdown(context)
     }
 }

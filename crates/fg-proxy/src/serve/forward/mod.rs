@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use fg_exchange::body::BodyStep;
 use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version};
-use fg_http::h1::{
-    Expectation, Framing, HeadScan, ParsedReply, ReplyConnection, write_reply_head,
-    write_request_head,
-};
+use fg_http::h1::{Expectation, Framing, HeadScan, ParsedReply, write_request_head};
+use fg_http::h2::Sending;
+use fg_ir::{BackendProtocol, RouteKind};
 
 use self::clocks::{Clocks, clock};
 use self::failure::{Failure, request_failure};
@@ -21,10 +20,10 @@ use self::waiting::Waiting;
 use super::connection::{Connection, Next, Terms};
 use super::exchange::Exchange;
 use super::flow::Sink;
-use super::local;
 use super::route::{self, Route};
-use super::upstream::{self, Upstream};
-use crate::generation::{CompiledAction, CompiledBackend, Generation};
+use super::upstream::{self, Speak, Upstream};
+use super::{head, local, tunnel};
+use crate::generation::{Cluster, CompiledAction, CompiledBackend, Generation};
 
 /// How much of a request's body is read at once. Units: bytes.
 const UP_ROOM: usize = 32 * 1024;
@@ -39,6 +38,8 @@ struct Job<'a> {
     backend: &'a CompiledBackend,
     terms: Terms,
     clocks: Clocks,
+    /// The body as backends are told of it.
+    body: Framing,
 }
 
 /// Forwards a request by its rule.
@@ -93,6 +94,7 @@ pub(super) async fn forward(
         backend,
         terms,
         clocks,
+        body: terms.parsed.body,
     };
     match job.run(generation).await {
         Ok(next) => next,
@@ -122,14 +124,20 @@ impl Job<'_> {
             Err(reason) => return Err(Fault::new(reason).into()),
         };
         let cluster = cluster.ok_or_else(|| Fault::new(Reason::InvalidBackend))?;
-        self.compose().await?;
+        self.prepare().await?;
         let mut failed = None;
         let mut stale = false;
         loop {
             let worker = self.connection.worker.clone();
             self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
             let got = self
-                .within(upstream::get(&worker, cluster, failed, stale))
+                .within(upstream::get(
+                    &worker,
+                    cluster,
+                    failed,
+                    stale,
+                    self.speak(cluster),
+                ))
                 .await?;
             let mut upstream = match got {
                 Ok(upstream) => upstream,
@@ -146,6 +154,7 @@ impl Job<'_> {
                 Err(refused) => return Err(refused.fault.into()),
             };
             self.exchange.record.endpoint = Some(upstream.address);
+            self.start(&mut upstream)?;
             let sent_at = Instant::now();
             match self.attempt(&mut upstream).await {
                 Ok(parsed) => {
@@ -163,6 +172,16 @@ impl Job<'_> {
         }
     }
 
+    /// Which version of HTTP this request is sent by.
+    fn speak(&self, cluster: &Cluster) -> Speak {
+        match cluster.protocol {
+            BackendProtocol::Http1 => Speak::Http1,
+            BackendProtocol::Http2 => Speak::Http2,
+            BackendProtocol::Auto if self.route.rule.rule.kind == RouteKind::Grpc => Speak::Http2,
+            BackendProtocol::Auto => Speak::Http1,
+        }
+    }
+
     /// Waits for something, but not longer than the route allows.
     async fn within<T>(&mut self, future: impl Future<Output = T>) -> Result<T, Fault> {
         let mut future = std::pin::pin!(future);
@@ -174,8 +193,9 @@ impl Job<'_> {
         .await
     }
 
-    /// Puts the request's head, and what is there of its body, into the flow to the backend.
-    async fn compose(&mut self) -> Result<(), Failure> {
+    /// Gets the request's body on its way, through the filters that want it whole before a backend
+    /// is asked.
+    async fn prepare(&mut self) -> Result<(), Failure> {
         let limits = self.connection.worker.shared.settings.limits;
         let parsed = self.terms.parsed;
         let steps = if parsed.body == Framing::Length(0) {
@@ -188,39 +208,75 @@ impl Job<'_> {
             self.exchange.up.refuse_trailers(names);
         }
         let collecting = !steps.is_empty();
-        let Exchange { request, up, .. } = &mut *self.exchange;
-        let sink = if parsed.body == Framing::Chunked || collecting {
-            Sink::Chunked
-        } else {
-            Sink::Raw
-        };
+        let up = &mut self.exchange.up;
+        up.begin(parsed.body, Sink::Raw, steps, &limits);
+        if self.connection.client.is_http2() {
+            up.receive_frames();
+        }
         if !collecting {
-            up.begin(parsed.body, sink, steps, &limits);
-            write_request_head(request, parsed.body, parsed.hop.upgrade, &mut up.output);
             return Ok(());
         }
-        up.begin(parsed.body, Sink::Raw, steps, &limits);
         if parsed.expectation == Expectation::Continue {
             // We want the body before a backend is asked, so it is on us to say so.
-            request.head.remove(Name::Expect);
+            self.exchange.request.head.remove(Name::Expect);
             self.invite_body().await?;
         }
         self.collect_request().await?;
-        let Exchange { request, up, .. } = &mut *self.exchange;
-        up.collected(sink, |length, output| {
-            let framing = length.map_or(Framing::Chunked, |length| Framing::Length(length as u64));
-            write_request_head(request, framing, false, output);
-        });
+        let up = &self.exchange.up;
+        self.body = if up.is_received() {
+            Framing::Length(up.output.len() as u64)
+        } else {
+            Framing::Chunked
+        };
         Ok(())
+    }
+
+    /// Puts the request's head in front of its body, as the backend's protocol wants it.
+    fn start(&mut self, upstream: &mut Upstream) -> Result<(), Fault> {
+        let Exchange { request, up, .. } = &mut *self.exchange;
+        let body = self.body;
+        let hop = self.terms.parsed.hop;
+        let sink = match body {
+            // The tunnel begins where the head ends.
+            _ if hop.upgrade => Sink::Raw,
+            _ if upstream.is_http2() => Sink::Frames,
+            Framing::Chunked => Sink::Chunked,
+            Framing::Length(_) | Framing::UntilClose => Sink::Raw,
+        };
+        let fits = if upstream.is_http2() {
+            let sending = Sending {
+                body,
+                upgrade: hop.upgrade,
+                trailers: hop.trailers || self.route.rule.rule.kind == RouteKind::Grpc,
+                secure: upstream.is_secure(),
+            };
+            upstream.open(request, sending)?;
+            up.put_head(sink, |_| ())
+        } else {
+            if hop.upgrade && request.version() == Version::Http2 {
+                tunnel::add_key(&self.connection.worker, request);
+            }
+            up.put_head(sink, |output| {
+                write_request_head(request, body, hop.upgrade, output);
+            })
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(Fault::new(Reason::ConnectFailed)
+                .detail("the endpoints of the backend speak different versions of HTTP"))
+        }
     }
 
     /// Tells a client that waits for it to go on with its body.
     async fn invite_body(&mut self) -> Result<(), Failure> {
-        let down = &mut self.exchange.down;
+        let Exchange { reply, down, .. } = &mut *self.exchange;
         down.restart_output();
-        down.output
-            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        reply.clear();
+        reply.status = 100;
         let client = &mut self.connection.client;
+        head::inform(client, reply, &mut down.output);
+        reply.clear();
         let sent = std::future::poll_fn(|context| down.poll_output(context, client)).await;
         self.exchange.down.restart_output();
         sent.map_err(|_| Fault::new(Reason::ClientClosed).into())
@@ -290,6 +346,15 @@ impl Job<'_> {
             };
             let parsed = std::future::poll_fn(|context| waiting.poll(context)).await?;
             if self.exchange.reply.status >= 200 {
+                // To an extended CONNECT it would say that the tunnel is open.
+                let misleads = self.terms.parsed.hop.upgrade
+                    && self.connection.client.is_http2()
+                    && self.exchange.reply.status < 300;
+                if misleads {
+                    return Err(Fault::new(Reason::BadReply)
+                        .detail("the backend did not switch protocols, yet says that all is well")
+                        .into());
+                }
                 return Ok(parsed);
             }
             if self.exchange.reply.status == 101 {
@@ -338,9 +403,9 @@ impl Job<'_> {
             .get(head_len..)
             .unwrap_or_default()
             .to_vec();
-        if request.version() == Version::Http11 {
+        if request.version() != Version::Http10 {
             down.restart_output();
-            write_reply_head(reply, None, ReplyConnection::Implied, b"", &mut down.output);
+            head::inform(&mut self.connection.client, reply, &mut down.output);
             record.replied = true;
         }
         reply.clear();

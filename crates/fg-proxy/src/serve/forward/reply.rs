@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use fg_exchange::{Fault, Method, Reason, Version};
-use fg_http::h1::{Framing, ParsedReply, ReplyConnection, write_reply_head};
+use fg_http::h1::{Framing, ParsedReply, ReplyConnection};
 
 use super::failure::{Failure, reply_fault};
 use super::{DOWN_ROOM, Job, UP_ROOM};
@@ -11,7 +11,7 @@ use crate::serve::connection::Next;
 use crate::serve::exchange::Exchange;
 use crate::serve::flow::{FlowError, Sink};
 use crate::serve::upstream::Upstream;
-use crate::serve::{route, tunnel};
+use crate::serve::{head, route, tunnel};
 
 impl Job<'_> {
     /// Sends the reply to the client, while the request's body may still be on its way.
@@ -40,27 +40,47 @@ impl Job<'_> {
         down.restart_output();
         if collecting {
             down.begin(parsed.body, Sink::Raw, steps, &limits);
+            if upstream.is_http2() {
+                down.receive_frames();
+            }
             take_rest(reply, &mut down.input, &mut down.at, parsed.head_len);
             self.collect_reply(&mut upstream).await?;
-            let chunked = self.exchange.request.version() == Version::Http11;
+            let sink = match plan.sink {
+                Sink::Frames => Sink::Frames,
+                _ if self.exchange.request.version() == Version::Http11 => Sink::Chunked,
+                _ => Sink::Raw,
+            };
             let Exchange { reply, down, .. } = &mut *self.exchange;
-            down.collected(
-                if chunked { Sink::Chunked } else { Sink::Raw },
-                |length, output| {
-                    let framing = match length {
-                        Some(length) => Some(Framing::Length(length as u64)),
-                        None => chunked.then_some(Framing::Chunked),
-                    };
-                    worker.with_date(|date| {
-                        write_reply_head(reply, framing, plan.connection, date, output)
-                    });
-                },
-            );
+            let client = &mut self.connection.client;
+            down.collected(sink, |length, output| {
+                let framing = match length {
+                    Some(length) => Some(Framing::Length(length as u64)),
+                    None => (sink == Sink::Chunked).then_some(Framing::Chunked),
+                };
+                head::give(
+                    &worker,
+                    client,
+                    reply,
+                    framing,
+                    plan.connection,
+                    false,
+                    output,
+                );
+            });
         } else {
             down.begin(parsed.body, plan.sink, steps, &limits);
-            worker.with_date(|date| {
-                write_reply_head(reply, plan.framing, plan.connection, date, &mut down.output)
-            });
+            if upstream.is_http2() {
+                down.receive_frames();
+            }
+            head::give(
+                &worker,
+                &mut self.connection.client,
+                reply,
+                plan.framing,
+                plan.connection,
+                !plan.has_body,
+                &mut down.output,
+            );
             take_rest(reply, &mut down.input, &mut down.at, parsed.head_len);
         }
         self.exchange.record.status = self.exchange.reply.status;
@@ -73,6 +93,7 @@ impl Job<'_> {
         let old_client = self.exchange.request.version() == Version::Http10;
         let status = self.exchange.reply.status;
         let has_body = parsed.body != Framing::Length(0);
+        let frames = self.connection.client.is_http2();
         let (framing, sink) = match parsed.body {
             Framing::Length(0) => {
                 let none = status == 204
@@ -89,7 +110,9 @@ impl Job<'_> {
                     Sink::Raw,
                 )
             }
+            Framing::Length(length) if frames => (Some(Framing::Length(length)), Sink::Frames),
             Framing::Length(length) => (Some(Framing::Length(length)), Sink::Raw),
+            Framing::Chunked | Framing::UntilClose if frames => (None, Sink::Frames),
             Framing::Chunked | Framing::UntilClose if old_client => (None, Sink::Raw),
             Framing::Chunked | Framing::UntilClose => (Some(Framing::Chunked), Sink::Chunked),
         };
@@ -249,7 +272,15 @@ impl Job<'_> {
         record.status = 101;
         record.replied = true;
         down.restart_output();
-        write_reply_head(reply, None, ReplyConnection::Upgrade, b"", &mut down.output);
+        head::give(
+            &self.connection.worker,
+            &mut self.connection.client,
+            reply,
+            None,
+            ReplyConnection::Upgrade,
+            false,
+            &mut down.output,
+        );
         take_rest(reply, &mut down.input, &mut down.at, parsed.head_len);
         up.restart_output();
         up.input.clear();

@@ -79,6 +79,11 @@ impl Waiting<'_, '_> {
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<ParsedReply, Fault>> {
         let limits = &self.job.connection.worker.shared.settings.limits;
         let Exchange { request, reply, .. } = &mut *self.job.exchange;
+        if self.upstream.is_http2() {
+            let method = request.method();
+            let head = self.upstream.poll_reply(context, method, reply, limits);
+            return head.map_err(|error| self.failed(error));
+        }
         let mut have = !reply.head.bytes().is_empty();
         loop {
             if have && self.scan.may_be_complete(reply.head.bytes()) {
@@ -97,6 +102,19 @@ impl Waiting<'_, '_> {
                 Poll::Ready(Ok(count)) if count > 0 => have = true,
                 Poll::Ready(end) => return Poll::Ready(Err(self.ended(end.err()))),
             }
+        }
+    }
+
+    /// There is no reply by HTTP/2.
+    fn failed(&self, error: std::io::Error) -> Fault {
+        use std::io::ErrorKind::{ConnectionRefused, InvalidData};
+        match error.kind() {
+            InvalidData => Fault::new(Reason::BadReply).detail(error),
+            // The backend did nothing with it.
+            ConnectionRefused if !self.job.exchange.up.gone => Fault::new(Reason::UpstreamReset)
+                .retry(Retry::Stale)
+                .detail(error),
+            _ => self.ended(Some(error)),
         }
     }
 

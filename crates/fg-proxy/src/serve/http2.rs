@@ -1,0 +1,165 @@
+//! A client's HTTP/2 connection: a task moves it, and each of its requests is a task of its own.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use fg_http::h2::{Arrival, Cut, Server};
+
+use super::connection::Connection;
+use crate::shared::SocketKey;
+use crate::worker::Worker;
+use crate::worker::socket::{Stream, Wire};
+use crate::worker::sweep::Timer;
+
+/// How long a client with open requests may be silent before it is asked whether it is there, and
+/// how long it has for the answer.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What the requests of one connection have in common.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) worker: Rc<Worker>,
+    pub(super) peer: SocketAddr,
+    pub(super) socket: SocketKey,
+    /// The address of this side.
+    pub(super) local: Option<IpAddr>,
+}
+
+/// Serves a connection to its end. `ahead` was read from it already.
+pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: Vec<u8>) {
+    let settings = &origin.worker.shared.settings;
+    timer.set(settings.head_timeout);
+    let mut greeting = std::pin::pin!(Server::greet(
+        Wire::new(stream, ahead),
+        &settings.http2,
+        &settings.limits
+    ));
+    let greeted = std::future::poll_fn(|context| {
+        timer.attach(context);
+        if timer.is_expired() {
+            return Poll::Ready(None);
+        }
+        greeting.as_mut().poll(context).map(Result::ok)
+    });
+    let Some(server) = greeted.await else {
+        return;
+    };
+    let mut session = Session {
+        origin: origin.clone(),
+        timer,
+        server,
+        open: Rc::default(),
+        was_open: None,
+        requests: 0,
+        drains: false,
+    };
+    std::future::poll_fn(|context| session.poll(context)).await;
+}
+
+/// A connection that was greeted.
+struct Session {
+    origin: Origin,
+    timer: Timer,
+    server: Server<Wire>,
+    /// Requests that are being served.
+    open: Rc<Cell<usize>>,
+    /// Whether there were any when the timer was set.
+    was_open: Option<bool>,
+    requests: u64,
+    /// The client was told to open no more.
+    drains: bool,
+}
+
+impl Session {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.timer.attach(context);
+        let worker = self.origin.worker.clone();
+        let settings = &worker.shared.settings;
+        loop {
+            match self.server.poll_arrival(context) {
+                Poll::Ready(Some(Ok(arrival))) => {
+                    self.requests += 1;
+                    let open = Open::new(&self.open);
+                    tokio::task::spawn_local(request(self.origin.clone(), arrival, open));
+                    if self.was_open == Some(true) {
+                        self.timer.set(SILENCE);
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        let draining = worker.shared.draining.load(Ordering::Relaxed);
+        if !self.drains && (draining || self.requests >= settings.max_requests_per_connection) {
+            self.drain();
+        }
+        let is_open = self.open.get() > 0;
+        if self.timer.is_expired() {
+            if is_open && !self.drains {
+                if !self.server.ask() {
+                    return Poll::Ready(());
+                }
+                self.timer.set(SILENCE);
+            } else if self.drains {
+                return Poll::Ready(());
+            } else {
+                self.drain();
+                return self.poll(context);
+            }
+        }
+        if self.was_open != Some(is_open) {
+            self.was_open = Some(is_open);
+            self.timer.set_idle(!is_open);
+            self.timer.set(match (is_open, self.drains) {
+                (_, true) => settings.body_timeout,
+                (true, false) => SILENCE,
+                (false, false) => settings.idle_timeout,
+            });
+        }
+        Poll::Pending
+    }
+
+    fn drain(&mut self) {
+        self.drains = true;
+        self.server.drain();
+        self.timer
+            .set(self.origin.worker.shared.settings.body_timeout);
+    }
+}
+
+/// Counts a request as long as it is served.
+struct Open(Rc<Cell<usize>>);
+
+impl Open {
+    fn new(open: &Rc<Cell<usize>>) -> Self {
+        open.set(open.get() + 1);
+        Self(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// Serves one request.
+async fn request(origin: Origin, arrival: Arrival, _open: Open) {
+    let worker = origin.worker.clone();
+    let mut exchange = worker.take_exchange();
+    let limits = &worker.shared.settings.limits;
+    let (stream, parsed) = arrival.read(&mut exchange.request, limits);
+    let timer = worker.sweep.register(origin.socket);
+    let mut connection = Connection::of_stream(origin, Stream::Http2(Box::new(stream)), timer);
+    connection.guarded(&mut exchange, Some(parsed)).await;
+    if exchange.record.fault.is_some()
+        && let Some(stream) = connection.client.http2()
+    {
+        stream.cut(Cut::Internal);
+    }
+    worker.put_exchange(exchange);
+}
