@@ -62,7 +62,7 @@ impl Resolver {
     }
 }
 
-async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control: &Mutex<Control>) {
+async fn resolve(names: watch::Receiver<Vec<Text>>, shared: &Shared, control: &Mutex<Control>) {
     let resolver = match TokioResolver::builder_tokio().and_then(|builder| builder.build()) {
         Ok(resolver) => resolver,
         Err(error) => {
@@ -70,6 +70,23 @@ async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control
             return;
         }
     };
+    let ask = |name: Text| {
+        let resolver = resolver.clone();
+        async move { resolver.lookup_ip(&*name).await }
+    };
+    follow(names, ask, |name, answer| {
+        take(answer, name, shared, control)
+    })
+    .await;
+}
+
+/// Asks for each name when it is due: at once, and then when `take` says. Ends with the sender of
+/// the names.
+async fn follow<A: Send + 'static, F: Future<Output = A> + Send + 'static>(
+    mut names: watch::Receiver<Vec<Text>>,
+    ask: impl Fn(Text) -> F,
+    mut take: impl FnMut(&Text, A) -> Duration,
+) {
     let mut due: BTreeMap<Text, Instant> = BTreeMap::new();
     let mut asked: BTreeSet<Text> = BTreeSet::new();
     let mut answers = JoinSet::new();
@@ -82,8 +99,8 @@ async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control
         }
         for (name, at) in &due {
             if *at <= now && asked.len() < MOST_QUESTIONS && asked.insert(name.clone()) {
-                let (resolver, name) = (resolver.clone(), name.clone());
-                answers.spawn(async move { (resolver.lookup_ip(&*name).await, name) });
+                let (answer, name) = (ask(name.clone()), name.clone());
+                answers.spawn(async move { (answer.await, name) });
             }
         }
         let waiting = due.iter().filter(|(name, _)| !asked.contains(*name));
@@ -95,7 +112,7 @@ async fn resolve(mut names: watch::Receiver<Vec<Text>>, shared: &Shared, control
             Some(answer) = answers.join_next(), if !answers.is_empty() => {
                 if let Ok((answer, name)) = answer {
                     asked.remove(&name);
-                    let again = take(answer, &name, shared, control);
+                    let again = take(&name, answer);
                     due.entry(name).and_modify(|at| *at = Instant::now() + again);
                 }
             }
@@ -133,5 +150,41 @@ fn take(
             tracing::warn!(name = &**name, %error, "a backend's name could not be resolved; the last answer stays");
             AGAIN
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_slow_hold_up_no_other() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let slow = (1..MOST_QUESTIONS).map(|number| format!("a-slow-{number}.example"));
+        let mut names: Vec<Text> = slow.map(Text::from).collect();
+        names.push("good.example".into());
+        let (sender, receiver) = watch::channel(names);
+        let mut sender = Some(sender);
+        let ask = |name: Text| async move {
+            if &*name != "good.example" {
+                std::future::pending::<()>().await;
+            }
+        };
+        let mut answered = 0;
+        let all = follow(receiver, ask, |name, ()| {
+            assert_eq!(&**name, "good.example");
+            answered += 1;
+            // Asked for again although nobody else has an answer yet: that is enough.
+            if answered == 2 {
+                sender = None;
+            }
+            Duration::ZERO
+        });
+        let patience = Duration::from_secs(20);
+        let ended = runtime.block_on(async { tokio::time::timeout(patience, all).await });
+        assert!(ended.is_ok(), "the good name got {answered} answers");
     }
 }

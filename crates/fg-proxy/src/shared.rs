@@ -87,18 +87,26 @@ impl Shared {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A worker's own handles of the sockets, with their serial numbers. A socket of which no handle
-    /// could be made (no descriptor is left) is absent and logged.
-    pub(crate) fn sockets_of(&self, worker: usize) -> BTreeMap<SocketKey, (u64, TcpListener)> {
+    /// The sockets with their serial numbers, and a worker's own handles of those that it does not
+    /// hold yet. A socket of which no handle could be made (no descriptor is left) is absent and
+    /// logged.
+    pub(crate) fn sockets_of(
+        &self,
+        worker: usize,
+        holds: impl Fn(&SocketKey, u64) -> bool,
+    ) -> BTreeMap<SocketKey, (u64, Option<TcpListener>)> {
         self.sockets()
             .iter()
             .filter_map(|(key, bound)| {
+                if holds(key, bound.serial) {
+                    return Some((*key, (bound.serial, None)));
+                }
                 let listener = bound.listeners.get(worker)?.try_clone();
                 let listener = listener.inspect_err(|error| {
                     tracing::error!(port = key.1, %error, "a worker cannot listen yet: raise the limit of open files (`ulimit -n`)");
                 });
                 let listener = listener.ok()?;
-                Some((*key, (bound.serial, listener)))
+                Some((*key, (bound.serial, Some(listener))))
             })
             .collect()
     }

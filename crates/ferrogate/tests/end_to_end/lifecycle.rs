@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use rustix::process::Signal;
 
 use crate::support::client::Client;
+use crate::support::folder::{gateway, route};
 use crate::support::process::output;
 use crate::support::{Folder, Gateway, get, until};
 
@@ -144,6 +145,66 @@ fn a_listener_that_cannot_be_bound_is_a_finding_and_the_rest_serves() {
         programmed.into_iter().all(|c| c["status"] == "False"),
         "{conditions}"
     );
+}
+
+#[test]
+fn reserved_ports_are_no_listeners() {
+    let ip = "127.20.2.7";
+    let folder = Folder::new();
+    let mut text = gateway(ip);
+    for port in [19000, 8082, 9091] {
+        text.push_str(&format!(
+            "    - {{name: port-{port}, protocol: HTTP, port: {port}}}\n"
+        ));
+    }
+    folder.write("gateway.yaml", &text);
+    let gateway = Gateway::start(ip, &folder, &[]);
+    let status = gateway.admin("/status").json();
+    let listeners = status["objects"][0]["status"]["listeners"].as_array();
+    let mut refused = Vec::new();
+    for listener in listeners.expect("listeners") {
+        let conditions = listener["conditions"].as_array().expect("conditions");
+        let accepted = conditions.iter().find(|one| one["type"] == "Accepted");
+        let accepted = accepted.expect("the condition");
+        if accepted["status"] == "False" {
+            assert_eq!(accepted["reason"], "PortUnavailable", "{accepted}");
+            let message = accepted["message"].as_str().expect("text");
+            assert!(message.contains("reserved for"), "{message}");
+            refused.push(listener["name"].clone());
+        }
+    }
+    assert_eq!(refused, ["port-19000", "port-8082", "port-9091"]);
+    assert_eq!(gateway.get("/").status, 404, "the other listener serves");
+    let said = gateway.process.stderr();
+    for port in [19000, 8082, 9091] {
+        let about = format!("port {port} is reserved");
+        assert!(said.iter().any(|line| line.contains(&about)), "{about}");
+    }
+}
+
+#[test]
+fn ready_is_said_when_everything_is_read() {
+    let ip = "127.20.2.8";
+    let folder = Folder::new();
+    folder.gateway(ip);
+    // So many that reading them takes longer than asking.
+    let routes: Vec<_> = (0..4000)
+        .map(|number| route(&format!("r{number}"), "[{}]"))
+        .collect();
+    folder.write("routes.yaml", &routes.join("---\n"));
+    let gateway = Gateway::begin(ip, Some(folder.arg()), &[]);
+    let mut starting = 0;
+    until("readiness", || {
+        let ready = get(gateway.socket(8082), "/ready").ok()?;
+        if ready.status == 503 {
+            assert!(ready.body.contains("starting"), "{ready:?}");
+            starting += 1;
+        }
+        (ready.status == 200).then_some(())
+    });
+    assert!(starting > 0, "it says when it is not ready");
+    assert_eq!(gateway.metric("ferrogate_configuration_routes"), 4000.0);
+    assert_eq!(gateway.get("/").status, 500, "a rule without backends");
 }
 
 #[test]

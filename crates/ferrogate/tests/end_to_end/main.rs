@@ -12,4 +12,6 @@ mod explain;
 mod lifecycle;
 mod logs;
 mod reload;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod support;

@@ -31,7 +31,11 @@ pub(super) async fn listen(worker: Rc<Worker>) {
         let wanted = if draining {
             BTreeMap::new()
         } else {
-            worker.shared.sockets_of(worker.id)
+            let holds = |key: &SocketKey, serial| {
+                let held = listening.get(key);
+                held.is_some_and(|held| held.serial == serial)
+            };
+            worker.shared.sockets_of(worker.id, holds)
         };
         let serials: BTreeMap<SocketKey, u64> = wanted
             .iter()
@@ -39,12 +43,9 @@ pub(super) async fn listen(worker: Rc<Worker>) {
             .collect();
         // The new ones first, so that a port which only changes its address is always served.
         for (key, (serial, listener)) in wanted {
-            if listening
-                .get(&key)
-                .is_some_and(|held| held.serial == serial)
-            {
+            let Some(listener) = listener else {
                 continue;
-            }
+            };
             match TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let listener = Rc::new(listener);

@@ -1,10 +1,11 @@
 //! The running gateway, and echo servers behind it.
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use super::client::{Response, get};
 use super::folder::Folder;
-use super::process::{Process, ferrogate};
+use super::process::{Process, ferrogate, ferrogate_with_open_files};
 use super::until;
 
 /// A running `ferrogate run`.
@@ -25,6 +26,28 @@ impl Gateway {
 
     /// The same without waiting; without a folder it serves the quickstart.
     pub(crate) fn begin(ip: &str, folder: Option<&str>, args: &[&str]) -> Self {
+        Self::launch(ip, folder, args, ferrogate)
+    }
+
+    /// The same as [`Gateway::start`] with a hard limit of open files.
+    pub(crate) fn start_with_open_files(
+        limit: usize,
+        ip: &str,
+        folder: &Folder,
+        args: &[&str],
+    ) -> Self {
+        let limited = |args: &[&str]| ferrogate_with_open_files(limit, args);
+        let gateway = Self::launch(ip, Some(folder.arg()), args, limited);
+        gateway.wait_ready();
+        gateway
+    }
+
+    fn launch(
+        ip: &str,
+        folder: Option<&str>,
+        args: &[&str],
+        command: impl Fn(&[&str]) -> Command,
+    ) -> Self {
         let at = |port: u16| format!("{ip}:{port}");
         let (admin, readiness, metrics) = (at(19000), at(8082), at(9091));
         let mut all = vec!["run"];
@@ -37,7 +60,7 @@ impl Gateway {
         }
         all.extend(args);
         Self {
-            process: Process::start(ferrogate(&all)),
+            process: Process::start(command(&all)),
             ip: ip.to_owned(),
         }
     }

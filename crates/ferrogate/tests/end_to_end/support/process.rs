@@ -10,7 +10,19 @@ use super::until;
 
 /// The binary under test, without any `FERROGATE_*` setting of the machine.
 pub(crate) fn ferrogate(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ferrogate"));
+    command(env!("CARGO_BIN_EXE_ferrogate"), args)
+}
+
+/// The same with a hard limit of open files, which it cannot raise.
+pub(crate) fn ferrogate_with_open_files(limit: usize, args: &[&str]) -> Command {
+    let limit = limit.to_string();
+    let script = "ulimit -n \"$0\" && exec \"$@\"";
+    let before = ["-c", script, &limit, env!("CARGO_BIN_EXE_ferrogate")];
+    command("sh", &[&before, args].concat())
+}
+
+fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FERROGATE_")) {
         command.env_remove(name);
     }
@@ -54,6 +66,25 @@ impl Process {
     /// What it has said so far: findings and log.
     pub(crate) fn stderr(&self) -> Vec<String> {
         self.stderr.lock().expect("not poisoned").clone()
+    }
+
+    /// How many descriptors it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_files(&self) -> usize {
+        let list = std::fs::read_dir(format!("/proc/{}/fd", self.id()));
+        list.expect("the process is ours").count()
+    }
+
+    /// Memory that only it uses. Units: bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn private_memory(&self) -> usize {
+        let path = format!("/proc/{}/smaps_rollup", self.id());
+        let page = std::fs::read_to_string(path).expect("the process is ours");
+        let fields = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("Private_"));
+        let sizes = fields.filter_map(|field| field.split_whitespace().nth(1)?.parse().ok());
+        sizes.map(|kibibytes: usize| kibibytes * 1024).sum()
     }
 
     /// Its number.
