@@ -12,6 +12,6 @@ mod pattern;
 pub use backend_key::BackendKey;
 pub use finding::{Finding, FindingKind, Place, Scope, Severity};
 pub use host::{HostPattern, HostPatternError};
-pub use matcher::{HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};
+pub use matcher::{GrpcMatch, HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};
 pub use object::{Age, ObjectRef, Origin, kinds};
 pub use pattern::{Pattern, PatternError};

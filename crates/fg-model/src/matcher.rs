@@ -14,6 +14,45 @@ pub enum PathMatch {
     Prefix(Text),
     /// RE2 syntax over the whole path.
     Regex(Pattern),
+    /// A gRPC call, whose path is `/service/method`.
+    Grpc(GrpcMatch),
+}
+
+/// Which gRPC calls: by service and method, each `None` for any.
+///
+/// Source: Gateway API `GRPCMethodMatch`; gRPC over HTTP/2, "Path".
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct GrpcMatch {
+    /// The service with its package: what stands between the first and the last slash.
+    pub service: Option<ValueMatch>,
+    /// The method: what stands behind the last slash.
+    pub method: Option<ValueMatch>,
+}
+
+impl GrpcMatch {
+    /// The one path that fits, if there is only one.
+    pub fn exact(&self) -> Option<Text> {
+        match (&self.service, &self.method) {
+            (Some(ValueMatch::Exact(service)), Some(ValueMatch::Exact(method))) => {
+                Some(format!("/{service}/{method}").into())
+            }
+            _ => None,
+        }
+    }
+
+    /// The prefix that fits, if it is all methods of one service.
+    pub fn prefix(&self) -> Option<Text> {
+        match (&self.service, &self.method) {
+            (Some(ValueMatch::Exact(service)), None) => Some(format!("/{service}").into()),
+            _ => None,
+        }
+    }
+
+    /// How much was written for service and method, which is their rank: more wins. Units: bytes.
+    pub fn rank(&self) -> (usize, usize) {
+        let length = |value: &Option<ValueMatch>| value.as_ref().map_or(0, ValueMatch::length);
+        (length(&self.service), length(&self.method))
+    }
 }
 
 /// How a header's or query parameter's value is matched.
@@ -23,6 +62,16 @@ pub enum ValueMatch {
     Exact(Text),
     /// RE2 syntax over the whole value.
     Regex(Pattern),
+}
+
+impl ValueMatch {
+    /// The length of what was written. Units: bytes.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Exact(text) => text.len(),
+            Self::Regex(pattern) => pattern.source().len(),
+        }
+    }
 }
 
 /// One header that must be there with a fitting value.
@@ -47,7 +96,7 @@ pub struct QueryMatch {
 ///
 /// Shape: `headers` and `query` have no two entries of one name (the first was kept) and are
 /// sorted by name, so that equal matches are equal values.
-/// Source: Gateway API `HTTPRouteMatch`.
+/// Source: Gateway API `HTTPRouteMatch`, `GRPCRouteMatch`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Match {
     /// The path; the default is the prefix `/`.

@@ -60,6 +60,10 @@ pub mod kinds {
     pub const GATEWAY: (&str, &str) = (GATEWAY_API, "Gateway");
     /// `HTTPRoute`.
     pub const HTTP_ROUTE: (&str, &str) = (GATEWAY_API, "HTTPRoute");
+    /// `GRPCRoute`.
+    pub const GRPC_ROUTE: (&str, &str) = (GATEWAY_API, "GRPCRoute");
+    /// `BackendTLSPolicy`.
+    pub const BACKEND_TLS_POLICY: (&str, &str) = (GATEWAY_API, "BackendTLSPolicy");
     /// `ReferenceGrant`.
     pub const REFERENCE_GRANT: (&str, &str) = (GATEWAY_API, "ReferenceGrant");
     /// Core `Namespace`, cluster-scoped.

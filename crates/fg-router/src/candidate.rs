@@ -90,15 +90,17 @@ impl<R> Candidate<R> {
 
     /// The order of precedence below hostname and path. The smaller one wins.
     ///
-    /// Regular expressions rank by their length first; for other paths the tables have decided.
+    /// Regular expressions rank by their length first, and gRPC calls by what is said of service and
+    /// method; for other paths the tables have decided.
     pub(crate) fn precedence(&self, other: &Self) -> Ordering {
         fn key<R>(candidate: &Candidate<R>) -> impl Ord + '_ {
             let (index, one) = candidate.source();
             let rule = &*candidate.rule.rule;
             (
                 Reverse(match &one.path {
-                    PathMatch::Regex(pattern) => pattern.source().len(),
-                    PathMatch::Exact(_) | PathMatch::Prefix(_) => 0,
+                    PathMatch::Regex(pattern) => (pattern.source().len(), 0),
+                    PathMatch::Grpc(call) => call.rank(),
+                    PathMatch::Exact(_) | PathMatch::Prefix(_) => (0, 0),
                 }),
                 Reverse(one.method.is_some()),
                 Reverse(one.headers.len()),

@@ -4,22 +4,32 @@ use std::sync::Arc;
 
 use fg_base::Text;
 use fg_exchange::{Method, Name, Request};
-use fg_model::{HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch};
+use fg_model::{GrpcMatch, HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch};
 use regex::bytes::Regex;
 
+use crate::host_table::{Place, place};
 use crate::query;
 use crate::trace::Lost;
 
 /// Gives the compiled form of a pattern, one for all places that use it.
 pub(crate) type Compile<'a> = dyn FnMut(&Pattern) -> Arc<Regex> + 'a;
 
-/// The conditions of one match. The path is here only as a regular expression; exact paths and
+/// The conditions of one match. The path is here only where it must be asked for; exact paths and
 /// prefixes are found by the tables.
 pub(crate) struct Conditions {
-    path: Option<Arc<Regex>>,
+    path: Option<Path>,
     method: Option<(Method, Text)>,
     headers: Box<[Header]>,
     query: Box<[Query]>,
+}
+
+enum Path {
+    Regex(Arc<Regex>),
+    /// At least one of service and method.
+    Grpc {
+        service: Option<Value>,
+        method: Option<Value>,
+    },
 }
 
 struct Header {
@@ -42,9 +52,10 @@ impl Conditions {
     /// Compiles a match.
     pub(crate) fn new(from: &Match, compile: &mut Compile<'_>) -> Self {
         Self {
-            path: match &from.path {
-                PathMatch::Regex(pattern) => Some(compile(pattern)),
-                PathMatch::Exact(_) | PathMatch::Prefix(_) => None,
+            path: match (place(&from.path), &from.path) {
+                (Place::Asked, PathMatch::Regex(pattern)) => Some(Path::Regex(compile(pattern))),
+                (Place::Asked, PathMatch::Grpc(call)) => Path::grpc(call, compile),
+                _ => None,
             },
             method: from
                 .method
@@ -90,10 +101,39 @@ impl Conditions {
             }
         }
         match &self.path {
-            Some(regex) if !regex.is_match(request.path()) => Some(Lost::Path),
+            Some(path) if !path.holds(request.path()) => Some(Lost::Path),
             _ => None,
         }
     }
+}
+
+impl Path {
+    /// Nothing to ask when every call fits.
+    fn grpc(from: &GrpcMatch, compile: &mut Compile<'_>) -> Option<Self> {
+        let mut value =
+            |value: &Option<ValueMatch>| value.as_ref().map(|value| Value::new(value, compile));
+        let (service, method) = (value(&from.service), value(&from.method));
+        (service.is_some() || method.is_some()).then_some(Self::Grpc { service, method })
+    }
+
+    fn holds(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Regex(regex) => regex.is_match(path),
+            Self::Grpc { service, method } => call(path).is_some_and(|(of, called)| {
+                service.as_ref().is_none_or(|value| value.holds(of))
+                    && method.as_ref().is_none_or(|value| value.holds(called))
+            }),
+        }
+    }
+}
+
+/// Service and method of a call, neither of them empty. Source: gRPC over HTTP/2, "Path".
+fn call(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let path = path.strip_prefix(b"/")?;
+    let slash = path.iter().rposition(|&b| b == b'/')?;
+    let (service, method) = path.split_at_checked(slash)?;
+    let method = method.strip_prefix(b"/")?;
+    (!service.is_empty() && !method.is_empty()).then_some((service, method))
 }
 
 impl Header {

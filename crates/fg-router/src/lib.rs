@@ -11,6 +11,10 @@
 //! (longer first), then whether there is a method, the number of headers, the number of query
 //! parameters, the route's age, its namespace and name, and the place in the route. A request that
 //! the rules of the better hostname do not match falls through to those of the next.
+//!
+//! That of gRPC calls (`GRPCRouteRule`) is the same with other words for the path: service and
+//! method exactly, then the service exactly, then the rest by the characters of service, then of
+//! method.
 
 mod builder;
 mod candidate;
@@ -19,11 +23,11 @@ mod hash;
 mod host_table;
 mod hosts;
 mod paths;
+mod preflight;
 mod query;
 mod table;
 mod trace;
 
-mod preflight;
 pub use builder::Builder;
 pub use table::{ListenerTable, Router, SocketTable};
 pub use trace::{Entry, Found, Lost, Outcome, Tried};

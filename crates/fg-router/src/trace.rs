@@ -51,7 +51,7 @@ pub enum Outcome {
 /// The first condition that a request did not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// The path, which is a regular expression.
+    /// The path, which is a regular expression, or the service or method of a gRPC call.
     Path,
     /// The method.
     Method,

@@ -102,6 +102,8 @@ pub struct ListenerStep {
 /// The rule and match that own a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleStep {
+    /// The route's kind, such as `HTTPRoute`.
+    pub kind: String,
     /// The route, `namespace/name`.
     pub route: String,
     /// Index of the rule.

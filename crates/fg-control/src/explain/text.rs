@@ -115,7 +115,7 @@ struct Titled<'a>(&'a RuleStep);
 impl fmt::Display for Titled<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = self.0;
-        write!(f, "HTTPRoute {} rule {}", step.route, step.rule)?;
+        write!(f, "{} {} rule {}", step.kind, step.route, step.rule)?;
         if let Some(name) = &step.name {
             write!(f, " `{name}`")?;
         }

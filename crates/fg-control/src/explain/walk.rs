@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fg_exchange::{Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict};
+use fg_exchange::{
+    Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict,
+};
 use fg_ir::{Action, BackendKey, BackendKind, Ir, RefusalKind, Rule, RuleBackend, Target};
 use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
 use fg_policies::header_modifier::{REDACTED, is_secret};
@@ -181,6 +183,7 @@ fn rule_step(
     hostname: &HostPattern,
 ) -> RuleStep {
     RuleStep {
+        kind: rule.key.route.kind.to_string(),
         route: name_of(&rule.key.route),
         rule: rule.key.rule,
         name: rule.name.as_deref().map(str::to_owned),
@@ -245,7 +248,14 @@ fn suspects(question: &Question<'_>, explanation: &mut Explanation) {
     let relevant = |finding: &&Arc<Finding>| {
         let object = &finding.about.object;
         finding.severity == Severity::Error
-            && (object.is(kinds::GATEWAY) || object.is(kinds::HTTP_ROUTE) || object.is(kinds::FILE))
+            && [
+                kinds::GATEWAY,
+                kinds::HTTP_ROUTE,
+                kinds::GRPC_ROUTE,
+                kinds::FILE,
+            ]
+            .iter()
+            .any(|kind| object.is(*kind))
     };
     for finding in question.findings.iter().filter(relevant).take(LISTED) {
         let hint = finding.hint.iter().map(|hint| format!(" ({hint})"));
@@ -307,6 +317,11 @@ fn setting(setting: &Setting) -> Option<String> {
     let (what, limit) = match setting {
         Setting::RequestTimeout(limit) => ("the whole exchange", limit),
         Setting::BackendRequestTimeout(limit) => ("one try", limit),
+        Setting::Retries(retries) => return Some(format!("retries: {retries}")),
+        Setting::Mirrors(mirrors) => {
+            let words: Vec<_> = mirrors.iter().map(ToString::to_string).collect();
+            return Some(format!("copies {}", words.join("; ")));
+        }
     };
     let limit: Duration = (*limit)?;
     Some(format!("at most {limit:?} for {what}"))

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use fg_exchange::Request;
 use fg_ir::Rule;
-use fg_model::{HostPattern, Match, PathMatch, ValueMatch};
+use fg_model::{GrpcMatch, HostPattern, Match, PathMatch, ValueMatch};
 use fg_router::Lost;
 
 /// What a match matches on: `path prefix /cart, method GET, header x-beta = yes`.
@@ -24,6 +24,25 @@ fn of_path(path: &PathMatch) -> String {
         PathMatch::Prefix(prefix) if prefix.is_empty() => "path prefix /".to_owned(),
         PathMatch::Prefix(prefix) => format!("path prefix {prefix}"),
         PathMatch::Regex(pattern) => format!("path matching {}", pattern.source()),
+        PathMatch::Grpc(call) => of_call(call),
+    }
+}
+
+fn of_call(call: &GrpcMatch) -> String {
+    let part = |name: &str, value: &ValueMatch| match value {
+        ValueMatch::Exact(text) => format!("gRPC {name} {text}"),
+        ValueMatch::Regex(pattern) => format!("gRPC {name} matching {}", pattern.source()),
+    };
+    match (&call.service, &call.method) {
+        (Some(ValueMatch::Exact(service)), Some(ValueMatch::Exact(method))) => {
+            format!("gRPC method {service}/{method}")
+        }
+        (Some(service), Some(method)) => {
+            format!("{}, {}", part("service", service), part("method", method))
+        }
+        (Some(service), None) => part("service", service),
+        (None, Some(method)) => format!("{} of any service", part("method", method)),
+        (None, None) => "every gRPC method".to_owned(),
     }
 }
 
@@ -108,7 +127,18 @@ pub(super) fn of_precedence(winner: &Ranked<'_>, loser: &Ranked<'_>) -> String {
 }
 
 fn path_precedence(won: &PathMatch, lost: &PathMatch) -> Option<String> {
+    let exactly = |call: &GrpcMatch| call.exact().or_else(|| call.prefix()).is_some();
     match (won, lost) {
+        (PathMatch::Grpc(a), PathMatch::Grpc(b)) if exactly(a) != exactly(b) => {
+            Some("an exact service wins".to_owned())
+        }
+        (PathMatch::Grpc(a), PathMatch::Grpc(b)) if a.rank() == b.rank() => None,
+        (PathMatch::Grpc(a), PathMatch::Grpc(b)) => Some(if a.rank().0 == b.rank().0 {
+            "the winner says more of the method".to_owned()
+        } else {
+            "the winner says more of the service".to_owned()
+        }),
+        (PathMatch::Grpc(_), _) => Some("a gRPC method wins".to_owned()),
         (PathMatch::Exact(_), PathMatch::Exact(_)) => None,
         (PathMatch::Exact(_), _) => Some("an exact path wins".to_owned()),
         (PathMatch::Prefix(a), PathMatch::Prefix(b)) if a.len() == b.len() => None,

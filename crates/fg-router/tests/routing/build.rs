@@ -8,8 +8,8 @@ use fg_ir::{
     Action, Attachment, Listener, ListenerKey, Protocol, Refusal, RefusalKind, Rule, RuleKey,
 };
 use fg_model::{
-    Age, HeaderMatch, HostPattern, Match, ObjectRef, Origin, PathMatch, Pattern, QueryMatch,
-    ValueMatch, kinds,
+    Age, GrpcMatch, HeaderMatch, HostPattern, Match, ObjectRef, Origin, PathMatch, Pattern,
+    QueryMatch, ValueMatch, kinds,
 };
 use fg_policies::traffic;
 
@@ -99,6 +99,21 @@ pub(crate) fn path(text: &str) -> Match {
             Some(("~", regex)) => PathMatch::Regex(pattern(regex)),
             _ => PathMatch::Prefix(text.strip_suffix('/').unwrap_or(text).into()),
         },
+        method: None,
+        headers: Vec::new(),
+        query: Vec::new(),
+    }
+}
+
+/// A match of a gRPC call by service and method, either of them empty for any; `~` in front of one makes
+/// it a regular expression.
+pub(crate) fn call(service: &str, method: &str) -> Match {
+    let part = |text: &str| (!text.is_empty()).then(|| value_match(text));
+    Match {
+        path: PathMatch::Grpc(GrpcMatch {
+            service: part(service),
+            method: part(method),
+        }),
         method: None,
         headers: Vec::new(),
         query: Vec::new(),

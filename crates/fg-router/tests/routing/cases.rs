@@ -7,7 +7,7 @@ use fg_ir::{Change, Listener, Rule};
 use fg_model::Match;
 use fg_router::{Builder, Lost, Outcome, Router};
 
-use crate::build::{And as _, listener, listener_at, path, request, rule};
+use crate::build::{And as _, call, listener, listener_at, path, request, rule};
 
 type Snapshot = Arc<Router<Arc<Rule>>>;
 
@@ -85,6 +85,43 @@ fn exact_before_longest_prefix_before_regex() {
     }
     let regexes = of_matches(vec![path("~/.*"), path("~/a/b.*")]);
     assert_eq!(owner(&regexes, &any("/a/bx"), &[]), "r1/0/0");
+}
+
+#[test]
+fn of_grpc_calls_the_service_counts_before_the_method_before_headers() {
+    let router = of_matches(vec![
+        call("", ""),
+        call("", "").header("x", "1"),
+        call("", "Get"),
+        call("", "~Get|List"),
+        call("~shop[.].*", ""),
+        call("~shop[.].*", "~Get"),
+        call("shop.v1.Carts", ""),
+        call("shop.v1.Carts", "").header("x", "1"),
+        call("shop.v1.Carts", "Get"),
+    ]);
+    let x = [("x", "1")];
+    for (path, headers, expected) in [
+        ("/shop.v1.Carts/Get", &x[..], "r8/0/0"),
+        ("/shop.v1.Carts/List", &x, "r7/0/0"),
+        ("/shop.v1.Carts/List", &[], "r6/0/0"),
+        ("/shop.v1.Cart/Get", &x, "r5/0/0"),
+        ("/shop.v1.Cart/Put", &x, "r4/0/0"),
+        ("/bank.Cards/Get", &x, "r3/0/0"),
+        ("/bank.Cards/List", &x, "r3/0/0"),
+        ("/bank.Cards/get", &x, "r1/0/0"),
+        ("/bank.Cards/Put", &[], "r0/0/0"),
+        ("/no-call", &[], "r0/0/0"),
+    ] {
+        assert_eq!(
+            owner(&router, &format!("POST a.com {path}"), headers),
+            expected,
+            "{path}"
+        );
+    }
+    let methods = of_matches(vec![call("", "~G."), call("", "Get")]);
+    assert_eq!(owner(&methods, &any("/bank.Cards/Get"), &[]), "r1/0/0");
+    assert_eq!(owner(&methods, &any("/Get"), &[]), "404");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use fg_model::Match;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::build::{And as _, listener_at, listener_key, path, rule, rule_key};
+use crate::build::{And as _, call, listener_at, listener_key, path, rule, rule_key};
 use crate::reference::Plain;
 
 const HOSTS: &[&str] = &[
@@ -55,7 +55,11 @@ fn a_match() -> impl Strategy<Value = Match> {
         3 => a_path(),
         2 => a_path().prop_map(|path| format!("={path}")),
         1 => regexes.prop_map(|regex| format!("~{regex}")),
-    ];
+    ]
+    .prop_map(|text| path(&text));
+    let part = || select(&["", "a", "b", "ab", "~a|b", "~[ab]+", "~.*"][..]);
+    let calls = (part(), part()).prop_map(|(service, method)| call(service, method));
+    let text = prop_oneof![3 => text, 2 => calls];
     let values = &["1", "2", "1, 2", "~[12]", "~.*", "~.*"][..];
     let conditions = (
         prop::option::of(select(&["GET", "PUT", "BREW"][..])),
@@ -64,8 +68,7 @@ fn a_match() -> impl Strategy<Value = Match> {
         prop::collection::vec(select(values), 4),
         prop::bool::weighted(0.3),
     );
-    (text, conditions).prop_map(|(text, (method, headers, query, values, plain))| {
-        let mut one = path(&text);
+    (text, conditions).prop_map(|(mut one, (method, headers, query, values, plain))| {
         if plain {
             return one;
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fg_ir::{Ir, Listener, Rule};
-use fg_model::{HostPattern, Match, PathMatch, Pattern, ValueMatch};
+use fg_model::{GrpcMatch, HostPattern, Match, PathMatch, Pattern, ValueMatch};
 use regex::Regex;
 
 /// A request in words.
@@ -84,6 +84,10 @@ pub(crate) fn owner(ir: &Ir, socket: Option<IpAddr>, port: u16, request: &Plain)
             index,
             prefix: match &one.path {
                 PathMatch::Prefix(prefix) => Some(prefix.len()),
+                PathMatch::Grpc(GrpcMatch {
+                    service: Some(ValueMatch::Exact(service)),
+                    method: None,
+                }) => Some(1 + service.len()),
                 _ => None,
             },
             hostname: hostname.to_string(),
@@ -95,10 +99,26 @@ fn order(
     (a_host, a_rule, a_index, a): (&HostPattern, &Rule, u32, &Match),
     (b_host, b_rule, b_index, b): (&HostPattern, &Rule, u32, &Match),
 ) -> Ordering {
+    // The kind of path, and for prefixes their length; then what was written of the rest.
     let path = |one: &Match| match &one.path {
-        PathMatch::Exact(text) => (0, Reverse(text.len())),
-        PathMatch::Prefix(text) => (1, Reverse(text.len())),
-        PathMatch::Regex(text) => (2, Reverse(text.source().len())),
+        PathMatch::Exact(_) => (0, Reverse(0), Reverse((0, 0))),
+        PathMatch::Prefix(text) => (1, Reverse(text.len()), Reverse((0, 0))),
+        PathMatch::Regex(text) => (2, Reverse(0), Reverse((text.source().len(), 0))),
+        PathMatch::Grpc(call) => {
+            let characters = |value: &Option<ValueMatch>| match value {
+                None => 0,
+                Some(ValueMatch::Exact(text)) => text.len(),
+                Some(ValueMatch::Regex(text)) => text.source().len(),
+            };
+            let exact = |value: &Option<ValueMatch>| matches!(value, Some(ValueMatch::Exact(_)));
+            let written = (characters(&call.service), characters(&call.method));
+            let (kind, prefix) = match (exact(&call.service), &call.method) {
+                (true, method) if exact(method) => (0, 0),
+                (true, None) => (1, 1 + written.0),
+                _ => (2, 0),
+            };
+            (kind, Reverse(prefix), Reverse(written))
+        }
     };
     a_host
         .cmp_specificity(b_host)
@@ -122,6 +142,7 @@ fn fits(one: &Match, request: &Plain) -> bool {
                 || request.path.starts_with(&format!("{text}/"))
         }
         PathMatch::Regex(pattern) => whole(pattern, &request.path),
+        PathMatch::Grpc(call) => is_call(call, &request.path),
     };
     let headers = one.headers.iter().all(|header| {
         let values: Vec<&str> = request
@@ -147,6 +168,29 @@ fn fits(one: &Match, request: &Plain) -> bool {
         .as_ref()
         .is_none_or(|method| request.method == **method);
     path && headers && query && method
+}
+
+fn is_call(call: &GrpcMatch, path: &str) -> bool {
+    match (&call.service, &call.method) {
+        (None, None) => true,
+        (Some(ValueMatch::Exact(service)), None) => {
+            path == format!("/{service}") || path.starts_with(&format!("/{service}/"))
+        }
+        (service, method) => {
+            let elements: Vec<&str> = path.split('/').collect();
+            let [_, of @ .., called] = &elements[..] else {
+                return false;
+            };
+            let of = of.join("/");
+            let fits = |wanted: &Option<ValueMatch>, value: &str| {
+                !value.is_empty()
+                    && wanted
+                        .as_ref()
+                        .is_none_or(|wanted| value_fits(wanted, value))
+            };
+            fits(service, &of) && fits(method, called)
+        }
+    }
 }
 
 fn value_fits(wanted: &ValueMatch, value: &str) -> bool {
