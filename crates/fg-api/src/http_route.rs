@@ -3,6 +3,9 @@
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
+use crate::request_mirror::HttpRequestMirror;
+use crate::retry::HttpRouteRetry;
+
 pub use crate::cors::HttpCorsFilter;
 
 /// Rules from requests to backends.
@@ -67,7 +70,7 @@ pub struct HttpRouteRule {
     pub timeouts: Option<HttpRouteTimeouts>,
     /// Retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<serde_json::Value>,
+    pub retry: Option<HttpRouteRetry>,
     /// Session persistence (experimental).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_persistence: Option<serde_json::Value>,
@@ -129,7 +132,7 @@ pub struct HttpRouteFilter {
     pub response_header_modifier: Option<HttpHeaderFilter>,
     /// Sends copies elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_mirror: Option<serde_json::Value>,
+    pub request_mirror: Option<HttpRequestMirror>,
     /// Answers with a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_redirect: Option<HttpRequestRedirect>,

@@ -12,6 +12,8 @@ pub mod http_route;
 mod object;
 pub mod reference_grant;
 pub mod report;
+pub mod request_mirror;
+pub mod retry;
 pub mod schema;
 
 pub use object::{Meta, Object, Resource};

@@ -1,10 +1,9 @@
 //! What a policy gives a data plane that runs in Rust: one [`Part`].
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::body::BodyFilter;
-use crate::{Facts, Reply, Request};
+use crate::{Facts, Reply, Request, Session, Setting};
 
 /// What a filter wants to happen next.
 #[derive(Debug)]
@@ -52,15 +51,6 @@ pub trait Filter: Send + Sync + fmt::Debug {
     fn describe(&self) -> String;
 }
 
-/// Data that the engine reads instead of calling a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// Time for the whole exchange, from the complete request head; `None` is no limit.
-    RequestTimeout(Option<Duration>),
-    /// Time for one try; `None` is no limit.
-    BackendRequestTimeout(Option<Duration>),
-}
-
 /// What a policy gives the proxy.
 #[derive(Debug)]
 pub enum Part {
@@ -70,4 +60,6 @@ pub enum Part {
     Body(Box<dyn BodyFilter>),
     /// Settings that the engine reads.
     Settings(Vec<Setting>),
+    /// How clients carry a session that keeps them at an endpoint.
+    Session(Box<Session>),
 }

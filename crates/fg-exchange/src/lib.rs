@@ -11,13 +11,15 @@ mod head;
 mod name;
 mod reply;
 mod request;
+mod setting;
 
 pub use edit::{is_token, is_value};
 pub use facts::{Facts, Scheme};
 pub use fault::{Blame, Fault, Reason, Retry};
 pub use field::{Field, Span};
-pub use filter::{Filter, LocalReply, Part, Setting, Verdict};
+pub use filter::{Filter, LocalReply, Part, Verdict};
 pub use head::{Head, OddNames, is_forwarded_name};
 pub use name::Name;
 pub use reply::Reply;
 pub use request::{Method, Request, Version};
+pub use setting::{Mirror, Retries, Setting};

@@ -14,7 +14,10 @@ pub mod scope;
 pub mod cors;
 pub mod header_modifier;
 pub mod path_modifier;
+pub mod request_mirror;
 pub mod request_redirect;
+pub mod retry;
+pub mod session_persistence;
 pub mod timeouts;
 pub mod url_rewrite;
 
@@ -23,5 +26,5 @@ pub use scope::TranslateScope;
 
 catalogue! {
     /// Policies of a route's rule, or of one backend reference of it.
-    traffic: { cors, header_modifier, request_redirect, timeouts, url_rewrite },
+    traffic: { cors, header_modifier, request_mirror, request_redirect, retry, session_persistence, timeouts, url_rewrite },
 }

@@ -2,4 +2,6 @@
 //!
 //! A policy's `native.rs` has one function, `build(&Ir) -> Vec<Part>`; most give one part.
 
-pub use fg_exchange::{Facts, Filter, LocalReply, Name, Part, Reply, Request, Setting, Verdict};
+pub use fg_exchange::{
+    Carrier, Facts, Filter, LocalReply, Mirror, Name, Part, Reply, Request, Retries, Session, Setting, Verdict,
+};

@@ -35,12 +35,7 @@ pub(crate) fn run(rule: &Compiled, request: &[String], answer: &[String]) -> Out
 }
 
 /// Leads a reply back through the filters that the request passed.
-fn back(
-    passed: &[&dyn Filter],
-    mut reply: Reply,
-    request: &Request,
-    facts: &Facts,
-) -> Vec<String> {
+fn back(passed: &[&dyn Filter], mut reply: Reply, request: &Request, facts: &Facts) -> Vec<String> {
     for filter in passed.iter().rev() {
         filter.reply(&mut reply, request, facts);
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use fg_api::http_route::{BackendObjectReference, HttpRouteFilter, HttpRouteRule};
-use fg_exchange::{Filter, Part, Setting};
+use fg_exchange::{Filter, Part, Session, Setting};
 use fg_model::{BackendKey, FindingKind};
 use fg_policies::{
-    TranslateScope, cors, header_modifier, request_redirect, timeouts, traffic, url_rewrite,
+    TranslateScope, cors, header_modifier, request_mirror, request_redirect, retry, session_persistence, timeouts,
+    traffic, url_rewrite,
 };
 
 /// A rule, ready for requests.
@@ -19,6 +20,7 @@ pub(crate) struct Compiled {
     /// Filters of the first backend.
     pub(crate) backend_filters: Vec<Box<dyn Filter>>,
     settings: Vec<Setting>,
+    session: Option<Session>,
 }
 
 /// Notes findings below a place.
@@ -57,18 +59,28 @@ impl Compiled {
             .as_ref()
             .and_then(|written| timeouts::translate(written, scope))
             .map(Arc::new);
+        set.retry = rule
+            .retry
+            .as_ref()
+            .map(|written| Arc::new(retry::translate(written, scope)));
+        set.session_persistence = rule
+            .session_persistence
+            .as_ref()
+            .and_then(|written| session_persistence::translate(written, scope))
+            .map(Arc::new);
         let of_backend = rule
             .backend_refs
             .first()
             .map(|backend| filters(&backend.filters, "backendRefs[0].filters", &mut findings));
-        let (filters, settings) = chain(&set);
-        let (backend_filters, _) = chain(&of_backend.unwrap_or_default());
+        let (filters, settings, session) = chain(&set);
+        let (backend_filters, ..) = chain(&of_backend.unwrap_or_default());
         Ok(Self {
             rule,
             findings,
             filters,
             backend_filters,
             settings,
+            session,
         })
     }
 
@@ -84,13 +96,20 @@ impl Compiled {
             let (name, limit) = match setting {
                 Setting::RequestTimeout(limit) => ("request", limit),
                 Setting::BackendRequestTimeout(limit) => ("backendRequest", limit),
+                Setting::Retries(retries) => return vec![format!("retries: {retries}")],
+                Setting::Mirrors(mirrors) => {
+                    let line = |mirror| format!("copies: {mirror}");
+                    return mirrors.iter().map(line).collect();
+                }
             };
             match limit {
-                Some(limit) => format!("{name}: {limit:?}"),
-                None => format!("{name}: none"),
+                Some(limit) => vec![format!("{name}: {limit:?}")],
+                None => vec![format!("{name}: none")],
             }
         };
-        self.settings.iter().map(line).collect()
+        let session = self.session.iter();
+        let session = session.map(|session| format!("session: {session}"));
+        self.settings.iter().flat_map(line).chain(session).collect()
     }
 
     /// The length of the prefix that the first match covers of this path.
@@ -114,6 +133,7 @@ impl Compiled {
 fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> traffic::Set {
     let mut set = traffic::Set::default();
     let mut headers = header_modifier::Ir::default();
+    let mut mirrors = Vec::new();
     for (at, filter) in written.iter().enumerate() {
         let scope = &mut Scope {
             at: format!("{list}[{at}]."),
@@ -129,6 +149,9 @@ fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> 
         if let Some(written) = &filter.cors {
             set.cors = Some(Arc::new(cors::translate(written, scope)));
         }
+        if let Some(mirror) = &filter.request_mirror {
+            mirrors.extend(request_mirror::translate(mirror, scope));
+        }
         if let Some(redirect) = &filter.request_redirect {
             set.request_redirect = request_redirect::translate(redirect, scope).map(Arc::new);
         }
@@ -139,17 +162,22 @@ fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> 
     if !headers.request.is_empty() || !headers.response.is_empty() {
         set.header_modifier = Some(Arc::new(headers));
     }
+    if !mirrors.is_empty() {
+        set.request_mirror = Some(Arc::new(request_mirror::Ir { mirrors }));
+    }
     set
 }
 
-fn chain(set: &traffic::Set) -> (Vec<Box<dyn Filter>>, Vec<Setting>) {
+fn chain(set: &traffic::Set) -> (Vec<Box<dyn Filter>>, Vec<Setting>, Option<Session>) {
     let (mut filters, mut settings) = (Vec::new(), Vec::new());
+    let mut session = None;
     for (meta, part) in set.chain() {
         match part {
             Part::Filter(filter) => filters.push(filter),
             Part::Settings(some) => settings.extend(some),
+            Part::Session(some) => session = Some(*some),
             Part::Body(_) => panic!("{} has no example with a body yet", meta.name),
         }
     }
-    (filters, settings)
+    (filters, settings, session)
 }

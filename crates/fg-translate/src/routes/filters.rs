@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fg_api::http_route::HttpRouteFilter;
 use fg_ir::{Refusal, RefusalKind};
 use fg_model::FindingKind;
-use fg_policies::{cors, header_modifier, request_redirect, traffic, url_rewrite};
+use fg_policies::{cors, header_modifier, request_mirror, request_redirect, traffic, url_rewrite};
 
 use super::resolve::Resolver;
 use crate::notes::{Notes, PolicyScope};
@@ -29,6 +29,8 @@ pub(super) struct Filters {
     pub(super) set: traffic::Set,
     /// Why requests cannot pass, the first reason.
     pub(super) refusal: Option<Refusal>,
+    /// Mirrors so far.
+    mirrors: Vec<request_mirror::Mirror>,
 }
 
 /// Translates a list of filters; `list` is its absolute field path.
@@ -67,6 +69,10 @@ pub(super) fn translate(
     }
     if !headers.request.is_empty() || !headers.response.is_empty() {
         found.set.header_modifier = Some(Arc::new(headers));
+    }
+    let mirrors = std::mem::take(&mut found.mirrors);
+    if !mirrors.is_empty() {
+        found.set.request_mirror = Some(Arc::new(request_mirror::Ir { mirrors }));
     }
     if found.set.request_redirect.is_some() && found.set.url_rewrite.is_some() {
         found.fence(
@@ -152,12 +158,16 @@ fn one(
             );
             found.set.url_rewrite = found.or_fence(ir, path, kind, notes);
         }
-        "RequestMirror" => {
-            notes.warning(
-                path,
-                FindingKind::UnsupportedValue,
-                "RequestMirror is not supported yet; requests are served without copies",
-            );
+        // It protects nothing: without it requests are served.
+        "RequestMirror" if let Some(mirror) = &filter.request_mirror => {
+            let scope = &mut PolicyScope {
+                notes,
+                at: path,
+                resolver,
+            };
+            if let Some(mirror) = request_mirror::translate(mirror, scope) {
+                found.mirrors.push(mirror);
+            }
         }
         "ExtensionRef" => extension(filter, path, found, notes),
         // They protect: without them nothing may pass.

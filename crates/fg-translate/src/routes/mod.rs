@@ -147,6 +147,14 @@ fn translate_rule(
         };
         fg_policies::timeouts::translate(timeouts, scope).map(Arc::new)
     });
+    filters.set.retry = rule.retry.as_ref().map(|retry| {
+        let scope = &mut PolicyScope {
+            notes,
+            at: &path,
+            resolver,
+        };
+        Arc::new(fg_policies::retry::translate(retry, scope))
+    });
     unsupported(rule, &path, notes);
     let redirects = filters.set.request_redirect.is_some();
     let backends = backends::backends(frame.route, &rule.backend_refs, &path, resolver, notes);
@@ -219,7 +227,6 @@ fn whole(kind: FindingKind) -> FindingKind {
 /// Fields that are valid but not supported are said to be so.
 fn unsupported(rule: &HttpRouteRule, path: &str, notes: &mut Notes) {
     let present = [
-        ("retry", rule.retry.is_some()),
         ("sessionPersistence", rule.session_persistence.is_some()),
     ];
     for (field, _) in present.iter().filter(|(_, present)| *present) {

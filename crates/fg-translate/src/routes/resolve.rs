@@ -212,3 +212,96 @@ fn backend(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{BASE, action, findings, listeners, put, remove, route, rule, translated};
+
+    const TO_WEB: &str = "backendRefs: [{name: web, port: 80}]";
+
+    /// A rule to `web` that sends copies as these filters say.
+    fn mirrored(filters: &str) -> String {
+        format!(
+            "{BASE}{}",
+            route(
+                "r",
+                &format!("  rules:\n  - filters: {filters}\n    {TO_WEB}")
+            )
+        )
+    }
+
+    fn mirror(reference: &str) -> String {
+        format!("{{type: RequestMirror, requestMirror: {{backendRef: {reference}}}}}")
+    }
+
+    const COPY: &str = "
+---
+apiVersion: v1
+kind: Service
+metadata: {name: copy}
+spec: {ports: [{port: 90}]}
+";
+
+    /// Who gets copies.
+    fn mirrors(world: &crate::Translator) -> Vec<String> {
+        let policies = &rule(world, "r", 0).policies;
+        let mirrors = policies.request_mirror.iter().flat_map(|ir| &ir.mirrors);
+        mirrors.map(|mirror| mirror.backend.to_string()).collect()
+    }
+
+    #[test]
+    fn what_policies_refer_to_is_a_backend_of_its_rule() {
+        let mut world = translated(&format!(
+            "{}{COPY}",
+            mirrored(&format!("[{}]", mirror("{name: copy, port: 90}")))
+        ));
+        assert_eq!(
+            findings(&world),
+            ["Warning NoEndpoints Service default/copy spec.ports[0]"]
+        );
+        assert_eq!(mirrors(&world), ["Service default/copy:90"]);
+        let backends = |world: &crate::Translator| -> Vec<String> {
+            world
+                .ir()
+                .backends
+                .keys()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(
+            backends(&world),
+            ["Service default/copy:90", "Service default/web:80"]
+        );
+        put(&mut world, &mirrored("[]"));
+        assert_eq!(backends(&world), ["Service default/web:80"]);
+    }
+
+    #[test]
+    fn a_mirror_that_cannot_be_used_is_told_and_left_out_and_the_rule_serves() {
+        let mut world = translated(&mirrored(&format!(
+            "[{}, {}]",
+            mirror("{name: copy, port: 90}"),
+            mirror("{name: far, namespace: other, port: 90}")
+        )));
+        let at = "spec.rules[0].filters";
+        assert_eq!(
+            findings(&world),
+            [
+                format!(
+                    "Error BackendNotFound HTTPRoute default/r {at}[0].requestMirror.backendRef.name"
+                ),
+                format!(
+                    "Error RefNotPermitted HTTPRoute default/r {at}[1].requestMirror.backendRef"
+                ),
+            ]
+        );
+        assert_eq!(mirrors(&world), Vec::<String>::new());
+        assert_eq!(action(&rule(&world, "r", 0)), "web:80=1");
+        assert_eq!(listeners(&world, "gw"), ["http=1"]);
+        // What was missing is read: once it is there, copies are made.
+        put(&mut world, COPY);
+        assert_eq!(mirrors(&world), ["Service default/copy:90"]);
+        remove(&mut world, COPY);
+        assert_eq!(mirrors(&world), Vec::<String>::new());
+    }
+}

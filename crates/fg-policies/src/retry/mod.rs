@@ -1,0 +1,26 @@
+//! Tries again: `retry` of a rule.
+//!
+//! Source: Gateway API `HTTPRouteRetry`, GEP-1731.
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::Ir;
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "retry",
+    stage: Stage::Setting,
+    per_backend: false,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};
