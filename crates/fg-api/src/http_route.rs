@@ -7,6 +7,7 @@ use crate::request_mirror::HttpRequestMirror;
 use crate::retry::HttpRouteRetry;
 
 pub use crate::cors::HttpCorsFilter;
+use crate::session_persistence::SessionPersistence;
 
 /// Rules from requests to backends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ pub struct HttpRouteRule {
     pub retry: Option<HttpRouteRetry>,
     /// Session persistence (experimental).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_persistence: Option<serde_json::Value>,
+    pub session_persistence: Option<SessionPersistence>,
 }
 
 /// One match: all of its parts must hold.

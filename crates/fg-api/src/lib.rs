@@ -17,3 +17,4 @@ pub mod retry;
 pub mod schema;
 
 pub use object::{Meta, Object, Resource};
+pub mod session_persistence;

@@ -12,6 +12,7 @@ mod name;
 mod reply;
 mod request;
 mod setting;
+mod session;
 
 pub use edit::{is_token, is_value};
 pub use facts::{Facts, Scheme};
@@ -21,5 +22,6 @@ pub use filter::{Filter, LocalReply, Part, Verdict};
 pub use head::{Head, OddNames, is_forwarded_name};
 pub use name::Name;
 pub use reply::Reply;
-pub use request::{Method, Request, Version};
+pub use request::{CheckedAuthority, Method, Request, Version};
+pub use session::{Carrier, Session};
 pub use setting::{Mirror, Retries, Setting};

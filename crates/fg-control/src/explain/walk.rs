@@ -285,6 +285,7 @@ impl Chain {
             let does = match &part {
                 Part::Filter(filter) => filter.describe(),
                 Part::Body(filter) => filter.describe(),
+                Part::Session(session) => format!("keeps a client at one endpoint {session}"),
                 Part::Settings(settings) => {
                     let words: Vec<_> = settings.iter().filter_map(setting).collect();
                     words.join(", ")

@@ -13,6 +13,7 @@ mod translate;
 
 pub use ir::{Changes, Ir};
 pub use secret::{REDACTED, is_secret, shown};
+pub(crate) use translate::header_name;
 pub use translate::translate;
 
 use crate::{Meta, Stage, Support};

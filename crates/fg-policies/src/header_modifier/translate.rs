@@ -49,7 +49,7 @@ fn changes(
     let add = pairs(&filter.add, &format!("{place}.add"), scope);
     let mut remove: Vec<Text> = Vec::new();
     for (at, written) in filter.remove.iter().enumerate() {
-        if let Some(name) = name(written, &format!("{place}.remove[{at}]"), scope)
+        if let Some(name) = header_name(written, &format!("{place}.remove[{at}]"), scope)
             && !remove.contains(&name)
         {
             remove.push(name);
@@ -62,7 +62,7 @@ fn pairs(headers: &[HttpHeader], place: &str, scope: &mut dyn TranslateScope) ->
     let mut pairs: Vec<(Text, Text)> = Vec::new();
     for (at, header) in headers.iter().enumerate() {
         let place = format!("{place}[{at}]");
-        let name = name(&header.name, &format!("{place}.name"), scope);
+        let name = header_name(&header.name, &format!("{place}.name"), scope);
         let value = value(&header.value, &format!("{place}.value"), scope);
         if let (Some(name), Some(value)) = (name, value)
             && !pairs.iter().any(|(earlier, _)| *earlier == name)
@@ -74,7 +74,11 @@ fn pairs(headers: &[HttpHeader], place: &str, scope: &mut dyn TranslateScope) ->
 }
 
 /// A name in lower case. Source: RFC 9110 §5.6.2 (`token`).
-fn name(written: &Text, place: &str, scope: &mut dyn TranslateScope) -> Option<Text> {
+pub(crate) fn header_name(
+    written: &Text,
+    place: &str,
+    scope: &mut dyn TranslateScope,
+) -> Option<Text> {
     let is_token = !written.is_empty()
         && written
             .bytes()

@@ -1,0 +1,31 @@
+//! The checked form.
+
+use std::time::Duration;
+
+use fg_base::Text;
+use serde::Serialize;
+
+/// How clients carry their session.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Ir {
+    /// Where it stands.
+    pub carrier: Carrier,
+    /// How long a session lasts; `None` as long as the client keeps it. Never zero.
+    pub lifetime: Option<Duration>,
+}
+
+/// Where a session stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Carrier {
+    /// In a cookie.
+    Cookie {
+        /// Name; `None` is one that belongs to the rule.
+        name: Option<Text>,
+        /// Path.
+        path: Text,
+        /// Whether it outlives the browser's session; only with a lifetime.
+        permanent: bool,
+    },
+    /// In a header field of this lower-case name.
+    Header(Text),
+}

@@ -1,0 +1,26 @@
+//! Keeps the requests of one client at one endpoint: `sessionPersistence` of a rule.
+//!
+//! Source: Gateway API `SessionPersistence`, GEP-1619 (experimental).
+
+mod ir;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::{Carrier, Ir};
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "session_persistence",
+    stage: Stage::Setting,
+    per_backend: false,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};
