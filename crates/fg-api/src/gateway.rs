@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
+pub use crate::reference::{ObjectReference as ParametersReference, SecretReference};
+
 /// A class of gateways and the controller that serves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -17,20 +19,6 @@ pub struct GatewayClassSpec {
     /// Words for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
-}
-
-/// A reference to implementation-specific settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParametersReference {
-    /// API group.
-    pub group: Text,
-    /// Kind.
-    pub kind: Text,
-    /// Name.
-    pub name: Text,
-    /// Namespace, for classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<Text>,
 }
 
 /// Where traffic comes in.
@@ -53,7 +41,7 @@ pub struct GatewaySpec {
     pub allowed_listeners: Option<serde_json::Value>,
     /// TLS settings for all listeners and backends.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls: Option<serde_json::Value>,
+    pub tls: Option<GatewayTls>,
     /// Whether routes without parents attach here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_scope: Option<Text>,
@@ -127,15 +115,75 @@ pub struct ListenerTls {
     pub options: BTreeMap<Text, Text>,
 }
 
-/// A reference to a Secret (or another kind that holds one).
+/// `spec.tls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayTls {
+    /// Towards backends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<GatewayBackendTls>,
+    /// Towards clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<FrontendTls>,
+}
+
+/// `spec.tls.backend`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayBackendTls {
+    /// The certificate that backends are shown when they ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_ref: Option<SecretReference>,
+}
+
+/// `spec.tls.frontend`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrontendTls {
+    /// For all HTTPS listeners whose port is not in `perPort`.
+    #[serde(default)]
+    pub default: FrontendTlsConfig,
+    /// For the HTTPS listeners of a port, instead of `default`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_port: Vec<FrontendTlsPort>,
+}
+
+/// One entry of `spec.tls.frontend.perPort`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretReference {
-    /// API group; default core.
+pub struct FrontendTlsPort {
+    /// The port; distinct in the list.
+    pub port: u16,
+    /// What holds there.
+    #[serde(default)]
+    pub tls: FrontendTlsConfig,
+}
+
+/// What holds for listeners.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontendTlsConfig {
+    /// What is asked of clients; absent asks nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Text>,
-    /// Kind; default `Secret`.
+    pub validation: Option<FrontendTlsValidation>,
+}
+
+/// What is asked of clients' certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrontendTlsValidation {
+    /// Objects with the authorities that may have signed them.
+    #[serde(rename = "caCertificateRefs", default)]
+    pub ca_certificate_refs: Vec<CertificateObjectReference>,
+    /// `AllowValidOnly` (default) or `AllowInsecureFallback`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Text>,
+    pub mode: Option<Text>,
+}
+
+/// A reference to an object of any kind, perhaps in another namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateObjectReference {
+    /// API group; empty for the core group.
+    pub group: Text,
+    /// Kind.
+    pub kind: Text,
     /// Name.
     pub name: Text,
     /// Namespace; default that of the referrer. Another one needs a `ReferenceGrant`.

@@ -3,11 +3,15 @@
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
+pub use crate::cors::HttpCorsFilter;
+
 use crate::request_mirror::HttpRequestMirror;
 use crate::retry::HttpRouteRetry;
-
-pub use crate::cors::HttpCorsFilter;
 use crate::session_persistence::SessionPersistence;
+
+pub use crate::reference::{
+    BackendObjectReference, ObjectReference as LocalObjectReference, ParentReference,
+};
 
 /// Rules from requests to backends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,29 +29,6 @@ pub struct HttpRouteSpec {
     /// Whether to attach to default Gateways (experimental).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_default_gateways: Option<Text>,
-}
-
-/// A reference to a parent, normally a Gateway.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ParentReference {
-    /// API group; default that of the Gateway API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Text>,
-    /// Kind; default `Gateway`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Text>,
-    /// Namespace; default that of the route.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<Text>,
-    /// Name.
-    pub name: Text,
-    /// One listener, by name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub section_name: Option<Text>,
-    /// All listeners of one port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
 }
 
 /// One rule.
@@ -225,17 +206,6 @@ pub struct HttpPathModifier {
     pub replace_prefix_match: Option<Text>,
 }
 
-/// `extensionRef`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocalObjectReference {
-    /// API group.
-    pub group: Text,
-    /// Kind.
-    pub kind: Text,
-    /// Name.
-    pub name: Text,
-}
-
 /// One backend with its share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpBackendRef {
@@ -272,26 +242,6 @@ impl HttpBackendRef {
             port: self.port,
         }
     }
-}
-
-/// A reference to a backend, by filters such as `requestMirror` and `externalAuth`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BackendObjectReference {
-    /// API group; default core.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Text>,
-    /// Kind; default `Service`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Text>,
-    /// Name.
-    pub name: Text,
-    /// Namespace; default that of the route. Another one needs a `ReferenceGrant`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<Text>,
-    /// Port; required for Services.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
 }
 
 /// `timeouts`, as GEP-2257 durations.

@@ -5,16 +5,19 @@
 //! reads the same here. Defaults are filled in by [`schema`] before these types are read.
 
 pub mod backend;
+pub mod backend_tls_policy;
 pub mod core;
 pub mod cors;
 pub mod gateway;
+pub mod grpc_route;
 pub mod http_route;
 mod object;
+pub mod reference;
 pub mod reference_grant;
 pub mod report;
 pub mod request_mirror;
 pub mod retry;
 pub mod schema;
+pub mod session_persistence;
 
 pub use object::{Meta, Object, Resource};
-pub mod session_persistence;

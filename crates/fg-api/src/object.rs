@@ -7,8 +7,10 @@ use fg_base::Text;
 use fg_model::{Age, ObjectRef, Origin};
 
 use crate::backend::BackendSpec;
+use crate::backend_tls_policy::BackendTlsPolicySpec;
 use crate::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use crate::gateway::{GatewayClassSpec, GatewaySpec};
+use crate::grpc_route::GrpcRouteSpec;
 use crate::http_route::HttpRouteSpec;
 use crate::reference_grant::ReferenceGrantSpec;
 
@@ -61,6 +63,10 @@ pub enum Resource {
     Gateway(Arc<Object<GatewaySpec>>),
     /// `HTTPRoute`.
     HttpRoute(Arc<Object<HttpRouteSpec>>),
+    /// `GRPCRoute`.
+    GrpcRoute(Arc<Object<GrpcRouteSpec>>),
+    /// `BackendTLSPolicy`.
+    BackendTlsPolicy(Arc<Object<BackendTlsPolicySpec>>),
     /// `ReferenceGrant`.
     ReferenceGrant(Arc<Object<ReferenceGrantSpec>>),
     /// `Namespace`: only its labels matter.
@@ -84,6 +90,8 @@ impl Resource {
             Self::GatewayClass(o) => &o.id,
             Self::Gateway(o) => &o.id,
             Self::HttpRoute(o) => &o.id,
+            Self::GrpcRoute(o) => &o.id,
+            Self::BackendTlsPolicy(o) => &o.id,
             Self::ReferenceGrant(o) => &o.id,
             Self::Namespace(o) => &o.id,
             Self::Service(o) => &o.id,
@@ -100,6 +108,8 @@ impl Resource {
             Self::GatewayClass(o) => &o.meta,
             Self::Gateway(o) => &o.meta,
             Self::HttpRoute(o) => &o.meta,
+            Self::GrpcRoute(o) => &o.meta,
+            Self::BackendTlsPolicy(o) => &o.meta,
             Self::ReferenceGrant(o) => &o.meta,
             Self::Namespace(o) => &o.meta,
             Self::Service(o) => &o.meta,
@@ -116,6 +126,8 @@ impl Resource {
             (Self::GatewayClass(a), Self::GatewayClass(b)) => a.spec == b.spec,
             (Self::Gateway(a), Self::Gateway(b)) => a.spec == b.spec,
             (Self::HttpRoute(a), Self::HttpRoute(b)) => a.spec == b.spec,
+            (Self::GrpcRoute(a), Self::GrpcRoute(b)) => a.spec == b.spec,
+            (Self::BackendTlsPolicy(a), Self::BackendTlsPolicy(b)) => a.spec == b.spec,
             (Self::ReferenceGrant(a), Self::ReferenceGrant(b)) => a.spec == b.spec,
             (Self::Namespace(_), Self::Namespace(_)) => true,
             (Self::Service(a), Self::Service(b)) => a.spec == b.spec,
@@ -136,6 +148,8 @@ impl Resource {
             Self::GatewayClass(o) => Arc::make_mut(o).meta.generation = generation,
             Self::Gateway(o) => Arc::make_mut(o).meta.generation = generation,
             Self::HttpRoute(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::GrpcRoute(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::BackendTlsPolicy(o) => Arc::make_mut(o).meta.generation = generation,
             Self::ReferenceGrant(o) => Arc::make_mut(o).meta.generation = generation,
             Self::Namespace(o) => Arc::make_mut(o).meta.generation = generation,
             Self::Service(o) => Arc::make_mut(o).meta.generation = generation,

@@ -32,9 +32,11 @@ pub enum Subject {
     /// A Gateway of a class of ours.
     Gateway(GatewayReport),
     /// A route with at least one parent of ours.
-    HttpRoute(RouteReport),
+    Route(RouteReport),
     /// kgateway's `Backend`.
     Backend,
+    /// A `BackendTLSPolicy`.
+    Policy(PolicyReport),
 }
 
 /// What a Gateway's status needs.
@@ -42,6 +44,8 @@ pub enum Subject {
 pub struct GatewayReport {
     /// The addresses it asked for, usable ones only; empty means all.
     pub addresses: Vec<IpAddr>,
+    /// Whether clients that fail the check of their certificate are let in anywhere.
+    pub insecure_fallback: bool,
     /// Its listeners, in the order of the spec.
     pub listeners: Vec<ListenerReport>,
 }
@@ -57,6 +61,17 @@ pub struct ListenerReport {
     pub attached_routes: u32,
     /// Whether it is handed to the data plane.
     pub served: bool,
+    /// The listeners whose TLS a client may take for its own.
+    pub overlap: Option<Overlap>,
+}
+
+/// Listeners of one port whose TLS a client may take for each other's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// Whether their certificates share names; else only their hostnames overlap.
+    pub certificates: bool,
+    /// The other listeners, in the order of the spec; never empty.
+    pub with: Vec<Text>,
 }
 
 /// What a route's status needs.
@@ -66,6 +81,24 @@ pub struct RouteReport {
     pub parents: Vec<ParentReport>,
     /// Rules that cannot work. Units: rules of the route.
     pub broken_rules: u32,
+}
+
+/// What a policy's status needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyReport {
+    /// The Gateways of ours from which routes lead to its targets, sorted.
+    pub ancestors: Vec<AncestorReport>,
+}
+
+/// A Gateway in a policy's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AncestorReport {
+    /// Its namespace.
+    pub namespace: Text,
+    /// Its name.
+    pub name: Text,
+    /// Who serves its class.
+    pub controller: Text,
 }
 
 /// What the status of a route on one parent needs.

@@ -12,9 +12,11 @@ pub(super) const MODULE: &str = "sigs.k8s.io/gateway-api";
 pub(super) const VERSION: &str = "v1.7.0";
 
 /// Plural names of the kinds that are read, sorted.
-const KINDS: [&str; 4] = [
+const KINDS: [&str; 6] = [
+    "backendtlspolicies",
     "gatewayclasses",
     "gateways",
+    "grpcroutes",
     "httproutes",
     "referencegrants",
 ];

@@ -21,14 +21,7 @@ const KGATEWAY: &str = include_str!("kgateway.json");
 const OTHER_KINDS: &[(&str, &[&str])] = &[
     (
         kinds::GATEWAY_API,
-        &[
-            "BackendTLSPolicy",
-            "GRPCRoute",
-            "ListenerSet",
-            "TCPRoute",
-            "TLSRoute",
-            "UDPRoute",
-        ],
+        &["ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"],
     ),
     (
         "",

@@ -101,6 +101,8 @@ fn resource(
         "GatewayClass" => object!(GatewayClass, spec(document)?),
         "Gateway" => object!(Gateway, spec(document)?),
         "HTTPRoute" => object!(HttpRoute, spec(document)?),
+        "GRPCRoute" => object!(GrpcRoute, spec(document)?),
+        "BackendTLSPolicy" => object!(BackendTlsPolicy, spec(document)?),
         "ReferenceGrant" => object!(ReferenceGrant, spec(document)?),
         "Namespace" => object!(Namespace, ()),
         "Service" => object!(Service, spec(document)?),

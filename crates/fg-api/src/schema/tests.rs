@@ -490,7 +490,11 @@ fn what_a_document_is() {
     assert_eq!(of("v1", "Pod"), other("", "Pod"));
     assert_eq!(
         of("gateway.networking.k8s.io/v1", "GRPCRoute"),
-        other("gateway.networking.k8s.io", "GRPCRoute")
+        Identity::Known
+    );
+    assert_eq!(
+        of("gateway.networking.k8s.io/v1", "TLSRoute"),
+        other("gateway.networking.k8s.io", "TLSRoute")
     );
     assert_eq!(
         of("networking.istio.io/v1", "Gateway"),

@@ -64,6 +64,14 @@ const WORDS: &[(&str, &str)] = &[
         r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
         "a name with an optional domain before it, such as `kubernetes.io/h2c`",
     ),
+    (
+        r"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?",
+        "a URI with a scheme and a host, such as `spiffe://cluster.example/ns/shop/sa/cart`",
+    ),
+    (
+        r"^(System|([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]))$",
+        "`System`, or an own name such as `example.com/authorities`",
+    ),
 ];
 
 /// What a value must be to fit the pattern.

@@ -8,8 +8,8 @@ use fg_ir::{
     Action, Attachment, Listener, ListenerKey, Protocol, Refusal, RefusalKind, Rule, RuleKey,
 };
 use fg_model::{
-    Age, GrpcMatch, HeaderMatch, HostPattern, Match, ObjectRef, Origin, PathMatch, Pattern,
-    QueryMatch, ValueMatch, kinds,
+    Age, HeaderMatch, HostPattern, Match, ObjectRef, Origin, PathMatch, Pattern, QueryMatch,
+    ValueMatch, kinds,
 };
 use fg_policies::traffic;
 
@@ -105,21 +105,6 @@ pub(crate) fn path(text: &str) -> Match {
     }
 }
 
-/// A match of a gRPC call by service and method, either of them empty for any; `~` in front of one makes
-/// it a regular expression.
-pub(crate) fn call(service: &str, method: &str) -> Match {
-    let part = |text: &str| (!text.is_empty()).then(|| value_match(text));
-    Match {
-        path: PathMatch::Grpc(GrpcMatch {
-            service: part(service),
-            method: part(method),
-        }),
-        method: None,
-        headers: Vec::new(),
-        query: Vec::new(),
-    }
-}
-
 /// More conditions for a match.
 pub(crate) trait And {
     /// And this method.
@@ -155,7 +140,7 @@ impl And for Match {
     }
 }
 
-fn value_match(text: &str) -> ValueMatch {
+pub(crate) fn value_match(text: &str) -> ValueMatch {
     match text.strip_prefix('~') {
         Some(regex) => ValueMatch::Regex(pattern(regex)),
         None => ValueMatch::Exact(text.into()),

@@ -7,7 +7,8 @@ use fg_ir::{Change, Listener, Rule};
 use fg_model::Match;
 use fg_router::{Builder, Lost, Outcome, Router};
 
-use crate::build::{And as _, call, listener, listener_at, path, request, rule};
+use crate::build::{And as _, listener, listener_at, path, request, rule};
+use crate::calls::call;
 
 type Snapshot = Arc<Router<Arc<Rule>>>;
 

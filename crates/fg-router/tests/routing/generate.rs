@@ -8,7 +8,8 @@ use fg_model::Match;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::build::{And as _, call, listener_at, listener_key, path, rule, rule_key};
+use crate::build::{And as _, listener_at, listener_key, path, rule, rule_key};
+use crate::calls::call;
 use crate::reference::Plain;
 
 const HOSTS: &[&str] = &[

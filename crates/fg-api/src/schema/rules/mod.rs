@@ -5,7 +5,9 @@
 //! silence. A text may hold `{}` for a word that several rules differ in; a very long text stands
 //! as its digest.
 
+mod backend_tls_policy;
 mod gateway;
+mod grpc_route;
 mod http_route;
 pub(super) mod shared;
 
@@ -173,6 +175,24 @@ const TABLE: &[(&str, Check)] = &[
         "self.all(t1, self.exists_one(t2, t1.port == t2.port))",
         gateway::distinct_ports,
     ),
+    // -- BackendTLSPolicy ---------------------------------------------------------------------------
+    (
+        "#92c3ae32b1205e05",
+        backend_tls_policy::sections_where_shared,
+    ),
+    ("#4a8ebb14164e1580", backend_tls_policy::distinct_targets),
+    (
+        "!(self.type == \"{}\" && (!has(self.{}) || self.{} == \"\"))",
+        backend_tls_policy::name_has_field,
+    ),
+    (
+        "!(self.type != \"{}\" && has(self.{}) && self.{} != \"\")",
+        backend_tls_policy::name_has_no_other_field,
+    ),
+    (
+        "(has(self.caCertificateRefs)?1:0)+(has(self.wellKnownCACertificates)?1:0) == 1",
+        backend_tls_policy::one_source_of_authorities,
+    ),
     // -- HTTPRoute ----------------------------------------------------------------------------------
     ("#56c185b58dae3fba", http_route::parents_told_apart),
     ("#841bb32eaa72f760", http_route::distinct_parents),
@@ -230,6 +250,14 @@ const TABLE: &[(&str, Check)] = &[
         "!(has(self.request) && has(self.backendRequest) && duration(self.request) != duration('0s') && duration(self.backendRequest) > duration(self.request))",
         http_route::backend_timeout_fits,
     ),
+    // -- GRPCRoute ----------------------------------------------------------------------------------
+    ("#1c29c322a7bd1784", http_route::number_of_matches),
+    (
+        "has(self.type) ? has(self.service) || has(self.method) : true",
+        grpc_route::service_or_method,
+    ),
+    ("#3205a917243833e8", grpc_route::service_characters),
+    ("#cc7ce3920beaf37b", grpc_route::method_characters),
 ];
 
 /// The function for the text of a rule; `None` for one that is left out (or, which a test rules

@@ -2,6 +2,7 @@
 
 mod core;
 mod gateway;
+mod grpc_route;
 
 use std::collections::BTreeSet;
 
