@@ -76,6 +76,23 @@ impl Head {
         self.fields.push(field);
     }
 
+    /// Adds a received field to the index. The caller says what is odd about its name; nothing is
+    /// about a well-known one.
+    #[inline]
+    pub fn push_checked(&mut self, field: Field, odd: OddNames) {
+        self.present |= field.id.bit();
+        self.odd.underscore |= odd.underscore;
+        self.odd.forwarded |= odd.forwarded;
+        self.fields.push(field);
+    }
+
+    /// Empties the index, to read the received bytes again.
+    pub fn clear_index(&mut self) {
+        self.fields.clear();
+        self.present = 0;
+        self.odd = OddNames::default();
+    }
+
     /// Unusual names among the received ones.
     pub const fn odd_names(&self) -> OddNames {
         self.odd

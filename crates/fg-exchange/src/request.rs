@@ -226,21 +226,29 @@ impl Request {
         self.query = query;
     }
 
-    /// Sets the authority to a span of the received bytes that was checked to be valid.
+    /// Sets the authority to a span of the head that was checked to be valid.
     pub fn set_received_authority(&mut self, authority: Span) {
+        let text = self.head.slice(authority);
+        let host = host_of(text);
+        let checked = CheckedAuthority {
+            host_len: host.len(),
+            has_upper: host.iter().any(u8::is_ascii_uppercase),
+        };
+        self.set_checked_authority(authority, checked);
+    }
+
+    /// Sets the authority to a span of the head, with what the check found.
+    #[inline]
+    pub fn set_checked_authority(&mut self, authority: Span, checked: CheckedAuthority) {
         self.authority = authority;
-        let length = host_of(self.head.slice(authority)).len();
-        let host = Span {
+        self.host = Span {
             start: authority.start,
-            len: length as u32,
+            len: checked.host_len as u32,
         };
-        let plain = !self.head.slice(host).iter().any(u8::is_ascii_uppercase);
-        self.host = if plain {
-            host
-        } else {
-            let lower = self.head.slice(host).to_ascii_lowercase();
-            self.head.keep(&lower)
-        };
+        if checked.has_upper {
+            let lower = self.head.slice(self.host).to_ascii_lowercase();
+            self.host = self.head.keep(&lower);
+        }
     }
 
     /// Replaces the path. The caller vouches that it is canonical.
@@ -253,6 +261,15 @@ impl Request {
         let span = self.head.keep(authority);
         self.set_received_authority(span);
     }
+}
+
+/// What a check of a valid authority found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckedAuthority {
+    /// Length of the host, from the start on: without port, without a trailing dot. Units: bytes.
+    pub host_len: usize,
+    /// The host has upper-case letters.
+    pub has_upper: bool,
 }
 
 /// The host of an authority: without port, without a trailing dot.
