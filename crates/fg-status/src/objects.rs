@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::acks::Acknowledgements;
 use crate::condition::{Condition, ConditionStatus};
 use crate::gateway::{self, GatewayStatus};
+use crate::policy::PolicyStatus;
 use crate::table::{Judge, Subject};
 
 /// The `status` of an object.
@@ -19,6 +20,8 @@ pub enum Status {
     Gateway(GatewayStatus),
     /// Of a route.
     Route(RouteStatus),
+    /// Of a policy.
+    Policy(PolicyStatus),
     /// Of a kind that has conditions only: `GatewayClass`, kgateway's `Backend`.
     Conditions(ConditionsStatus),
 }
@@ -30,7 +33,7 @@ pub struct ConditionsStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// `status` of an `HTTPRoute`: our own entries only.
+/// `status` of a route: our own entries only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RouteStatus {
     /// One entry for each parent that is ours, in the order of the spec.
@@ -55,7 +58,10 @@ pub fn status(report: &Report, acks: &Acknowledgements) -> Status {
     match &report.subject {
         Of::GatewayClass => Status::Conditions(class(report.generation, &findings)),
         Of::Gateway(gateway) => Status::Gateway(gateway::status(report, gateway, &findings, acks)),
-        Of::HttpRoute(route) => Status::Route(self::route(report.generation, route, &findings)),
+        Of::Route(route) => Status::Route(self::route(report.generation, route, &findings)),
+        Of::Policy(policy) => {
+            Status::Policy(crate::policy::status(report.generation, policy, &findings))
+        }
         Of::Backend => {
             let judge = Judge::new(
                 Subject::Backend,

@@ -132,7 +132,10 @@ fn a_good_gateway_is_programmed_once_it_is_bound() {
     assert_eq!(listener["attachedRoutes"], 1);
     assert_eq!(
         listener["supportedKinds"],
-        json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}])
+        json!([
+            {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"},
+            {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute"},
+        ])
     );
     assert_eq!(shown["apiVersion"], "gateway.networking.k8s.io/v1");
     assert_eq!(

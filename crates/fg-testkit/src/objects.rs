@@ -68,6 +68,8 @@ fn object(mut document: Value) -> Resource {
         "GatewayClass" => Resource::GatewayClass(shared(id, meta, read(spec))),
         "Gateway" => Resource::Gateway(shared(id, meta, read(spec))),
         "HTTPRoute" => Resource::HttpRoute(shared(id, meta, read(spec))),
+        "GRPCRoute" => Resource::GrpcRoute(shared(id, meta, read(spec))),
+        "BackendTLSPolicy" => Resource::BackendTlsPolicy(shared(id, meta, read(spec))),
         "ReferenceGrant" => Resource::ReferenceGrant(shared(id, meta, read(spec))),
         "Namespace" => Resource::Namespace(shared(id, meta, ())),
         "Service" => Resource::Service(shared(id, meta, read(spec))),
@@ -80,6 +82,13 @@ fn object(mut document: Value) -> Resource {
                 .collect();
             let kind: Text = "Opaque".into();
             Resource::Secret(shared(id, meta, fg_api::core::Secret { kind, data }))
+        }
+        "ConfigMap" => {
+            let data = document["data"].as_object().into_iter().flatten();
+            let data = data
+                .map(|(key, value)| (key.as_str().into(), text(value).into_bytes()))
+                .collect();
+            Resource::ConfigMap(shared(id, meta, fg_api::core::ConfigMap { data }))
         }
         other => panic!("a fixture holds an object of kind {other}"),
     }

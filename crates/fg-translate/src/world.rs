@@ -3,19 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::backend_tls_policy::BackendTlsPolicySpec;
+use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
-use fg_api::http_route::HttpRouteSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_api::{Object, Resource};
 use fg_base::Text;
+use fg_ir::BackendTls;
 use fg_model::{ObjectRef, kinds};
 
+use crate::backend_tls::{self, PolicyView};
 use crate::backends::{BackendView, SERVICE_NAME, judge};
 use crate::classes::{self, Class};
+use crate::credentials::Holder;
 use crate::gateways::GatewayView;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
+use crate::routes::Written;
 
 /// Values by namespace and name.
 type ByName<T> = BTreeMap<Text, BTreeMap<Text, T>>;
@@ -41,6 +45,16 @@ pub(crate) enum Read {
     Backend(Text, Text),
     /// A Secret.
     Secret(Text, Text),
+    /// The names of a namespace's Secrets.
+    SecretNames(Text),
+    /// A ConfigMap.
+    ConfigMap(Text, Text),
+    /// The names of a namespace's ConfigMaps.
+    ConfigMapNames(Text),
+    /// Whether an instant lies in the past.
+    Passed(i64),
+    /// The policies of a Service.
+    Policies(Text, Text),
     /// The grants of a namespace.
     Grants(Text),
     /// The labels of a namespace.
@@ -52,7 +66,7 @@ pub(crate) enum Read {
 pub(crate) struct World {
     pub(crate) classes: BTreeMap<Text, Arc<Object<GatewayClassSpec>>>,
     pub(crate) gateways: BTreeMap<Arc<ObjectRef>, Arc<Object<GatewaySpec>>>,
-    pub(crate) routes: BTreeMap<Arc<ObjectRef>, Arc<Object<HttpRouteSpec>>>,
+    pub(crate) routes: BTreeMap<Arc<ObjectRef>, Written>,
     pub(crate) backends: BTreeMap<Arc<ObjectRef>, Arc<Object<fg_api::backend::BackendSpec>>>,
     /// Filled by the translator, as Gateways are finished.
     pub(crate) views: ByName<Arc<GatewayView>>,
@@ -60,7 +74,15 @@ pub(crate) struct World {
     services: ByName<Arc<Object<ServiceSpec>>>,
     slices: BTreeMap<Arc<ObjectRef>, Arc<Object<EndpointSlice>>>,
     slices_of: ByName<BTreeSet<Arc<ObjectRef>>>,
-    secrets: ByName<Arc<Object<Secret>>>,
+    pub(crate) policies: BTreeMap<Arc<ObjectRef>, Arc<Object<BackendTlsPolicySpec>>>,
+    /// Filled by the translator.
+    pub(crate) policy_views: BTreeMap<Arc<ObjectRef>, Arc<PolicyView>>,
+    /// By the Services that they name.
+    policies_of: ByName<BTreeSet<Arc<ObjectRef>>>,
+    secrets: ByName<Arc<Holder>>,
+    config_maps: ByName<Arc<Holder>>,
+    /// What time it is. Units: seconds since the epoch.
+    pub(crate) now: Option<i64>,
     grants: ByName<Arc<Object<ReferenceGrantSpec>>>,
     namespaces: BTreeMap<Text, BTreeMap<Text, Text>>,
 }
@@ -82,6 +104,10 @@ pub(crate) struct Dirty {
     pub(crate) targets: BTreeSet<Arc<ObjectRef>>,
     /// Services whose endpoints may have changed.
     pub(crate) endpoints: BTreeSet<Arc<ObjectRef>>,
+    /// `BackendTLSPolicy`s that are new, changed or gone.
+    pub(crate) policies: BTreeSet<Arc<ObjectRef>>,
+    /// Secrets and ConfigMaps that are new, changed or gone.
+    pub(crate) holders: BTreeSet<Arc<ObjectRef>>,
 }
 
 /// Puts or removes a value; yields the old one.
@@ -131,6 +157,18 @@ fn replace<K: Ord + Clone, V: PartialEq>(
     }
 }
 
+/// Replaces a Secret or ConfigMap; whether anything changed, and whether it came or went. What
+/// was read out of an equal one is kept.
+fn hold(map: &mut ByName<Arc<Holder>>, id: &ObjectRef, new: Option<Arc<Holder>>) -> Option<bool> {
+    let old = get(map, &id.namespace, &id.name);
+    if old == new.as_ref() {
+        return None;
+    }
+    let existence = old.is_some() != new.is_some();
+    put(map, &id.namespace, &id.name, new);
+    Some(existence)
+}
+
 impl World {
     /// Takes an object that is new or changed. One that is equal to before changes nothing.
     pub(crate) fn upsert(&mut self, resource: &Resource, dirty: &mut Dirty) {
@@ -138,7 +176,12 @@ impl World {
         match resource {
             Resource::GatewayClass(object) => self.class(&id.name, Some(object.clone()), dirty),
             Resource::Gateway(object) => self.gateway(&id, Some(object.clone()), dirty),
-            Resource::HttpRoute(object) => self.route(&id, Some(object.clone()), dirty),
+            Resource::HttpRoute(object) => {
+                self.route(&id, Some(Written::Http(object.clone())), dirty)
+            }
+            Resource::GrpcRoute(object) => {
+                self.route(&id, Some(Written::Grpc(object.clone())), dirty)
+            }
             Resource::ReferenceGrant(object) => self.grant(&id, Some(object.clone()), dirty),
             Resource::Namespace(object) => {
                 self.namespace(&id.name, Some(object.meta.labels.clone()), dirty)
@@ -146,7 +189,8 @@ impl World {
             Resource::Service(object) => self.service(&id, Some(object.clone()), dirty),
             Resource::EndpointSlice(object) => self.slice(&id, Some(object.clone()), dirty),
             Resource::Secret(object) => self.secret(&id, Some(object.clone()), dirty),
-            Resource::ConfigMap(_) => {}
+            Resource::ConfigMap(object) => self.config_map(&id, Some(object.clone()), dirty),
+            Resource::BackendTlsPolicy(object) => self.policy(&id, Some(object.clone()), dirty),
             Resource::Backend(object) => self.backend(&id, Some(object.clone()), dirty),
         }
     }
@@ -157,12 +201,14 @@ impl World {
         match (&*id.group, &*id.kind) {
             kinds::GATEWAY_CLASS => self.class(&id.name, None, dirty),
             kinds::GATEWAY => self.gateway(&id, None, dirty),
-            kinds::HTTP_ROUTE => self.route(&id, None, dirty),
+            kinds::HTTP_ROUTE | kinds::GRPC_ROUTE => self.route(&id, None, dirty),
             kinds::REFERENCE_GRANT => self.grant(&id, None, dirty),
             kinds::NAMESPACE => self.namespace(&id.name, None, dirty),
             kinds::SERVICE => self.service(&id, None, dirty),
             kinds::ENDPOINT_SLICE => self.slice(&id, None, dirty),
             kinds::SECRET => self.secret(&id, None, dirty),
+            kinds::BACKEND_TLS_POLICY => self.policy(&id, None, dirty),
+            kinds::CONFIG_MAP => self.config_map(&id, None, dirty),
             kinds::BACKEND => self.backend(&id, None, dirty),
             _ => {}
         }
@@ -197,12 +243,7 @@ impl World {
         }
     }
 
-    fn route(
-        &mut self,
-        id: &Arc<ObjectRef>,
-        route: Option<Arc<Object<HttpRouteSpec>>>,
-        dirty: &mut Dirty,
-    ) {
+    fn route(&mut self, id: &Arc<ObjectRef>, route: Option<Written>, dirty: &mut Dirty) {
         if replace(&mut self.routes, id, route).is_some() {
             dirty.routes.insert(id.clone());
         }
@@ -298,13 +339,89 @@ impl World {
         }
     }
 
-    fn secret(&mut self, id: &ObjectRef, secret: Option<Arc<Object<Secret>>>, dirty: &mut Dirty) {
-        let new = secret.clone();
-        if put(&mut self.secrets, &id.namespace, &id.name, secret) != new {
+    fn secret(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        secret: Option<Arc<Object<Secret>>>,
+        dirty: &mut Dirty,
+    ) {
+        let new = secret.map(Holder::secret);
+        if let Some(existence) = hold(&mut self.secrets, id, new) {
+            let (namespace, name) = (id.namespace.clone(), id.name.clone());
+            if existence {
+                dirty.reads.insert(Read::SecretNames(namespace.clone()));
+            }
+            dirty.reads.insert(Read::Secret(namespace, name));
+            dirty.holders.insert(id.clone());
+        }
+    }
+
+    fn config_map(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        map: Option<Arc<Object<ConfigMap>>>,
+        dirty: &mut Dirty,
+    ) {
+        let new = map.map(Holder::config_map);
+        if let Some(existence) = hold(&mut self.config_maps, id, new) {
+            let (namespace, name) = (id.namespace.clone(), id.name.clone());
+            if existence {
+                dirty.reads.insert(Read::ConfigMapNames(namespace.clone()));
+            }
+            dirty.reads.insert(Read::ConfigMap(namespace, name));
+            dirty.holders.insert(id.clone());
+        }
+    }
+
+    fn policy(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        policy: Option<Arc<Object<BackendTlsPolicySpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let old = match &policy {
+            Some(policy) => self.policies.insert(id.clone(), policy.clone()),
+            None => self.policies.remove(id),
+        };
+        if old == policy {
+            return;
+        }
+        let named = |policy: &Option<Arc<Object<BackendTlsPolicySpec>>>| {
+            let targets = policy
+                .iter()
+                .flat_map(|policy| backend_tls::targets(policy));
+            let names: BTreeSet<Text> = targets.map(|target| target.service).collect();
+            names
+        };
+        let (before, after) = (named(&old), named(&policy));
+        for name in &before {
+            if let Some(mut set) = put(&mut self.policies_of, &id.namespace, name, None) {
+                set.remove(id);
+                if !set.is_empty() {
+                    put(&mut self.policies_of, &id.namespace, name, Some(set));
+                }
+            }
+        }
+        for name in &after {
+            let inner = self.policies_of.entry(id.namespace.clone()).or_default();
+            inner.entry(name.clone()).or_default().insert(id.clone());
+        }
+        for name in before.union(&after) {
             dirty
                 .reads
-                .insert(Read::Secret(id.namespace.clone(), id.name.clone()));
+                .insert(Read::Policies(id.namespace.clone(), name.clone()));
         }
+        dirty.policies.insert(id.clone());
+    }
+
+    /// How a port of a Service is called over TLS.
+    pub(crate) fn tls_of(&self, id: &ObjectRef, port: Option<&str>) -> BackendTls {
+        let policies = get(&self.policies_of, &id.namespace, &id.name);
+        let views = policies
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.policy_views.get(id).map(|view| &**view));
+        backend_tls::choose(views, &id.name, port)
     }
 
     fn backend(
@@ -375,8 +492,24 @@ impl Lookup for World {
         get(&self.backend_views, namespace, name).cloned()
     }
 
-    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>> {
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
         get(&self.secrets, namespace, name).cloned()
+    }
+
+    fn secret_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.secrets, namespace)
+    }
+
+    fn config_map(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
+        get(&self.config_maps, namespace, name).cloned()
+    }
+
+    fn config_map_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.config_maps, namespace)
+    }
+
+    fn passed(&self, instant: i64) -> Option<bool> {
+        self.now.map(|now| instant <= now)
     }
 
     fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>> {
@@ -384,6 +517,14 @@ impl Lookup for World {
             .get(namespace)
             .map(|grants| grants.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>> {
+        get(&self.policies_of, namespace, service)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.policies.get(id).cloned())
+            .collect()
     }
 
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {

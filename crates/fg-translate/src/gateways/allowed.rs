@@ -6,6 +6,7 @@ use fg_api::gateway::{
     AllowedRoutes, LabelRequirement, LabelSelector, RouteGroupKind, RouteNamespaces,
 };
 use fg_base::Text;
+use fg_ir::RouteKind;
 use fg_model::{FindingKind, kinds};
 
 use crate::lookup::Lookup;
@@ -130,7 +131,7 @@ pub(super) fn route_kinds(
     notes: &mut Notes,
 ) -> Vec<RouteGroupKind> {
     let supported: &[&str] = match protocol {
-        "HTTP" | "HTTPS" => &[kinds::HTTP_ROUTE.1],
+        "HTTP" | "HTTPS" => &[kinds::HTTP_ROUTE.1, kinds::GRPC_ROUTE.1],
         _ => &[],
     };
     let filled = |kind: &str| RouteGroupKind {
@@ -167,4 +168,14 @@ pub(super) fn route_kinds(
         }
     }
     found
+}
+
+/// What stands for these kinds in the IR; [`route_kinds`] gives no others.
+pub(super) fn served(allowed: &[RouteGroupKind]) -> Vec<RouteKind> {
+    let one = |kind: &RouteGroupKind| match &*kind.kind {
+        word if word == kinds::HTTP_ROUTE.1 => Some(RouteKind::Http),
+        word if word == kinds::GRPC_ROUTE.1 => Some(RouteKind::Grpc),
+        _ => None,
+    };
+    allowed.iter().filter_map(one).collect()
 }

@@ -7,9 +7,11 @@ mod addresses;
 mod allowed;
 mod conflicts;
 mod listeners;
+mod overlaps;
 mod ports;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use allowed::Allowed;
 pub(crate) use ports::{Claim, Loss, across};
@@ -19,8 +21,9 @@ use std::sync::Arc;
 
 use fg_api::Object;
 use fg_api::gateway::{GatewaySpec, RouteGroupKind};
+use fg_api::report::Overlap;
 use fg_base::Text;
-use fg_ir::{ListenerKey, Protocol};
+use fg_ir::{CredentialKey, ListenerKey, ListenerTls, Protocol, RouteKind};
 use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
 
 use crate::classes::Served;
@@ -48,10 +51,17 @@ pub struct ListenerView {
     pub hostname: Option<HostPattern>,
     /// The namespaces whose routes may attach.
     pub allowed: Allowed,
-    /// Whether `HTTPRoute`s may attach.
-    pub http_routes: bool,
+    /// The kinds of routes that may attach.
+    pub kinds: Vec<RouteKind>,
     /// Whether it is handed to the data plane.
     pub served: bool,
+}
+
+impl ListenerView {
+    /// Whether routes of a kind may attach.
+    pub(crate) fn takes(&self, kind: RouteKind) -> bool {
+        self.kinds.contains(&kind)
+    }
 }
 
 /// What can be said about a Gateway without looking at the others.
@@ -63,6 +73,10 @@ pub(crate) struct Draft {
     pub(crate) controller: Option<Text>,
     /// Addresses to bind; empty means all.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Whether clients that fail the check of their certificate are let in anywhere.
+    pub(crate) insecure_fallback: bool,
+    /// What backends are shown that ask for a certificate.
+    pub(crate) backend_certificate: Option<CredentialKey>,
     /// Its listeners, in the order of the spec; none when it is not ours.
     pub(crate) listeners: Vec<ListenerDraft>,
     /// What was found.
@@ -86,6 +100,12 @@ pub(crate) struct ListenerDraft {
     pub(crate) allowed: Allowed,
     /// The kinds of routes that may attach.
     pub(crate) kinds: Vec<RouteGroupKind>,
+    /// How TLS ends there, with [`Protocol::Https`].
+    pub(crate) tls: Option<ListenerTls>,
+    /// The names of its certificates.
+    pub(crate) certificate_names: Vec<Text>,
+    /// The listeners whose TLS may be taken for its own.
+    pub(crate) overlap: Option<Overlap>,
     /// Whether nothing found so far keeps it from serving.
     pub(crate) usable: bool,
 }
@@ -108,6 +128,8 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         age: gateway.age(),
         controller: None,
         addresses: Vec::new(),
+        insecure_fallback: false,
+        backend_certificate: None,
         listeners: Vec::new(),
         findings: Vec::new(),
     };
@@ -118,6 +140,8 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         accepted &= addresses.is_some();
         draft.addresses = addresses.unwrap_or_default();
         unsupported(&gateway.spec, &mut notes);
+        draft.insecure_fallback = tls::frontend(&gateway.spec, &mut notes);
+        draft.backend_certificate = tls::backend_certificate(gateway, lookup, &mut notes);
         draft.listeners = listeners::listeners(gateway, lookup, &mut notes);
         for listener in &mut draft.listeners {
             listener.usable &= accepted;
@@ -199,7 +223,6 @@ fn parameters(gateway: &Object<GatewaySpec>, notes: &mut Notes) -> bool {
 /// Fields that are valid but not supported are said to be so.
 fn unsupported(spec: &GatewaySpec, notes: &mut Notes) {
     let present = [
-        ("tls", spec.tls.is_some()),
         ("allowedListeners", spec.allowed_listeners.is_some()),
         ("defaultScope", spec.default_scope.is_some()),
     ];
@@ -242,7 +265,7 @@ pub(crate) fn finish(
             port: listener.port,
             hostname: listener.hostname.clone(),
             allowed: listener.allowed.clone(),
-            http_routes: listener.kinds.iter().any(|kind| &*kind.kind == "HTTPRoute"),
+            kinds: allowed::served(&listener.kinds),
             served: ir.is_some(),
         });
         served.extend(ir);
@@ -268,8 +291,8 @@ fn ir(draft: &Draft, listener: &ListenerDraft) -> Option<fg_ir::Listener> {
         port: listener.port,
         protocol: listener.protocol?,
         hostname: listener.hostname.clone()?,
-        tls: None,
-        backend_certificate: None,
+        tls: listener.tls.clone(),
+        backend_certificate: draft.backend_certificate.clone(),
     })
 }
 

@@ -3,18 +3,17 @@
 //! A reference that cannot be used keeps its share and answers 500: weights are never spread over
 //! the others. A missing grant outranks a missing object, so that a namespace cannot be probed.
 
-use fg_api::Object;
-use fg_api::http_route::{HttpBackendRef, HttpRouteSpec};
+use fg_api::http_route::HttpBackendRef;
 use fg_ir::{Refusal, RefusalKind, RuleBackend, Target};
 use fg_model::{FindingKind, kinds};
 
-use super::filters;
 use super::resolve::{Problem, Resolver};
+use super::{Written, filters};
 use crate::notes::Notes;
 
 /// Translates the references of a rule, in their order.
 pub(super) fn backends(
-    route: &Object<HttpRouteSpec>,
+    route: &Written,
     written: &[HttpBackendRef],
     rule: &str,
     resolver: &Resolver<'_>,

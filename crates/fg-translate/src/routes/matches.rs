@@ -1,28 +1,39 @@
 //! `rules[].matches`: from what is written to matchers in canonical form.
 
+use fg_api::grpc_route::{GrpcMethodMatch, GrpcRouteMatch};
 use fg_api::http_route::{HttpPathMatch, HttpRouteMatch, HttpValueMatch};
 use fg_base::Text;
-use fg_model::{FindingKind, HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch, path};
+use fg_model::{
+    FindingKind, GrpcMatch, HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch, path,
+};
 
+use super::written::WrittenMatches;
 use crate::notes::{Hint, Notes};
 
 /// The matches that can work, with their index; those that cannot are reported and left out.
 /// A rule without matches takes every request.
 pub(super) fn matches(
-    written: &[HttpRouteMatch],
+    written: WrittenMatches<'_>,
+    rule: &str,
+    notes: &mut Notes,
+) -> Vec<(u32, Match)> {
+    match written {
+        WrittenMatches::Http(written) => each(written, http, rule, notes),
+        WrittenMatches::Grpc(written) => each(written, grpc, rule, notes),
+    }
+}
+
+fn each<T: Default>(
+    written: &[T],
+    one: fn(&T, &str, &mut Notes) -> Option<Match>,
     rule: &str,
     notes: &mut Notes,
 ) -> Vec<(u32, Match)> {
     if written.is_empty() {
-        return vec![(
-            0,
-            Match {
-                path: PathMatch::Prefix("".into()),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            },
-        )];
+        return one(&T::default(), rule, notes)
+            .map(|one| (0, one))
+            .into_iter()
+            .collect();
     }
     (0..)
         .zip(written)
@@ -32,17 +43,12 @@ pub(super) fn matches(
         .collect()
 }
 
-fn one(written: &HttpRouteMatch, place: &str, notes: &mut Notes) -> Option<Match> {
+fn http(written: &HttpRouteMatch, place: &str, notes: &mut Notes) -> Option<Match> {
     let path = match &written.path {
         Some(path) => path_match(path, place, notes),
         None => Some(PathMatch::Prefix("".into())),
     };
-    let headers = values(
-        &written.headers,
-        &format!("{place}.headers"),
-        notes,
-        |name| name.to_ascii_lowercase().into(),
-    );
+    let headers = headers(&written.headers, place, notes);
     let query = values(
         &written.query_params,
         &format!("{place}.queryParams"),
@@ -52,15 +58,75 @@ fn one(written: &HttpRouteMatch, place: &str, notes: &mut Notes) -> Option<Match
     Some(Match {
         path: path?,
         method: written.method.clone(),
-        headers: headers?
-            .into_iter()
-            .map(|(name, value)| HeaderMatch { name, value })
-            .collect(),
+        headers: headers?,
         query: query?
             .into_iter()
             .map(|(name, value)| QueryMatch { name, value })
             .collect(),
     })
+}
+
+fn grpc(written: &GrpcRouteMatch, place: &str, notes: &mut Notes) -> Option<Match> {
+    let call = match &written.method {
+        Some(method) => call(method, place, notes),
+        None => Some(GrpcMatch::default()),
+    };
+    let headers = headers(&written.headers, place, notes);
+    Some(Match {
+        path: PathMatch::Grpc(call?),
+        method: None,
+        headers: headers?,
+        query: Vec::new(),
+    })
+}
+
+fn headers(written: &[HttpValueMatch], place: &str, notes: &mut Notes) -> Option<Vec<HeaderMatch>> {
+    let lower = |name: &Text| name.to_ascii_lowercase().into();
+    let found = values(written, &format!("{place}.headers"), notes, lower)?;
+    let header = |(name, value)| HeaderMatch { name, value };
+    Some(found.into_iter().map(header).collect())
+}
+
+/// Service and method. Source: `GRPCMethodMatch`; an empty name is none.
+fn call(written: &GrpcMethodMatch, place: &str, notes: &mut Notes) -> Option<GrpcMatch> {
+    let place = format!("{place}.method");
+    let kind = written.kind.as_deref().unwrap_or("Exact");
+    let mut part = |field: &str, value: &Option<Text>| {
+        let Some(text) = value.as_ref().filter(|text| !text.is_empty()) else {
+            return Some(None);
+        };
+        let place = format!("{place}.{field}");
+        match kind {
+            "Exact" => name(text, &place, notes).then(|| ValueMatch::Exact(text.clone())),
+            "RegularExpression" => pattern(text, &place, notes).map(ValueMatch::Regex),
+            other => {
+                let text = format!("there is no method match type `{other}`");
+                dropped(&place, text, notes);
+                None
+            }
+        }
+        .map(Some)
+    };
+    let (service, method) = (
+        part("service", &written.service),
+        part("method", &written.method),
+    );
+    Some(GrpcMatch {
+        service: service?,
+        method: method?,
+    })
+}
+
+/// Whether a path can hold a name as it is.
+fn name(name: &Text, place: &str, notes: &mut Notes) -> bool {
+    let path = format!("/{name}");
+    let form = path::canonicalize(path.as_bytes(), &mut Vec::new());
+    let good = !name.contains('/') && form == Ok(path::Form::AsWritten);
+    if !good {
+        let text = format!("`{name}` can never be in the path of a call");
+        dropped(place, text, notes);
+    }
+    good
 }
 
 /// The path in canonical form, so that it equals what requests are brought into.

@@ -1,4 +1,5 @@
-//! `HTTPRoute`: from parents, hostnames, matches, filters and backend references to rules.
+//! `HTTPRoute` and `GRPCRoute`: from parents, hostnames, matches, filters and backend references
+//! to rules.
 
 mod backends;
 mod filters;
@@ -7,19 +8,22 @@ mod parents;
 pub(crate) mod resolve;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_grpc;
+mod written;
 
 use std::sync::Arc;
 
-use fg_api::Object;
-use fg_api::http_route::{HttpRouteRule, HttpRouteSpec};
 use fg_api::report::ParentReport;
 use fg_ir::{
     Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleBackend, RuleKey,
     Target,
 };
-use fg_model::{Age, Finding, FindingKind, kinds};
+use fg_model::{Age, Finding, FindingKind};
 
 use self::resolve::Resolver;
+pub(crate) use self::written::Written;
+use self::written::WrittenRule;
 use crate::lookup::Lookup;
 use crate::notes::{Notes, PolicyScope};
 use crate::options::Options;
@@ -42,11 +46,7 @@ pub(crate) struct Route {
 }
 
 /// Translates a route.
-pub(crate) fn translate(
-    route: &Object<HttpRouteSpec>,
-    options: &Options,
-    lookup: &dyn Lookup,
-) -> Route {
+pub(crate) fn translate(route: &Written, options: &Options, lookup: &dyn Lookup) -> Route {
     let mut notes = Notes::new(route.origin());
     let parents = parents::parents(route, lookup, &mut notes);
     if parents.reports.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) fn translate(
             ..Route::default()
         };
     }
-    if let Some(value) = &route.spec.use_default_gateways {
+    if let Some(value) = route.use_default_gateways() {
         notes.warning(
             "spec.useDefaultGateways",
             FindingKind::UnsupportedValue,
@@ -65,9 +65,9 @@ pub(crate) fn translate(
     }
     let attachments: Arc<[Attachment]> = parents.attachments.into();
     let age = Arc::new(route.age());
-    let mut rules = Vec::with_capacity(route.spec.rules.len());
+    let mut rules = Vec::new();
     let mut broken = Vec::new();
-    for (at, rule) in route.spec.rules.iter().enumerate() {
+    for (at, rule) in route.rules().iter().enumerate() {
         let index = u32::try_from(at).expect("rules of one object fit 32 bits");
         let frame = Frame {
             route,
@@ -101,7 +101,7 @@ pub(crate) fn translate(
 
 /// What the rules of a route have in common.
 struct Frame<'a> {
-    route: &'a Object<HttpRouteSpec>,
+    route: &'a Written,
     index: u32,
     attachments: &'a Arc<[Attachment]>,
     age: &'a Arc<Age>,
@@ -110,13 +110,13 @@ struct Frame<'a> {
 /// One rule, and the kind of finding for the whole route if this and all other rules are fenced.
 fn translate_rule(
     frame: &Frame<'_>,
-    rule: &HttpRouteRule,
+    rule: &WrittenRule<'_>,
     options: &Options,
     lookup: &dyn Lookup,
     notes: &mut Notes,
 ) -> (Rule, Option<FindingKind>) {
     let path = format!("spec.rules[{}]", frame.index);
-    let matches = matches::matches(&rule.matches, &path, notes);
+    let matches = matches::matches(rule.matches, &path, notes);
     let mut fenced = None;
     if matches.is_empty() {
         notes.error(
@@ -127,19 +127,19 @@ fn translate_rule(
         fenced = Some(FindingKind::UnsupportedValue);
     }
     let resolver = &Resolver {
-        from: kinds::HTTP_ROUTE,
-        namespace: &frame.route.id.namespace,
+        from: frame.route.group_kind(),
+        namespace: &frame.route.id().namespace,
         options,
         lookup,
     };
     let mut filters = filters::translate(
-        &rule.filters,
+        rule.filters,
         filters::Place::Rule,
         &format!("{path}.filters"),
         resolver,
         notes,
     );
-    filters.set.timeouts = rule.timeouts.as_ref().and_then(|timeouts| {
+    filters.set.timeouts = rule.timeouts.and_then(|timeouts| {
         let scope = &mut PolicyScope {
             notes,
             at: &path,
@@ -147,7 +147,7 @@ fn translate_rule(
         };
         fg_policies::timeouts::translate(timeouts, scope).map(Arc::new)
     });
-    filters.set.retry = rule.retry.as_ref().map(|retry| {
+    filters.set.retry = rule.retry.map(|retry| {
         let scope = &mut PolicyScope {
             notes,
             at: &path,
@@ -155,9 +155,16 @@ fn translate_rule(
         };
         Arc::new(fg_policies::retry::translate(retry, scope))
     });
-    unsupported(rule, &path, notes);
+    filters.set.session_persistence = rule.session_persistence.and_then(|session| {
+        let scope = &mut PolicyScope {
+            notes,
+            at: &path,
+            resolver,
+        };
+        fg_policies::session_persistence::translate(session, scope).map(Arc::new)
+    });
     let redirects = filters.set.request_redirect.is_some();
-    let backends = backends::backends(frame.route, &rule.backend_refs, &path, resolver, notes);
+    let backends = backends::backends(frame.route, rule.backend_refs, &path, resolver, notes);
     let action = match filters.refusal {
         Some(refusal) => {
             if refusal.kind == RefusalKind::InvalidRule {
@@ -174,12 +181,12 @@ fn translate_rule(
     };
     let rule = Rule {
         key: RuleKey {
-            route: frame.route.id.clone(),
+            route: frame.route.id().clone(),
             rule: frame.index,
         },
         origin: frame.route.origin().at(path),
-        kind: fg_ir::RouteKind::Http,
-        name: rule.name.clone(),
+        kind: frame.route.kind(),
+        name: rule.name.cloned(),
         attachments: frame.attachments.clone(),
         age: frame.age.clone(),
         matches,
@@ -221,20 +228,6 @@ fn whole(kind: FindingKind) -> FindingKind {
         kind
     } else {
         FindingKind::UnsupportedValue
-    }
-}
-
-/// Fields that are valid but not supported are said to be so.
-fn unsupported(rule: &HttpRouteRule, path: &str, notes: &mut Notes) {
-    let present = [
-        ("sessionPersistence", rule.session_persistence.is_some()),
-    ];
-    for (field, _) in present.iter().filter(|(_, present)| *present) {
-        notes.warning(
-            &format!("{path}.{field}"),
-            FindingKind::UnsupportedValue,
-            format!("`{field}` is not supported yet; the rule serves without it"),
-        );
     }
 }
 

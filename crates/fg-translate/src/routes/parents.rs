@@ -2,13 +2,13 @@
 //!
 //! Source: Gateway API `ParentReference`, `AllowedRoutes`, hostname intersection.
 
-use fg_api::Object;
-use fg_api::http_route::{HttpRouteSpec, ParentReference};
+use fg_api::reference::ParentReference;
 use fg_api::report::ParentReport;
 use fg_base::Text;
 use fg_ir::{Attachment, ListenerKey};
 use fg_model::{FindingKind, HostPattern, Scope, kinds};
 
+use super::Written;
 use crate::gateways::{GatewayView, ListenerView};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -26,13 +26,9 @@ pub(super) struct Parents {
 }
 
 /// Finds the listeners of a route.
-pub(super) fn parents(
-    route: &Object<HttpRouteSpec>,
-    lookup: &dyn Lookup,
-    notes: &mut Notes,
-) -> Parents {
+pub(super) fn parents(route: &Written, lookup: &dyn Lookup, notes: &mut Notes) -> Parents {
     let mut found = Parents::default();
-    if route.spec.parent_refs.is_empty() {
+    if route.parent_refs().is_empty() {
         notes
             .warning(
                 "spec.parentRefs",
@@ -42,8 +38,8 @@ pub(super) fn parents(
             .hint("name a Gateway in `parentRefs`");
         return found;
     }
-    let hostnames = hostnames(&route.spec.hostnames, notes);
-    for (index, parent) in route.spec.parent_refs.iter().enumerate() {
+    let hostnames = hostnames(route.hostnames(), notes);
+    for (index, parent) in route.parent_refs().iter().enumerate() {
         let path = format!("spec.parentRefs[{index}]");
         notes.scope = Scope::Parent(index);
         let Some(gateway) = gateway(route, parent, &path, lookup, notes) else {
@@ -100,7 +96,7 @@ fn hostnames(written: &[Text], notes: &mut Notes) -> Vec<HostPattern> {
 
 /// The parent, when it is a Gateway that exists.
 fn gateway(
-    route: &Object<HttpRouteSpec>,
+    route: &Written,
     parent: &ParentReference,
     path: &str,
     lookup: &dyn Lookup,
@@ -127,7 +123,7 @@ fn gateway(
             return None;
         }
     }
-    let namespace = parent.namespace.as_ref().unwrap_or(&route.id.namespace);
+    let namespace = parent.namespace.as_ref().unwrap_or(&route.id().namespace);
     let found = lookup.gateway(namespace, &parent.name);
     if found.is_none() {
         let names = lookup.gateway_names(namespace);
@@ -153,7 +149,7 @@ fn gateway(
 
 /// The listeners that the reference names and that allow the route; none with a finding.
 fn listeners<'a>(
-    route: &Object<HttpRouteSpec>,
+    route: &Written,
     parent: &ParentReference,
     gateway: &'a GatewayView,
     path: &str,
@@ -175,27 +171,31 @@ fn listeners<'a>(
         no_listener(parent, gateway, path, notes);
         return named;
     }
-    let own = parent.namespace.as_ref().unwrap_or(&route.id.namespace);
+    let kind = route.kind();
+    let own = parent.namespace.as_ref().unwrap_or(&route.id().namespace);
     let allowed: Vec<&ListenerView> = named
         .iter()
         .copied()
         .filter(|listener| {
-            listener.http_routes && listener.allowed.allows(own, &route.id.namespace, lookup)
+            listener.takes(kind) && listener.allowed.allows(own, &route.id().namespace, lookup)
         })
         .collect();
     if allowed.is_empty() {
-        let (text, hint) = if named.iter().any(|listener| listener.http_routes) {
+        let (text, hint) = if named.iter().any(|listener| listener.takes(kind)) {
             (
                 format!(
                     "no listener of the Gateway lets routes of namespace `{}` attach",
-                    route.id.namespace
+                    route.id().namespace
                 ),
                 "set `allowedRoutes.namespaces.from` of the listener to `All` or to a `Selector` that fits",
             )
         } else {
             (
-                "no listener of the Gateway takes routes of kind HTTPRoute".to_owned(),
-                "attach to a listener of protocol HTTP whose `allowedRoutes.kinds` has HTTPRoute",
+                format!(
+                    "no listener of the Gateway takes routes of kind {}",
+                    route.group_kind().1
+                ),
+                "attach to a listener of protocol HTTP or HTTPS whose `allowedRoutes.kinds` has that kind",
             )
         };
         notes

@@ -7,7 +7,8 @@ use fg_base::Text;
 use fg_ir::BackendKey;
 use fg_model::{FindingKind, kinds};
 
-use crate::backends::{speaks, tcp_port};
+use crate::backend_tls;
+use crate::backends::{spoken, tcp_port};
 use crate::grants::Reference;
 use crate::lookup::Lookup;
 use crate::options::Options;
@@ -156,8 +157,9 @@ fn service(
             ),
         });
     };
-    match &found.app_protocol {
-        Some(protocol) if !speaks(protocol) => Err(Problem(
+    let protocol = found.app_protocol.as_deref().unwrap_or_default();
+    match spoken(protocol) {
+        None => Err(Problem(
             ".port",
             FindingKind::UnsupportedBackendProtocol,
             format!(
@@ -165,8 +167,31 @@ fn service(
             ),
             None,
         )),
-        _ => Ok(key(port)),
+        // Without a policy nothing tells whose certificate to believe. Source: GEP-1911.
+        Some(spoken)
+            if spoken.tls && !has_policy(namespace, name, found.name.as_deref(), lookup) =>
+        {
+            Err(Problem(
+                ".port",
+                FindingKind::UnsupportedBackendProtocol,
+                format!(
+                    "port {port} of Service `{name}` speaks `{protocol}`, but no BackendTLSPolicy tells how to check its certificate"
+                ),
+                Some(format!(
+                    "add a BackendTLSPolicy for the Service in namespace `{namespace}`"
+                )),
+            ))
+        }
+        Some(_) => Ok(key(port)),
     }
+}
+
+/// Whether a policy is for a port of a Service, be it good or broken.
+fn has_policy(namespace: &Text, name: &Text, port: Option<&str>, lookup: &dyn Lookup) -> bool {
+    let policies = lookup.policies(namespace, name);
+    policies.iter().any(|policy| {
+        backend_tls::targets(policy).any(|target| target.service == *name && target.covers(port))
+    })
 }
 
 /// `port 80 (http), port 9090`.

@@ -419,11 +419,8 @@ fn what_is_not_supported_and_harmless_is_said_and_served() {
   - timeouts: {request: soon}
     backendRefs: [{name: web, port: 80}]";
     let world = translated(&format!("{BASE}{}", route("r", spec)));
-    let expected = [
-        "spec.rules[0].timeouts.request",
-        "spec.useDefaultGateways",
-    ]
-    .map(|path| format!("Warning UnsupportedValue HTTPRoute default/r {path}"));
+    let expected = ["spec.rules[0].timeouts.request", "spec.useDefaultGateways"]
+        .map(|path| format!("Warning UnsupportedValue HTTPRoute default/r {path}"));
     assert_eq!(findings(&world), expected);
     assert_eq!(action(&rule(&world, "r", 0)), "web:80=1");
 }

@@ -8,7 +8,7 @@ use fg_model::{ObjectRef, kinds};
 
 use super::findings::Unit;
 use super::memo::Recorder;
-use super::{Route, Step, Translator, count, set_report};
+use super::{Route, Step, Translator, count, policies, set_report};
 use crate::routes;
 
 impl Translator {
@@ -22,7 +22,7 @@ impl Translator {
                     let route = routes::translate(object, &self.options, &recorder);
                     self.route_reads.set(&id, recorder.into_reads());
                     step.outcome.translated_routes += 1;
-                    (route, Some(object.meta.generation))
+                    (route, Some(object.generation()))
                 }
                 None => {
                     self.route_reads.set(&id, Vec::new());
@@ -65,6 +65,16 @@ impl Translator {
                 step.gateways.insert(Arc::new(gateway));
             }
         }
+        if before.attached != route.attached || before.backends != route.backends {
+            let reached = policies::reach(&before.attached, &before.backends);
+            count(
+                &mut self.reach,
+                &reached,
+                &policies::reach(&route.attached, &route.backends),
+            );
+            let backends = before.backends.iter().chain(&route.backends).cloned();
+            self.reached(backends, step);
+        }
         if before.backends != route.backends {
             count(&mut self.referred, &before.backends, &route.backends);
             for key in before.backends.into_iter().chain(route.backends) {
@@ -80,7 +90,7 @@ impl Translator {
             .map(|generation| Report {
                 object: id.clone(),
                 generation,
-                subject: Subject::HttpRoute(RouteReport {
+                subject: Subject::Route(RouteReport {
                     parents: route.parents,
                     broken_rules: route.broken_rules,
                 }),
