@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Version};
+use fg_exchange::{Fault, LocalReply, Method, Name, Reason, Version, grpc};
 use fg_http::h1::{Framing, ReplyConnection};
 
 use super::connection::{Connection, Next, Terms};
@@ -35,14 +35,16 @@ pub(super) async fn answer_fault(
     route: Option<(&Route<'_>, Option<&Chain>)>,
     terms: Terms,
 ) -> Next {
-    let reply = reply_to(&fault);
-    let status = fault.reason.status();
+    let reply = spoken(exchange, reply_to(&fault), Some(fault.reason));
     let gone = fault.reason == Reason::ClientClosed;
+    if gone {
+        exchange.record.status = fault.reason.status();
+    }
     exchange.record.fault = Some(fault);
     if gone {
-        exchange.record.status = status;
         return Next::Close;
     }
+    let status = reply.status;
     let filters = route.map_or(Filters::None, |(route, backend)| {
         Filters::Passed(route, backend)
     });
@@ -57,11 +59,21 @@ pub(super) async fn answer(
     route: Option<(&Route<'_>, Option<&Chain>)>,
     terms: Terms,
 ) -> Next {
+    let reply = spoken(exchange, reply, None);
     let status = reply.status;
     let filters = route.map_or(Filters::None, |(route, backend)| {
         Filters::Passed(route, backend)
     });
     finish(connection, exchange, reply, status, filters, terms).await
+}
+
+/// The reply in the language of the request: who calls a gRPC method gets a gRPC status.
+fn spoken(exchange: &Exchange, reply: LocalReply, reason: Option<Reason>) -> LocalReply {
+    if grpc::is_call(&exchange.request) {
+        grpc::answer(reply, reason)
+    } else {
+        reply
+    }
 }
 
 /// Which filters see a reply.
