@@ -94,6 +94,20 @@ pub enum FindingKind {
     InvalidRouteKinds,
     /// A certificate reference that cannot be used.
     InvalidCertificateRef,
+    /// A certificate that has expired or does not hold yet; it is shown all the same.
+    CertificateExpired,
+    /// No certificate of a listener is for its hostname.
+    CertificateMismatch,
+    /// The Gateway's certificate for backends cannot be used.
+    InvalidClientCertificateRef,
+    /// A reference to certificate authorities that cannot be used.
+    InvalidCaCertificateRef,
+    /// Certificate authorities are not read from objects of this kind.
+    InvalidCaCertificateKind,
+    /// Clients without a valid certificate are let in.
+    InsecureFallback,
+    /// None of the references to certificate authorities can be used.
+    NoValidCaCertificate,
     /// A namespace selector that cannot be used.
     InvalidSelector,
     // -- routes -------------------------------------------------------------------------------------
@@ -127,6 +141,13 @@ pub enum FindingKind {
     InvalidBackend,
     /// A Service that nothing stands behind.
     NoEndpoints,
+    // -- policies -----------------------------------------------------------------------------------
+    /// An older policy has the same target.
+    PolicyConflict,
+    /// A policy's target does not exist or has no such part.
+    TargetNotFound,
+    /// A policy that cannot be used.
+    InvalidPolicy,
 }
 
 /// One thing that is wrong, or good to know, about one field of one object.

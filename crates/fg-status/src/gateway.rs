@@ -17,7 +17,8 @@ pub struct GatewayStatus {
     /// What is bound, while something is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<StatusAddress>,
-    /// `Accepted`, `Programmed`, `ResolvedRefs`.
+    /// `Accepted`, `Programmed`, `ResolvedRefs`, and `InsecureFrontendValidationMode` while it is
+    /// true.
     pub conditions: Vec<Condition>,
     /// One entry for each listener, in the order of the spec.
     pub listeners: Vec<ListenerStatus>,
@@ -43,7 +44,8 @@ pub struct ListenerStatus {
     pub supported_kinds: Vec<RouteGroupKind>,
     /// Routes that are accepted, whether the listener serves or not.
     pub attached_routes: u32,
-    /// `Accepted`, `Conflicted`, `ResolvedRefs`, `Programmed`.
+    /// `Accepted`, `Conflicted`, `ResolvedRefs`, `Programmed`, and `OverlappingTLSConfig` while it
+    /// is true.
     pub conditions: Vec<Condition>,
 }
 
@@ -82,6 +84,15 @@ pub(crate) fn status(
     } else {
         &gateway.addresses
     };
+    let mut conditions = vec![accepted, programmed, resolved(&judge, &listeners)];
+    if gateway.insecure_fallback {
+        conditions.push(judge.condition(
+            "InsecureFrontendValidationMode",
+            ConditionStatus::True,
+            "ConfigurationChanged",
+            "clients without a valid certificate are let in (AllowInsecureFallback)",
+        ));
+    }
     GatewayStatus {
         addresses: addresses
             .iter()
@@ -91,7 +102,7 @@ pub(crate) fn status(
                 value: address.to_string(),
             })
             .collect(),
-        conditions: vec![accepted, programmed, resolved(&judge, &listeners)],
+        conditions,
         listeners: listeners
             .into_iter()
             .map(|listener| listener.status)
@@ -217,15 +228,30 @@ fn listener(
         (true, None) => (Unknown, "Pending", "waiting for the data plane".to_owned()),
     };
     let programmed = judge.condition("Programmed", status, reason, message);
+    let overlapping = listener.overlap.as_ref().map(|overlap| {
+        let (reason, what) = if overlap.certificates {
+            ("OverlappingCertificates", "certificates")
+        } else {
+            ("OverlappingHostnames", "hostnames")
+        };
+        let message = format!(
+            "its {what} overlap with those of listener {}: requests over a connection made for another listener are answered 421",
+            overlap.with.join(", ")
+        );
+        judge.condition("OverlappingTLSConfig", True, reason, message)
+    });
+    let (is_accepted, is_resolved) = (accepted.status == True, resolved.status == True);
+    let mut conditions = vec![accepted, conflicted, resolved, programmed];
+    conditions.extend(overlapping);
     Listener {
-        accepted: accepted.status == True,
-        resolved: resolved.status == True,
+        accepted: is_accepted,
+        resolved: is_resolved,
         programmed: status,
         status: ListenerStatus {
             name: listener.name.clone(),
             supported_kinds: listener.supported_kinds.clone(),
             attached_routes: listener.attached_routes,
-            conditions: vec![accepted, conflicted, resolved, programmed],
+            conditions,
         },
     }
 }

@@ -9,12 +9,16 @@ mod condition;
 mod document;
 mod gateway;
 mod objects;
+mod policy;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tls;
 
 pub use acks::{Ack, Acknowledgements};
 pub use condition::{Condition, ConditionStatus};
 pub use document::{Document, DocumentMeta, FindingEntry, Summary, document, summary};
 pub use gateway::{GatewayStatus, ListenerStatus, StatusAddress};
 pub use objects::{ConditionsStatus, RouteParentStatus, RouteStatus, Status, status};
+pub use policy::{PolicyAncestorStatus, PolicyStatus};

@@ -16,6 +16,7 @@ pub(crate) enum Subject {
     Listener,
     Route,
     Backend,
+    Policy,
 }
 
 /// One row: on this subject this kind of finding gives this condition that status and reason.
@@ -32,25 +33,30 @@ struct Row(
 const TABLE: &[Row] = {
     use ConditionStatus::{False, True};
     use FindingKind as Kind;
-    use Subject::{Backend, Class, Gateway, Listener, Route};
+    use Subject::{Backend, Class, Gateway, Listener, Policy, Route};
     &[
         Row(Class, Kind::UnsupportedClass, "Accepted", False, "Unsupported"),
         Row(Class, Kind::InvalidParameters, "Accepted", False, "InvalidParameters"),
         Row(Gateway, Kind::ClassNotAccepted, "Accepted", False, "Pending"),
         Row(Gateway, Kind::InvalidParameters, "Accepted", False, "InvalidParameters"),
         Row(Gateway, Kind::UnsupportedAddress, "Accepted", False, "UnsupportedAddress"),
+        Row(Gateway, Kind::RefNotPermitted, "ResolvedRefs", False, "RefNotPermitted"),
+        Row(Gateway, Kind::InvalidClientCertificateRef, "ResolvedRefs", False, "InvalidClientCertificateRef"),
         Row(Gateway, Kind::AddressNotUsable, "Programmed", False, "AddressNotUsable"),
         Row(Listener, Kind::ProtocolConflict, "Accepted", False, "ProtocolConflict"),
         Row(Listener, Kind::ProtocolConflict, "Conflicted", True, "ProtocolConflict"),
         Row(Listener, Kind::HostnameConflict, "Accepted", False, "HostnameConflict"),
         Row(Listener, Kind::HostnameConflict, "Conflicted", True, "HostnameConflict"),
         Row(Listener, Kind::UnsupportedProtocol, "Accepted", False, "UnsupportedProtocol"),
+        Row(Listener, Kind::NoValidCaCertificate, "Accepted", False, "NoValidCACertificate"),
         Row(Listener, Kind::PortUnavailable, "Accepted", False, "PortUnavailable"),
         Row(Listener, Kind::UnsupportedValue, "Accepted", False, "UnsupportedValue"),
         Row(Listener, Kind::InvalidSelector, "Accepted", False, "UnsupportedValue"),
         Row(Listener, Kind::SchemaViolation, "Accepted", False, "UnsupportedValue"),
         Row(Listener, Kind::RefNotPermitted, "ResolvedRefs", False, "RefNotPermitted"),
         Row(Listener, Kind::InvalidCertificateRef, "ResolvedRefs", False, "InvalidCertificateRef"),
+        Row(Listener, Kind::InvalidCaCertificateRef, "ResolvedRefs", False, "InvalidCACertificateRef"),
+        Row(Listener, Kind::InvalidCaCertificateKind, "ResolvedRefs", False, "InvalidCACertificateKind"),
         Row(Listener, Kind::InvalidRouteKinds, "ResolvedRefs", False, "InvalidRouteKinds"),
         Row(Route, Kind::NoMatchingParent, "Accepted", False, "NoMatchingParent"),
         Row(Route, Kind::NotAllowedByListeners, "Accepted", False, "NotAllowedByListeners"),
@@ -66,6 +72,12 @@ const TABLE: &[Row] = {
         Row(Route, Kind::UnsupportedBackendProtocol, "ResolvedRefs", False, "UnsupportedProtocol"),
         Row(Backend, Kind::InvalidBackend, "Accepted", False, "Invalid"),
         Row(Backend, Kind::UnsupportedBackendProtocol, "Accepted", False, "Invalid"),
+        Row(Policy, Kind::PolicyConflict, "Accepted", False, "Conflicted"),
+        Row(Policy, Kind::TargetNotFound, "Accepted", False, "TargetNotFound"),
+        Row(Policy, Kind::InvalidPolicy, "Accepted", False, "Invalid"),
+        Row(Policy, Kind::NoValidCaCertificate, "Accepted", False, "NoValidCACertificate"),
+        Row(Policy, Kind::InvalidCaCertificateRef, "ResolvedRefs", False, "InvalidCACertificateRef"),
+        Row(Policy, Kind::InvalidKind, "ResolvedRefs", False, "InvalidKind"),
     ]
 };
 

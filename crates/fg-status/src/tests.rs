@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::{Ack, Acknowledgements, document, summary};
 
-fn translated(yaml: &str) -> Translator {
+pub(crate) fn translated(yaml: &str) -> Translator {
     let mut translator = Translator::new(Options::default());
     translator.apply(&objects(yaml), &[]);
     translator
 }
 
 /// All listeners are bound.
-fn bound(translator: &Translator) -> Acknowledgements {
+pub(crate) fn bound(translator: &Translator) -> Acknowledgements {
     let mut acks = Acknowledgements::default();
     for listener in translator.ir().listeners.keys() {
         acks.take(Ack {
@@ -30,7 +30,7 @@ fn bound(translator: &Translator) -> Acknowledgements {
 }
 
 /// The document of an object by kind and name.
-fn shown(
+pub(crate) fn shown(
     translator: &Translator,
     acks: &Acknowledgements,
     kind: (&str, &str),
@@ -45,7 +45,7 @@ fn shown(
 }
 
 /// `Accepted=True/Accepted`, for each condition, in their order; generations must be `generation`.
-fn conditions(holder: &Value, generation: i64) -> Vec<String> {
+pub(crate) fn conditions(holder: &Value, generation: i64) -> Vec<String> {
     let list = holder["conditions"].as_array().expect("conditions");
     list.iter()
         .map(|condition| {
@@ -62,7 +62,7 @@ const ROUTE: &str = "
 apiVersion: v1
 kind: Service
 metadata: {name: web}
-spec: {ports: [{port: 80}, {name: h2, port: 81, appProtocol: kubernetes.io/h2c}]}
+spec: {ports: [{port: 80}, {name: own, port: 81, appProtocol: example.com/own}]}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -294,7 +294,7 @@ fn listeners_say_what_is_wrong_with_them() {
         (
             "port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}]}",
             [
-                "False/UnsupportedProtocol",
+                "True/Accepted",
                 "False/NoConflicts",
                 "False/InvalidCertificateRef",
                 "False/Invalid",
@@ -303,7 +303,7 @@ fn listeners_say_what_is_wrong_with_them() {
         (
             "port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: gone}, {name: c, namespace: other}]}",
             [
-                "False/UnsupportedProtocol",
+                "True/Accepted",
                 "False/NoConflicts",
                 "False/RefNotPermitted",
                 "False/Invalid",
@@ -558,7 +558,7 @@ fn a_route_counts_where_some_parent_says_accepted() {
 #[test]
 fn findings_are_counted_and_listed() {
     let world = translated(&format!(
-        "{}{ROUTE}  parentRefs: [{{name: gw}}]\n  rules: [{{retry: {{}}, backendRefs: [{{name: gone, port: 80}}]}}]",
+        "{}{ROUTE}  parentRefs: [{{name: gw}}]\n  useDefaultGateways: All\n  rules: [{{backendRefs: [{{name: gone, port: 80}}]}}]",
         gateway(PLAIN)
     ));
     let findings: Vec<_> = world.findings().map(|finding| &**finding).collect();

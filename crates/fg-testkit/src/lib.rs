@@ -6,11 +6,13 @@
 
 pub mod address;
 pub mod canonical;
+pub mod certificates;
 mod client;
 pub mod ir;
 mod message;
 pub mod objects;
 mod queue;
+pub mod tls;
 pub mod upstream;
 
 use std::time::Duration;

@@ -12,8 +12,10 @@
 //! | `grants` | `ReferenceGrant` |
 //! | `translator` | what was read by whom, and steps from one state to the next |
 
+mod backend_tls;
 mod backends;
 mod classes;
+mod credentials;
 mod gateways;
 mod grants;
 pub mod lookup;
@@ -27,6 +29,7 @@ mod world;
 
 pub use backends::BackendView;
 pub use classes::{BUILT_IN, Class, Served};
+pub use credentials::Holder;
 pub use gateways::{Allowed, GatewayView, ListenerView};
 pub use options::Options;
 pub use translator::{Outcome, Translator};

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_api::Object;
-use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::backend_tls_policy::BackendTlsPolicySpec;
+use fg_api::core::{EndpointSlice, ServiceSpec};
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
 
 use crate::backends::BackendView;
 use crate::classes::Class;
+use crate::credentials::Holder;
 use crate::gateways::GatewayView;
 
 /// Reads of other objects. A miss is a read too.
@@ -35,9 +37,20 @@ pub trait Lookup {
     /// A kgateway `Backend`, judged.
     fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>>;
     /// A Secret.
-    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>>;
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>>;
+    /// The names of all Secrets of a namespace, sorted.
+    fn secret_names(&self, namespace: &Text) -> Vec<Text>;
+    /// A ConfigMap.
+    fn config_map(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>>;
+    /// The names of all ConfigMaps of a namespace, sorted.
+    fn config_map_names(&self, namespace: &Text) -> Vec<Text>;
+    /// Whether an instant lies in the past; `None` while the time is not known. Units: seconds
+    /// since the epoch.
+    fn passed(&self, instant: i64) -> Option<bool>;
     /// The grants of a namespace, sorted by name.
     fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>>;
+    /// The `BackendTLSPolicy`s of a namespace that name a Service of it, sorted by name.
+    fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>>;
     /// The labels of a namespace; one that is not written down has the label that every
     /// namespace has.
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text>;

@@ -2,10 +2,10 @@
 
 use fg_api::Object;
 use fg_api::backend::BackendSpec;
-use fg_ir::StaticHost;
+use fg_ir::{BackendProtocol, StaticHost};
 use fg_model::{FindingKind, Origin};
 
-use super::speaks;
+use super::spoken;
 use crate::notes::Notes;
 
 /// A kgateway `Backend`, judged.
@@ -13,6 +13,8 @@ use crate::notes::Notes;
 pub struct BackendView {
     /// Where its hosts are written.
     pub origin: Origin,
+    /// What they speak.
+    pub protocol: BackendProtocol,
     /// Its hosts.
     pub hosts: Vec<StaticHost>,
     /// Why it cannot be used, in words for whoever refers to it.
@@ -24,6 +26,7 @@ pub(crate) fn judge(backend: &Object<BackendSpec>, notes: &mut Notes) -> Backend
     let spec = &backend.spec;
     let mut view = BackendView {
         origin: backend.origin().at("spec.static"),
+        protocol: BackendProtocol::Auto,
         hosts: Vec::new(),
         problem: None,
     };
@@ -67,13 +70,17 @@ pub(crate) fn judge(backend: &Object<BackendSpec>, notes: &mut Notes) -> Backend
                     port: host.port,
                 })
                 .collect();
-            match &fixed.app_protocol {
-                Some(protocol) if !speaks(protocol) => Some((
+            let protocol = fixed.app_protocol.as_deref().unwrap_or_default();
+            match spoken(protocol).filter(|spoken| !spoken.tls) {
+                None => Some((
                     "spec.static.appProtocol".to_owned(),
                     FindingKind::UnsupportedBackendProtocol,
                     format!("`{protocol}` is not supported yet"),
                 )),
-                _ => bad_host(&view.hosts),
+                Some(spoken) => {
+                    view.protocol = spoken.protocol;
+                    bad_host(&view.hosts)
+                }
             }
         }
     };

@@ -16,10 +16,36 @@ use fg_model::kinds;
 
 use crate::lookup::Lookup;
 
-/// Whether a backend of this `appProtocol` can be spoken to. WebSocket is HTTP/1.1 with an
-/// upgrade. Source: GEP-1911.
-pub(crate) fn speaks(protocol: &str) -> bool {
-    matches!(protocol, "" | "http" | "tcp" | "kubernetes.io/ws")
+/// What an `appProtocol` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// What is spoken.
+    pub(crate) protocol: BackendProtocol,
+    /// Whether it is spoken over TLS, whose rules a `BackendTLSPolicy` must tell.
+    pub(crate) tls: bool,
+}
+
+/// Reads an `appProtocol`; `None` when it cannot be spoken. WebSocket is HTTP/1.1 with an upgrade.
+/// Source: GEP-1911; names of IANA services are compared without case (RFC 6335 §5.1).
+pub(crate) fn spoken(protocol: &str) -> Option<Spoken> {
+    let (protocol, tls) = match &*protocol.to_ascii_lowercase() {
+        "" | "http" | "tcp" => (BackendProtocol::Auto, false),
+        "https" => (BackendProtocol::Auto, true),
+        "ws" | "kubernetes.io/ws" => (BackendProtocol::Http1, false),
+        "wss" | "kubernetes.io/wss" => (BackendProtocol::Http1, true),
+        "http2" | "h2c" | "grpc" | "kubernetes.io/h2c" => (BackendProtocol::Http2, false),
+        _ => return None,
+    };
+    Some(Spoken { protocol, tls })
+}
+
+/// The number of the TCP port of a Service with that name.
+pub(crate) fn tcp_port_named(service: &ServiceSpec, name: &str) -> Option<u16> {
+    let named = service
+        .ports
+        .iter()
+        .find(|port| port.name.as_deref() == Some(name))?;
+    tcp_port(service, named.port).map(|(_, port)| port.port)
 }
 
 /// The TCP port of a Service with that number, and its index.
@@ -37,24 +63,36 @@ pub(crate) fn tcp_port(service: &ServiceSpec, number: u16) -> Option<(usize, &Se
 }
 
 /// The backend behind a key that some rule refers to; `None` when it cannot be one (any more).
-pub(crate) fn backend(key: &BackendKey, lookup: &dyn Lookup) -> Option<Backend> {
+/// `tls` says how a Service's port of that name is called over TLS.
+pub(crate) fn backend(
+    key: &BackendKey,
+    lookup: &dyn Lookup,
+    tls: impl FnOnce(Option<&str>) -> BackendTls,
+) -> Option<Backend> {
     let (namespace, name) = (&key.object.namespace, &key.object.name);
     if key.object.is(kinds::SERVICE) {
         let service = lookup.service(namespace, name)?;
-        return Some(from_service(key, &service));
+        return Some(from_service(key, &service, tls));
     }
     let backend = lookup.backend(namespace, name)?;
     Some(Backend {
         key: key.clone(),
         origin: backend.origin.clone(),
-        protocol: BackendProtocol::Auto,
+        protocol: backend.protocol,
         tls: BackendTls::Off,
         kind: BackendKind::Static(backend.hosts.clone()),
     })
 }
 
-fn from_service(key: &BackendKey, service: &Object<ServiceSpec>) -> Backend {
-    let at = tcp_port(&service.spec, key.port).map(|(at, _)| at);
+fn from_service(
+    key: &BackendKey,
+    service: &Object<ServiceSpec>,
+    tls: impl FnOnce(Option<&str>) -> BackendTls,
+) -> Backend {
+    let port = tcp_port(&service.spec, key.port);
+    let spoken =
+        port.and_then(|(_, port)| spoken(port.app_protocol.as_deref().unwrap_or_default()));
+    let at = port.map(|(at, _)| at);
     let external = (service.spec.kind.as_deref() == Some("ExternalName"))
         .then(|| service.spec.external_name.clone())
         .flatten();
@@ -64,8 +102,8 @@ fn from_service(key: &BackendKey, service: &Object<ServiceSpec>) -> Backend {
             Some(at) => service.origin().at(format!("spec.ports[{at}]")),
             None => service.origin(),
         },
-        protocol: BackendProtocol::Auto,
-        tls: BackendTls::Off,
+        protocol: spoken.map_or(BackendProtocol::Auto, |spoken| spoken.protocol),
+        tls: tls(port.and_then(|(_, port)| port.name.as_deref())),
         kind: match external {
             Some(host) => BackendKind::Static(vec![StaticHost {
                 host,

@@ -200,13 +200,21 @@ endpoints: [{addresses: [10.0.0.1]}]
 
 #[test]
 fn protocols_of_services() {
-    for (protocol, good) in [
-        ("kubernetes.io/ws", true),
-        ("http", true),
-        ("kubernetes.io/h2c", false),
-        ("kubernetes.io/wss", false),
-        ("https", false),
+    use fg_ir::BackendProtocol::{Auto, Http1, Http2};
+    for (protocol, spoken) in [
+        ("http", Some(Auto)),
+        ("HTTP", Some(Auto)),
+        ("tcp", Some(Auto)),
+        ("kubernetes.io/ws", Some(Http1)),
+        ("kubernetes.io/h2c", Some(Http2)),
+        ("grpc", Some(Http2)),
+        ("http2", Some(Http2)),
+        // Nothing tells whose certificate to believe.
+        ("https", None),
+        ("kubernetes.io/wss", None),
+        ("example.com/own", None),
     ] {
+        let good = spoken.is_some();
         let port = format!("[{{port: 80, appProtocol: {protocol}}}]");
         let world = translated(&service(
             &port,
@@ -228,6 +236,12 @@ fn protocols_of_services() {
             } else {
                 "broken(UnsupportedBackendProtocol)=1"
             }
+        );
+        let backend = world.ir().backends.values().next();
+        assert_eq!(
+            backend.map(|backend| backend.protocol),
+            spoken,
+            "{protocol}"
         );
     }
     let world = translated(&service("[{port: 80, protocol: UDP}]", &[]));
@@ -335,7 +349,7 @@ fn a_backend_that_cannot_be_used_is_named_on_both_sides() {
             "spec.type",
         ),
         (
-            "{static: {appProtocol: http2, hosts: [{host: a, port: 1}]}}",
+            "{static: {appProtocol: own.io/x, hosts: [{host: a, port: 1}]}}",
             "UnsupportedBackendProtocol",
             "spec.static.appProtocol",
         ),

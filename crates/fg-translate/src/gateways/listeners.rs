@@ -3,10 +3,10 @@
 use fg_api::Object;
 use fg_api::gateway::{GatewaySpec, Listener};
 use fg_ir::{ListenerKey, Protocol};
-use fg_model::{FindingKind, HostPattern, Scope, kinds};
+use fg_model::{FindingKind, HostPattern, Scope};
 
-use super::{Allowed, ListenerDraft, allowed, conflicts};
-use crate::grants::Reference;
+use super::tls::{self, Terminated};
+use super::{Allowed, ListenerDraft, allowed, conflicts, overlaps};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
 
@@ -46,6 +46,7 @@ pub(super) fn listeners(
         drafts.push(one(gateway, listener, &path, lookup, notes));
     }
     conflicts::within(&gateway.spec.listeners, &mut drafts, notes);
+    overlaps::mark(&mut drafts);
     notes.scope = Scope::Object;
     drafts
 }
@@ -89,7 +90,15 @@ fn one(
             .hint("put the filters into the rules of routes");
         usable = false;
     }
-    certificates(gateway, listener, path, lookup, notes);
+    let Terminated {
+        tls,
+        names: certificate_names,
+    } = if &*listener.protocol == "HTTPS" {
+        tls::terminate(gateway, listener, hostname.as_ref(), path, lookup, notes)
+    } else {
+        Terminated::default()
+    };
+    usable &= tls.is_some() || protocol != Some(Protocol::Https);
     let routes = listener.allowed_routes.as_ref();
     let allowed = allowed::namespaces(routes, path, notes);
     usable &= allowed != Allowed::Nobody;
@@ -105,6 +114,9 @@ fn one(
         protocol,
         allowed,
         kinds: allowed::route_kinds(&listener.protocol, routes, path, notes),
+        tls,
+        certificate_names,
+        overlap: None,
         usable,
     }
 }
@@ -113,15 +125,17 @@ fn protocol(listener: &Listener, path: &str, notes: &mut Notes) -> Option<Protoc
     let protocol = &*listener.protocol;
     let (text, hint) = match protocol {
         "HTTP" => return Some(Protocol::Http),
-        "HTTPS" | "TLS" | "TCP" | "UDP" => (
+        "HTTPS" => return Some(Protocol::Https),
+        "TLS" | "TCP" | "UDP" => (
             format!("listeners of protocol {protocol} are not supported yet"),
             None,
         ),
         _ => (
             format!("there is no protocol `{protocol}`"),
-            protocol
-                .eq_ignore_ascii_case("http")
-                .then(|| "did you mean `HTTP`?".to_owned()),
+            ["HTTP", "HTTPS"]
+                .into_iter()
+                .find(|known| protocol.eq_ignore_ascii_case(known))
+                .map(|known| format!("did you mean `{known}`?")),
         ),
     };
     notes
@@ -132,76 +146,4 @@ fn protocol(listener: &Listener, path: &str, notes: &mut Notes) -> Option<Protoc
         )
         .hint_if(hint);
     None
-}
-
-/// The listener's certificates: granted, of a kind that can be used, and there.
-fn certificates(
-    gateway: &Object<GatewaySpec>,
-    listener: &Listener,
-    path: &str,
-    lookup: &dyn Lookup,
-    notes: &mut Notes,
-) {
-    for (at, reference) in listener
-        .tls
-        .iter()
-        .flat_map(|tls| &tls.certificate_refs)
-        .enumerate()
-    {
-        let path = format!("{path}.tls.certificateRefs[{at}]");
-        let group = reference.group.as_deref().unwrap_or("");
-        let kind = reference.kind.as_deref().unwrap_or("Secret");
-        if (group, kind) != kinds::SECRET {
-            notes.error(
-                &path,
-                FindingKind::InvalidCertificateRef,
-                format!("certificates are Secrets, not objects of kind {kind}"),
-            );
-            continue;
-        }
-        let namespace = reference
-            .namespace
-            .as_ref()
-            .unwrap_or(&gateway.id.namespace);
-        let crossing = Reference {
-            from: kinds::GATEWAY,
-            namespace: &gateway.id.namespace,
-            to: kinds::SECRET,
-            target: namespace,
-            name: &reference.name,
-        };
-        if !crossing.permitted(lookup) {
-            let (text, hint) = crossing.words();
-            notes
-                .error(&path, FindingKind::RefNotPermitted, text)
-                .hint(hint);
-            continue;
-        }
-        let name = &reference.name;
-        match lookup.secret(namespace, name) {
-            None => {
-                notes.error(
-                    &path,
-                    FindingKind::InvalidCertificateRef,
-                    format!("there is no Secret `{name}` in namespace `{namespace}`"),
-                );
-            }
-            Some(secret) => {
-                for key in ["tls.crt", "tls.key"] {
-                    if secret
-                        .spec
-                        .data
-                        .get(key)
-                        .is_none_or(|value| value.expose().is_empty())
-                    {
-                        notes.error(
-                            &path,
-                            FindingKind::InvalidCertificateRef,
-                            format!("the Secret `{name}` has no `{key}`"),
-                        );
-                    }
-                }
-            }
-        }
-    }
 }

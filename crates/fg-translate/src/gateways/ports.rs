@@ -34,13 +34,16 @@ pub(crate) struct Claim<'a> {
 pub(crate) struct Loss {
     /// The listener that has it.
     pub(crate) winner: ListenerKey,
+    /// Whether that one has the whole port, by another protocol.
+    pub(crate) of_protocol: bool,
 }
 
 impl Loss {
     /// Reports it about the loser.
     pub(super) fn report(&self, loser: &ListenerDraft, notes: &mut Notes) {
         notes.scope = Scope::Listener(loser.key.section.clone());
-        let hostname = match &loser.hostname {
+        let what = match &loser.hostname {
+            _ if self.of_protocol => "another protocol".to_owned(),
             Some(HostPattern::Any) | None => "all hostnames".to_owned(),
             Some(hostname) => format!("hostname `{hostname}`"),
         };
@@ -50,7 +53,7 @@ impl Loss {
                 &loser.origin.path.clone(),
                 FindingKind::PortUnavailable,
                 format!(
-                    "port {} with {hostname} belongs to listener `{}` of the older Gateway {}/{}",
+                    "port {} with {what} belongs to listener `{}` of the older Gateway {}/{}",
                     loser.port, winner.section, winner.namespace, winner.gateway,
                 ),
             )
@@ -64,26 +67,39 @@ pub(crate) fn across<'a>(claims: impl Iterator<Item = Claim<'a>>) -> BTreeMap<Li
     let mut sorted: Vec<Claim<'_>> = claims.collect();
     sorted.sort_by(|a, b| (a.age, a.key).cmp(&(b.age, b.key)));
     let mut winners: BTreeMap<(u16, &HostPattern), Vec<Claim<'_>>> = BTreeMap::new();
+    // Of each port and protocol one claim for each different set of addresses: what begins in
+    // clear text and what begins with a handshake cannot share a socket.
+    let mut spoken: BTreeMap<(u16, Protocol), BTreeMap<&[IpAddr], Claim<'_>>> = BTreeMap::new();
     let mut losses = BTreeMap::new();
     for claim in sorted {
-        // A second protocol will have to be compared with all claims of the port here.
-        match claim.protocol {
-            Protocol::Http | Protocol::Https => {}
-        }
-        let holders = winners.entry((claim.port, claim.hostname)).or_default();
-        match holders
-            .iter()
-            .find(|holder| overlap(holder.addresses, claim.addresses))
-        {
+        let other = match claim.protocol {
+            Protocol::Http => Protocol::Https,
+            Protocol::Https => Protocol::Http,
+        };
+        let others = spoken.get(&(claim.port, other)).into_iter().flatten();
+        let same = winners
+            .get(&(claim.port, claim.hostname))
+            .into_iter()
+            .flatten();
+        let holder = others
+            .map(|(_, holder)| holder)
+            .chain(same)
+            .find(|holder| overlap(holder.addresses, claim.addresses));
+        match holder {
             Some(holder) => {
-                losses.insert(
-                    claim.key.clone(),
-                    Loss {
-                        winner: holder.key.clone(),
-                    },
-                );
+                let loss = Loss {
+                    winner: holder.key.clone(),
+                    of_protocol: holder.protocol != claim.protocol,
+                };
+                losses.insert(claim.key.clone(), loss);
             }
-            None => holders.push(claim),
+            None => {
+                let port = (claim.port, claim.protocol);
+                let sets = spoken.entry(port).or_default();
+                sets.entry(claim.addresses).or_insert(claim);
+                let holders = winners.entry((claim.port, claim.hostname)).or_default();
+                holders.push(claim);
+            }
         }
     }
     losses

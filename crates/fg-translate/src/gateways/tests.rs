@@ -190,11 +190,6 @@ fn addresses_are_bound_or_refused() {
 fn fields_that_are_not_supported_are_named() {
     for (rest, expected, served) in [
         (
-            "tls: {}",
-            "Warning UnsupportedValue Gateway default/g spec.tls",
-            true,
-        ),
-        (
             "allowedListeners: {}",
             "Warning UnsupportedValue Gateway default/g spec.allowedListeners",
             true,

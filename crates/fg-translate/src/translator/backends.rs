@@ -41,7 +41,10 @@ impl Translator {
             let new = self
                 .referred
                 .contains_key(&key)
-                .then(|| backends::backend(&key, &self.world))
+                .then(|| {
+                    let tls = |port: Option<&str>| self.world.tls_of(&key.object, port);
+                    backends::backend(&key, &self.world, tls)
+                })
                 .flatten()
                 .map(Arc::new);
             if self.ir.backends.get(&key) != new.as_ref() {

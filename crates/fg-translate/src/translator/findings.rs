@@ -9,7 +9,7 @@ use fg_model::{Finding, ObjectRef};
 /// Something whose findings are made together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unit {
-    /// A class, Gateway, route or `Backend`.
+    /// A class, Gateway, route, `Backend` or policy.
     Object(Arc<ObjectRef>),
     /// The endpoints of a backend.
     Endpoints(BackendKey),
@@ -64,6 +64,11 @@ impl Findings {
             self.by_unit.insert(unit, findings.clone());
         }
         findings
+    }
+
+    /// The findings of a unit.
+    pub(super) fn of(&self, unit: &Unit) -> Vec<Arc<Finding>> {
+        self.by_unit.get(unit).cloned().unwrap_or_default()
     }
 
     /// All findings, sorted, each once.

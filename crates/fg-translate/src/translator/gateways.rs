@@ -139,6 +139,8 @@ impl Translator {
             &mut step.findings,
         );
         let before = gateway.finished.take();
+        let controller = before.as_ref().map(|before| &before.view.controller);
+        let other_controller = controller != Some(&finished.view.controller);
         for listener in before.into_iter().flat_map(|before| before.listeners) {
             step.outcome.change.listeners.insert(listener.key, None);
         }
@@ -161,6 +163,9 @@ impl Translator {
         }
         gateway.finished = Some(finished);
         step.gateways.insert(id.clone());
+        if other_controller {
+            self.reached_by(id, step);
+        }
     }
 
     pub(super) fn report_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
@@ -182,12 +187,14 @@ impl Translator {
                             supported_kinds: draft.kinds.clone(),
                             attached_routes: self.attached.get(&draft.key).copied().unwrap_or(0),
                             served: view.served,
+                            overlap: draft.overlap.clone(),
                         });
                 Some(Report {
                     object: id.clone(),
                     generation: object.meta.generation,
                     subject: Subject::Gateway(GatewayReport {
                         addresses: gateway.draft.addresses.clone(),
+                        insecure_fallback: gateway.draft.insecure_fallback,
                         listeners: listeners.collect(),
                     }),
                     findings: gateway.findings.clone(),

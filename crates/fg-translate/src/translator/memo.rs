@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fg_api::Object;
-use fg_api::core::{EndpointSlice, Secret, ServiceSpec};
+use fg_api::backend_tls_policy::BackendTlsPolicySpec;
+use fg_api::core::{EndpointSlice, ServiceSpec};
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
 use fg_model::ObjectRef;
 
 use crate::backends::BackendView;
 use crate::classes::Class;
+use crate::credentials::Holder;
 use crate::gateways::GatewayView;
 use crate::lookup::Lookup;
 use crate::world::Read;
@@ -56,6 +58,20 @@ impl Memo {
                 self.readers.entry(new).or_default().insert(unit.clone());
             }
         }
+    }
+
+    /// What was asked about instants after `after`, up to and with `until`.
+    pub(super) fn instants(&self, after: Option<i64>, until: i64) -> impl Iterator<Item = Read> {
+        let between =
+            move |instant: i64| instant <= until && after.is_none_or(|after| after < instant);
+        self.readers
+            .keys()
+            .filter(move |read| match (read, after) {
+                (Read::Passed(instant), Some(_)) => between(*instant),
+                (Read::Passed(_), None) => true,
+                _ => false,
+            })
+            .cloned()
     }
 
     /// The units that have read one of these.
@@ -139,14 +155,39 @@ impl Lookup for Recorder<'_> {
         self.lookup.backend(namespace, name)
     }
 
-    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<Secret>>> {
+    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
         self.record(Read::Secret(namespace.clone(), name.clone()));
         self.lookup.secret(namespace, name)
+    }
+
+    fn secret_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::SecretNames(namespace.clone()));
+        self.lookup.secret_names(namespace)
+    }
+
+    fn config_map(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
+        self.record(Read::ConfigMap(namespace.clone(), name.clone()));
+        self.lookup.config_map(namespace, name)
+    }
+
+    fn config_map_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::ConfigMapNames(namespace.clone()));
+        self.lookup.config_map_names(namespace)
+    }
+
+    fn passed(&self, instant: i64) -> Option<bool> {
+        self.record(Read::Passed(instant));
+        self.lookup.passed(instant)
     }
 
     fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>> {
         self.record(Read::Grants(namespace.clone()));
         self.lookup.grants(namespace)
+    }
+
+    fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>> {
+        self.record(Read::Policies(namespace.clone(), service.clone()));
+        self.lookup.policies(namespace, service)
     }
 
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {

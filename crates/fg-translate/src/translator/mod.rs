@@ -6,9 +6,11 @@
 //! the same objects at once.
 
 mod backends;
+mod credentials;
 mod findings;
 mod gateways;
 mod memo;
+mod policies;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_api::report::Report;
-use fg_ir::{BackendKey, Change, Ir, ListenerKey};
+use fg_ir::{BackendKey, Change, CredentialKey, Ir, ListenerKey};
 use fg_model::{Finding, ObjectRef};
 
 use crate::gateways::{Draft, Finished, Loss};
@@ -26,6 +28,7 @@ use crate::options::Options;
 use crate::world::{Dirty, World};
 use findings::{Changed, Findings};
 use memo::Memo;
+use policies::Reach;
 
 /// What one step changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,10 +55,15 @@ pub struct Translator {
     routes: BTreeMap<Arc<ObjectRef>, Route>,
     gateway_reads: Memo,
     route_reads: Memo,
+    policy_reads: Memo,
     /// Routes that are accepted on a listener.
     attached: BTreeMap<ListenerKey, u32>,
     /// Routes that refer to a backend.
     referred: BTreeMap<BackendKey, u32>,
+    /// Pairs of a Service's port and a Gateway from which routes lead there.
+    reach: BTreeMap<Reach, u32>,
+    /// Uses of a certificate by listeners and backends of the IR.
+    used: BTreeMap<CredentialKey, u32>,
     findings: Findings,
     reports: BTreeMap<Arc<ObjectRef>, Arc<Report>>,
     ir: Ir,
@@ -83,6 +91,8 @@ struct Step {
     findings: Changed,
     /// Gateways whose report may have changed.
     gateways: BTreeSet<Arc<ObjectRef>>,
+    /// Policies whose report may have changed.
+    policies: BTreeSet<Arc<ObjectRef>>,
     /// Backends that are new or no more referred to, or whose object changed.
     backends: BTreeSet<BackendKey>,
     /// Backends whose endpoints may have changed.
@@ -109,14 +119,38 @@ impl Translator {
         for resource in upserts {
             self.world.upsert(resource, &mut step.dirty);
         }
+        self.finish(step)
+    }
+
+    /// Tells what time it is; certificates expire by it. Until then, it is not known. Units:
+    /// seconds since the epoch.
+    ///
+    /// Cost: in proportion to the certificates in use; no more unless one expires.
+    pub fn set_time(&mut self, now: i64) -> Outcome {
+        let mut step = Step::default();
+        let before = self.world.now.replace(now);
+        let back = before.is_some_and(|before| now < before);
+        let after = before.filter(|_| !back);
+        let until = if back { i64::MAX } else { now };
+        for memo in [&self.gateway_reads, &self.policy_reads] {
+            step.dirty.reads.extend(memo.instants(after, until));
+        }
+        self.finish(step)
+    }
+
+    /// Translates again what reads what has changed.
+    fn finish(&mut self, mut step: Step) -> Outcome {
         self.translate_classes(&mut step);
         self.translate_gateways(&mut step);
         self.translate_routes(&mut step);
+        self.translate_policies(&mut step);
         self.translate_backends(&mut step);
         self.translate_endpoints(&mut step);
+        self.translate_credentials(&mut step);
         for id in std::mem::take(&mut step.gateways) {
             self.report_gateway(&id, &mut step);
         }
+        self.report_policies(&mut step);
         self.ir.apply(&step.outcome.change);
         let mut outcome = step.outcome;
         (outcome.appeared, outcome.resolved) = self.findings.news(step.findings);
