@@ -2,6 +2,7 @@
 
 pub mod chunk;
 mod encode;
+mod fields;
 mod framing;
 mod hop;
 mod reply;

@@ -1,6 +1,6 @@
 //! Request targets and authorities. Source: RFC 9112 §3.2, RFC 3986 §3.2.
 
-use fg_exchange::Reason;
+use fg_exchange::{CheckedAuthority, Reason};
 
 /// The four forms of a request target, cut into parts (offsets into the target).
 #[derive(Debug, PartialEq, Eq)]
@@ -49,46 +49,77 @@ pub(super) fn cut(target: &[u8]) -> Result<Target<'_>, Reason> {
 /// Whether this is `host` or `host:port` with a DNS name, an IPv4 address, or an IPv6 address in
 /// brackets; no user information, no empty host, port 0 to 65535.
 pub fn is_valid_authority(authority: &[u8]) -> bool {
-    let (host, port) = if authority.first() == Some(&b'[') {
-        let Some(end) = authority.iter().position(|&byte| byte == b']') else {
-            return false;
-        };
-        let (address, after) = authority.split_at(end + 1);
-        let text = std::str::from_utf8(address.get(1..end).unwrap_or_default());
-        if text
-            .ok()
-            .and_then(|text| text.parse::<std::net::Ipv6Addr>().ok())
-            .is_none()
-        {
-            return false;
-        }
-        match after {
-            [] => return true,
-            [b':', port @ ..] => return is_port(port),
-            _ => return false,
-        }
-    } else {
-        match authority.iter().position(|&byte| byte == b':') {
-            Some(at) => (
-                authority.get(..at).unwrap_or_default(),
-                authority.get(at + 1..),
-            ),
-            None => (authority, None),
-        }
-    };
-    !host.is_empty()
-        && host.len() <= 255
-        && !has_empty_label(host)
-        && host
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
-        && port.is_none_or(is_port)
+    check_authority(authority).is_some()
 }
 
-/// `.a` and `a..b` would fit wildcards that no name fits; one dot at the end is the DNS root.
-fn has_empty_label(host: &[u8]) -> bool {
-    host.first() == Some(&b'.') || host.windows(2).any(|pair| pair == b"..")
+/// As [`is_valid_authority`], with what routing wants to know of it.
+pub(crate) fn check_authority(authority: &[u8]) -> Option<CheckedAuthority> {
+    if authority.first() == Some(&b'[') {
+        return check_address(authority);
+    }
+    // `.a` and `a..b` would fit wildcards that no name fits; one dot at the end is the DNS root.
+    let mut before = b'.';
+    let mut seen = 0;
+    let mut length = authority.len();
+    for (at, &byte) in authority.iter().enumerate() {
+        let kind = HOST_BYTES.get(usize::from(byte)).copied()?;
+        if kind == 0 || (kind == DOT && before == b'.') {
+            if byte != b':' {
+                return None;
+            }
+            length = at;
+            break;
+        }
+        seen |= kind;
+        before = byte;
+    }
+    let port_is_good = length == authority.len() || is_port(authority.get(length + 1..)?);
+    (port_is_good && (1..=255).contains(&length)).then(|| CheckedAuthority {
+        host_len: length - usize::from(before == b'.'),
+        has_upper: seen & UPPER != 0,
+    })
 }
+
+/// An IPv6 address in brackets, and perhaps a port.
+#[cold]
+fn check_address(authority: &[u8]) -> Option<CheckedAuthority> {
+    let end = authority.iter().position(|&byte| byte == b']')?;
+    let text = std::str::from_utf8(authority.get(1..end)?).ok()?;
+    text.parse::<std::net::Ipv6Addr>().ok()?;
+    let is_good = match authority.get(end + 1..)? {
+        [] => true,
+        [b':', port @ ..] => is_port(port),
+        _ => false,
+    };
+    is_good.then(|| CheckedAuthority {
+        host_len: end + 1,
+        has_upper: text.bytes().any(|byte| byte.is_ascii_uppercase()),
+    })
+}
+
+/// What a byte of a name or an IPv4 address is; 0 for those that stand in none.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "evaluated when this is compiled"
+)]
+static HOST_BYTES: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut at = 0;
+    while at < kinds.len() {
+        kinds[at] = match at as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => PLAIN,
+            b'A'..=b'Z' => UPPER,
+            b'.' => DOT,
+            _ => 0,
+        };
+        at += 1;
+    }
+    kinds
+};
+const PLAIN: u8 = 1;
+const UPPER: u8 = 2;
+const DOT: u8 = 4;
 
 fn is_port(port: &[u8]) -> bool {
     let number = port.iter().try_fold(0u32, |number, &byte| {

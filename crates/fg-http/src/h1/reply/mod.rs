@@ -1,11 +1,9 @@
 //! Reads the head of a reply. Source: RFC 9112 §4, §6.3.
 
-use std::mem::MaybeUninit;
+use fg_exchange::{Fault, Method, Reason, Reply, Version};
 
-use fg_exchange::{Fault, Method, Name, Reason, Reply, Span, Version};
-
+use super::fields::{self, Wrong};
 use super::framing::{self, Framing};
-use super::request::push_field;
 use super::{Hop, MAX_FIELDS, reply_hop_by_hop};
 use crate::Limits;
 
@@ -58,74 +56,107 @@ pub fn parse_reply(
 }
 
 fn index(reply: &mut Reply, limits: &Limits) -> Result<Option<usize>, Fault> {
+    // Of an attempt when fewer bytes were there.
+    reply.head.clear_index();
     let bytes = std::mem::take(reply.head.bytes_mut());
-    if let Some(b'\r' | b'\n') = bytes.first() {
-        *reply.head.bytes_mut() = bytes;
-        return Err(Fault::new(Reason::BadReply).detail("line break before the status line"));
-    }
-    let (window, full) = match bytes.get(..limits.head) {
-        Some(window) => (window, true),
-        None => (&*bytes, false),
-    };
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let slots = slots
-        .get_mut(..limits.fields.min(MAX_FIELDS))
-        .unwrap_or_default();
-    let mut parsed = httparse::Response::new(&mut []);
-    let outcome = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut parsed,
-        window,
-        slots,
-    );
-    let result = match outcome {
-        Ok(httparse::Status::Complete(length)) => {
-            store(reply, &bytes, length, &parsed).map(|()| Some(length))
-        }
-        Ok(httparse::Status::Partial) if full => Err(Fault::new(Reason::ReplyTooLarge)),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => Err(Fault::new(Reason::ReplyTooLarge)),
-        Err(error) => Err(Fault::new(Reason::BadReply).detail(error)),
-    };
+    let result = read(reply, &bytes, limits);
     *reply.head.bytes_mut() = bytes;
     result
 }
 
-fn store(
-    reply: &mut Reply,
-    bytes: &[u8],
+fn read(reply: &mut Reply, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Fault> {
+    if let Some(b'\r' | b'\n') = bytes.first() {
+        return Err(bad("line break before the status line"));
+    }
+    let (window, full) = match bytes.get(..limits.head) {
+        Some(window) => (window, true),
+        None => (bytes, false),
+    };
+    let incomplete = || {
+        if full {
+            Err(Fault::new(Reason::ReplyTooLarge))
+        } else {
+            Ok(None)
+        }
+    };
+    let line = match usual_line(window) {
+        Some(line) => line,
+        None => match other_line(window)? {
+            Some(line) => line,
+            None => return incomplete(),
+        },
+    };
+    if !(100..=999).contains(&line.status) {
+        return Err(bad("no status code"));
+    }
+    reply.status = line.status;
+    reply.version = line.version;
+    let most = limits.fields.min(MAX_FIELDS);
+    match fields::read(&mut reply.head, window, line.length, most) {
+        Ok(Some(length)) => Ok(Some(length)),
+        Ok(None) => incomplete(),
+        Err(Wrong::TooMany) => Err(Fault::new(Reason::ReplyTooLarge)),
+        Err(Wrong::Malformed(detail)) => Err(bad(detail)),
+    }
+}
+
+#[cold]
+fn bad(detail: &str) -> Fault {
+    Fault::new(Reason::BadReply).detail(detail)
+}
+
+/// A status line.
+struct Line {
+    version: Version,
+    status: u16,
+    /// Up to and with its end.
     length: usize,
-    parsed: &httparse::Response<'_, '_>,
-) -> Result<(), Fault> {
-    let bad = |detail: &str| Fault::new(Reason::BadReply).detail(detail);
-    let line_end = memchr::memchr(b'\n', bytes).unwrap_or(0);
-    if line_end == 0
-        || bytes.get(line_end - 1) != Some(&b'\r')
-        || bytes.get(length - 2) != Some(&b'\r')
-    {
+}
+
+/// The status line as nearly all replies have it. `None` leaves the judgement to [`other_line`].
+fn usual_line(bytes: &[u8]) -> Option<Line> {
+    let (start, rest) = bytes.split_first_chunk::<9>()?;
+    let version = match start {
+        b"HTTP/1.1 " => Version::Http11,
+        b"HTTP/1.0 " => Version::Http10,
+        _ => return None,
+    };
+    let ([hundreds, tens, ones, b' '], rest) = rest.split_first_chunk::<4>()? else {
+        return None;
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+    let status = digit(hundreds)? * 100 + digit(tens)? * 10 + digit(ones)?;
+    let reason = fields::run::<b' '>(rest);
+    rest.get(reason..)?.starts_with(b"\r\n").then(|| Line {
+        version,
+        status,
+        length: start.len() + "200 ".len() + reason + 2,
+    })
+}
+
+/// Any status line, and what is wrong with those that are none; `None` when it is not whole.
+fn other_line(bytes: &[u8]) -> Result<Option<Line>, Fault> {
+    let mut parsed = httparse::Response::new(&mut []);
+    match parsed.parse(bytes) {
+        // There is no room for fields, and that is how the parser says that the line is over.
+        Ok(httparse::Status::Complete(_)) | Err(httparse::Error::TooManyHeaders) => {}
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(bad(&error.to_string())),
+    }
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(0);
+    // The parser also takes lines that end in a bare LF.
+    if end == 0 || bytes.get(end - 1) != Some(&b'\r') {
         return Err(bad("line that does not end in CRLF"));
     }
-    reply.status = parsed
-        .code
-        .filter(|code| (100..=999).contains(code))
-        .ok_or_else(|| bad("no status code"))?;
-    reply.version = if parsed.version == Some(0) {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
-    let span =
-        |part: &[u8]| Span::received(part.as_ptr().addr() - bytes.as_ptr().addr(), part.len());
-    for header in parsed.headers.iter() {
-        let (name, value) = (span(header.name.as_bytes()), span(header.value));
-        push_field(
-            &mut reply.head,
-            bytes,
-            (name, value),
-            Name::resolve(header.name.as_bytes()),
-        )
-        .ok_or_else(|| bad("header line that does not end in CRLF"))?;
-    }
-    Ok(())
+    Ok(Some(Line {
+        version: if parsed.version == Some(0) {
+            Version::Http10
+        } else {
+            Version::Http11
+        },
+        status: parsed.code.unwrap_or(0),
+        length: end + 1,
+    }))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Reads the head of a request. Source: RFC 9112 §2, §3, §5.
 
-use std::mem::MaybeUninit;
-
-use fg_exchange::{Fault, Field, Method, Name, Reason, Request, Span, Version};
+use fg_exchange::{Fault, Method, Name, Reason, Request, Span, Version};
 use fg_model::path;
 
+use super::fields::{self, Wrong};
 use super::framing::{self, Framing};
 use super::target::{self, Target};
 use super::{Hop, MAX_FIELDS, request_hop_by_hop};
@@ -73,37 +72,124 @@ pub fn parse_request(
 /// What is refused is refused for the same reason however the bytes were cut: a bad byte counts
 /// before a limit only when it stands before it.
 fn index(request: &mut Request, limits: &Limits) -> Result<Option<usize>, Fault> {
-    let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
+    // Of an attempt when fewer bytes were there.
+    request.head.clear_index();
     let bytes = std::mem::take(request.head.bytes_mut());
+    let result = read(request, &bytes, limits);
+    *request.head.bytes_mut() = bytes;
+    result
+}
+
+fn read(request: &mut Request, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Fault> {
     // An empty line before the request line is tolerated (RFC 9112 §2.2), one.
     let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
     let slice = bytes.get(skipped..).unwrap_or_default();
     if matches!(slice.first(), Some(b'\r' | b'\n')) && slice != b"\r" {
-        *request.head.bytes_mut() = bytes;
         return Err(bad("line break before the request line"));
     }
     let (window, partial) = window(slice, limits);
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let slots = slots
-        .get_mut(..limits.fields.min(MAX_FIELDS))
-        .unwrap_or_default();
-    let mut parsed = httparse::Request::new(&mut []);
-    let outcome = parsed.parse_with_uninit_headers(window, slots);
-    let result = match outcome {
-        Ok(httparse::Status::Complete(length)) => {
-            store(request, &bytes, skipped, length, &parsed).map(|()| Some(skipped + length))
-        }
-        Ok(httparse::Status::Partial) => partial.map_or(Ok(None), |reason| Err(Fault::new(reason))),
-        Err(httparse::Error::TooManyHeaders) => Err(Fault::new(Reason::HeadTooLarge)),
-        Err(httparse::Error::Version) => match (version_fault(window), partial) {
-            (Some(fault), _) => Err(fault),
-            (None, Some(reason)) => Err(Fault::new(reason)),
-            (None, None) => Ok(None),
+    let incomplete = || partial.map_or(Ok(None), |reason| Err(Fault::new(reason)));
+    let line = match usual_line(window) {
+        Some(line) => line,
+        None => match other_line(window)? {
+            Some(line) => line,
+            None => return incomplete(),
         },
-        Err(error) => Err(bad(&error.to_string())),
     };
-    *request.head.bytes_mut() = bytes;
-    result
+    let span =
+        |part: &[u8]| Span::received(part.as_ptr().addr() - bytes.as_ptr().addr(), part.len());
+    request.set_method(line.method, span(line.method_text));
+    request.set_version(line.version);
+    let window = bytes.get(..skipped + window.len()).unwrap_or_default();
+    let fields = fields::read(
+        &mut request.head,
+        window,
+        skipped + line.length,
+        limits.fields.min(MAX_FIELDS),
+    );
+    match fields {
+        Ok(Some(length)) => set_target(request, line.target, span).map(|()| Some(length)),
+        Ok(None) => incomplete(),
+        Err(Wrong::TooMany) => Err(Fault::new(Reason::HeadTooLarge)),
+        Err(Wrong::Malformed(detail)) => Err(bad(detail)),
+    }
+}
+
+#[cold]
+fn bad(detail: &str) -> Fault {
+    Fault::new(Reason::BadRequest).detail(detail)
+}
+
+/// A request line.
+struct Line<'a> {
+    method: Method,
+    method_text: &'a [u8],
+    target: &'a [u8],
+    version: Version,
+    /// Up to and with its end.
+    length: usize,
+}
+
+/// The request line as nearly all requests have it: a common method, nothing but visible ASCII in
+/// the target, HTTP/1.1 or 1.0. `None` leaves the judgement to [`other_line`].
+fn usual_line(bytes: &[u8]) -> Option<Line<'_>> {
+    let method = match bytes {
+        [b'G', b'E', b'T', b' ', ..] => Method::Get,
+        [b'P', b'O', b'S', b'T', b' ', ..] => Method::Post,
+        [b'P', b'U', b'T', b' ', ..] => Method::Put,
+        [b'H', b'E', b'A', b'D', b' ', ..] => Method::Head,
+        [b'P', b'A', b'T', b'C', b'H', b' ', ..] => Method::Patch,
+        [b'D', b'E', b'L', b'E', b'T', b'E', b' ', ..] => Method::Delete,
+        [b'O', b'P', b'T', b'I', b'O', b'N', b'S', b' ', ..] => Method::Options,
+        _ => return None,
+    };
+    let (method_text, rest) = bytes.split_at_checked(method.text().len())?;
+    let rest = rest.get(1..)?;
+    let (target, rest) = rest.split_at_checked(fields::run::<{ b' ' + 1 }>(rest))?;
+    let version = match rest.first_chunk()? {
+        b" HTTP/1.1\r\n" => Version::Http11,
+        b" HTTP/1.0\r\n" => Version::Http10,
+        _ => return None,
+    };
+    (!target.is_empty() && target.is_ascii()).then(|| Line {
+        method,
+        method_text,
+        target,
+        version,
+        length: method_text.len() + target.len() + " ".len() + " HTTP/1.1\r\n".len(),
+    })
+}
+
+/// Any request line, and what is wrong with those that are none; `None` when it is not whole.
+fn other_line(bytes: &[u8]) -> Result<Option<Line<'_>>, Fault> {
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse(bytes) {
+        // There is no room for fields, and that is how the parser says that the line is over.
+        Ok(httparse::Status::Complete(_)) | Err(httparse::Error::TooManyHeaders) => {}
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::Version) => return version_fault(bytes).map_or(Ok(None), Err),
+        Err(error) => return Err(bad(&error.to_string())),
+    }
+    let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(bad("incomplete request line"));
+    };
+    let end = method.len() + target.len() + " HTTP/1.1 ".len();
+    // The parser also takes lines that end in a bare LF.
+    if bytes.get(end..end + 2) != Some(b"\r\n") {
+        return Err(bad("line that does not end in CRLF"));
+    }
+    Ok(Some(Line {
+        method: Method::resolve(method.as_bytes()),
+        method_text: method.as_bytes(),
+        target: target.as_bytes(),
+        version: if version == 0 {
+            Version::Http10
+        } else {
+            Version::Http11
+        },
+        length: end + 2,
+    }))
 }
 
 /// The bytes that the limits allow to be looked at, and which limit is hit when the head is not
@@ -136,84 +222,6 @@ fn version_fault(slice: &[u8]) -> Option<Fault> {
             Fault::new(Reason::BadRequest).detail("no HTTP version in the request line")
         },
     )
-}
-
-fn store(
-    request: &mut Request,
-    bytes: &[u8],
-    skipped: usize,
-    length: usize,
-    parsed: &httparse::Request<'_, '_>,
-) -> Result<(), Fault> {
-    let bad = |detail: &str| Fault::new(Reason::BadRequest).detail(detail);
-    let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version)
-    else {
-        return Err(bad("incomplete request line"));
-    };
-    let span =
-        |part: &[u8]| Span::received(part.as_ptr().addr() - bytes.as_ptr().addr(), part.len());
-    let line_end = skipped + method.len() + target.len() + " HTTP/1.1 ".len();
-    // The parser also takes lines that end in a bare LF; a head that has one is refused.
-    if bytes.get(line_end..line_end + 2) != Some(b"\r\n")
-        || bytes.get(skipped + length - 2) != Some(&b'\r')
-    {
-        return Err(bad("line that does not end in CRLF"));
-    }
-    request.set_method(Method::resolve(method.as_bytes()), span(method.as_bytes()));
-    request.set_version(if version == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    });
-    for header in parsed.headers.iter() {
-        let (name, value) = (span(header.name.as_bytes()), span(header.value));
-        push_field(
-            &mut request.head,
-            bytes,
-            (name, value),
-            Name::resolve(header.name.as_bytes()),
-        )
-        .ok_or_else(|| bad("header line that does not end in CRLF"))?;
-    }
-    set_target(request, target.as_bytes(), span)
-}
-
-/// Adds one field to the index; `None` when its line does not end in CRLF.
-pub(super) fn push_field(
-    head: &mut fg_exchange::Head,
-    bytes: &[u8],
-    (name, mut value): (Span, Span),
-    id: Name,
-) -> Option<()> {
-    let name_end = name.start() + name.len();
-    if value.is_empty() {
-        // An empty value has no place of its own in the parser's answer: find the end of the line.
-        let blanks = bytes
-            .get(name_end + 1..)?
-            .iter()
-            .take_while(|&&byte| byte == b' ' || byte == b'\t')
-            .count();
-        value = Span::received(name_end + 1 + blanks, 0);
-    }
-    let value_end = value.start() + value.len();
-    let after = bytes.get(value_end..)?;
-    let verbatim = after.starts_with(b"\r\n")
-        && value.start() == name_end + 2
-        && bytes.get(name_end + 1) == Some(&b' ');
-    if !verbatim {
-        let blanks = after
-            .iter()
-            .take_while(|&&byte| byte == b' ' || byte == b'\t')
-            .count();
-        if !after.get(blanks..)?.starts_with(b"\r\n") {
-            return None;
-        }
-    }
-    head.push_received(
-        Field::received(name, value, id, verbatim),
-        bytes.get(name.start()..name_end)?,
-    );
-    Some(())
 }
 
 pub(crate) fn set_target(
@@ -285,11 +293,13 @@ fn set_authority(request: &mut Request) -> Result<(), Fault> {
         _ if repeated => return Err(bad("several Host fields")),
         None if request.version() == Version::Http11 => return Err(bad("no Host field")),
         None => {}
-        Some(host) if !target::is_valid_authority(request.head.slice(host)) => {
-            return Err(bad("malformed Host field"));
-        }
-        Some(host) if request.authority().is_empty() => request.set_received_authority(host),
-        Some(_) => {}
+        Some(host) => match target::check_authority(request.head.slice(host)) {
+            None => return Err(bad("malformed Host field")),
+            Some(checked) if request.authority().is_empty() => {
+                request.set_checked_authority(host, checked);
+            }
+            Some(_) => {}
+        },
     }
     request.head.remove(Name::Host);
     Ok(())
