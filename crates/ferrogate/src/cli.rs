@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fg_base::Secret;
 use fg_policies::timeouts::parse_duration;
 
 const EXIT_CODES: &str = "\
@@ -138,6 +139,10 @@ pub(crate) struct ServingArgs {
         value_name = "NUMBER"
     )]
     pub(crate) upstream_idle_connections: Option<usize>,
+    /// A file with at least 16 random bytes, from which the keys of session tokens are made: the
+    /// same for all proxies that serve the same clients [default: random at each start]
+    #[arg(long, env = "FERROGATE_SESSION_SECRET_FILE", value_parser = session_secret, value_name = "FILE")]
+    pub(crate) session_secret_file: Option<Secret<Vec<u8>>>,
     /// Says in X-Ferrogate-Reason why the gateway answered by itself
     #[arg(
         long,
@@ -351,6 +356,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         "a duration is numbers with units out of h, m, s, ms, such as 30s, 1m30s or 500ms"
             .to_owned()
     })
+}
+
+/// Bytes that are enough to make keys from.
+fn session_secret(path: &str) -> Result<Secret<Vec<u8>>, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    if bytes.len() < 16 {
+        return Err("a secret has at least 16 bytes".to_owned());
+    }
+    Ok(Secret::new(bytes))
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {

@@ -6,9 +6,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fg_base::Text;
+use fg_base::{Secret, Text};
 use fg_exchange::body::BodyFilter;
-use fg_exchange::{Filter, Part, Reason, Retries, Setting};
+use fg_exchange::{Filter, Part, Reason, Retries, Session, Setting};
 use fg_ir::{
     Action, Backend, BackendKey, BackendKind, BackendProtocol, Change, Endpoints, Refusal,
     RefusalKind, Rule, Target,
@@ -17,6 +17,8 @@ use fg_policies::traffic;
 use fg_router::{Builder, Router};
 use fg_telemetry::{Series, SeriesSlots};
 use smallvec::SmallVec;
+
+use crate::serve::Sessions;
 
 /// A snapshot that workers serve.
 pub(crate) struct Generation {
@@ -40,6 +42,8 @@ pub(crate) struct Cluster {
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
     pub(crate) chain: Policies,
+    /// What keeps its clients at an endpoint.
+    pub(crate) sessions: Option<Box<Sessions>>,
     pub(crate) action: CompiledAction,
     /// How many listeners serve it.
     pub(crate) attachments: usize,
@@ -72,6 +76,7 @@ impl Deref for Policies {
             backend_timeout: None,
             retries: None,
             mirrors: Vec::new(),
+            session: None,
         };
         self.0.as_deref().unwrap_or(&NONE)
     }
@@ -98,6 +103,8 @@ pub(crate) struct Chain {
     pub(crate) backend_timeout: Option<Duration>,
     pub(crate) retries: Option<Retries>,
     pub(crate) mirrors: Vec<CompiledMirror>,
+    /// Until the rule has made its sessions of it.
+    session: Option<Box<Session>>,
 }
 
 /// Who gets a copy of which part of the requests.
@@ -169,6 +176,7 @@ impl Chain {
         match part {
             Part::Filter(filter) => self.filters.push(filter),
             Part::Body(filter) => self.bodies.push(filter),
+            Part::Session(session) => self.session = Some(session),
             Part::Settings(settings) => {
                 for setting in settings {
                     self.set(setting, index);
@@ -208,6 +216,7 @@ fn reason(refusal: &Refusal) -> Reason {
 pub(crate) struct Compiler {
     number: u64,
     workers: usize,
+    session_secret: Secret<Vec<u8>>,
     builder: Builder<Arc<CompiledRule>>,
     indexes: BTreeMap<BackendKey, usize>,
     clusters: Vec<Option<Arc<Cluster>>>,
@@ -218,10 +227,11 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    pub(crate) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize, session_secret: Secret<Vec<u8>>) -> Self {
         Self {
             number: 0,
             workers,
+            session_secret,
             builder: Builder::new(),
             indexes: BTreeMap::new(),
             clusters: Vec::new(),
@@ -256,6 +266,7 @@ impl Compiler {
         }
         let mut make = Maker {
             workers: self.workers,
+            session_secret: &self.session_secret,
             indexes: &mut self.indexes,
             clusters: &mut self.clusters,
             extra: &self.extra,
@@ -383,6 +394,7 @@ fn index_of(
 /// Compiles rules.
 struct Maker<'a> {
     workers: usize,
+    session_secret: &'a Secret<Vec<u8>>,
     indexes: &'a mut BTreeMap<BackendKey, usize>,
     clusters: &'a mut Vec<Option<Arc<Cluster>>>,
     extra: &'a [fn() -> Part],
@@ -428,9 +440,17 @@ impl Maker<'_> {
                 .collect(),
         });
         let series = SeriesBlock::new(attachments, self.workers);
+        let sessions = match (chain.session.take(), &action) {
+            (Some(session), CompiledAction::Forward { backends, .. }) => {
+                let secret = self.session_secret.expose();
+                Some(Box::new(Sessions::new(*session, rule, backends, secret)))
+            }
+            _ => None,
+        };
         Arc::new(CompiledRule {
             rule: rule.clone(),
             chain: chain.into(),
+            sessions,
             action,
             attachments,
             names,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fg_base::Secret;
 use fg_http::{Limits, h2};
 use ipnet::IpNet;
 
@@ -58,6 +59,9 @@ pub struct Settings {
     pub underscore_names: bool,
     /// Say the reason of our own replies in `X-Ferrogate-Reason`. Default on.
     pub reason_header: bool,
+    /// What the keys of session tokens are made from. Proxies that serve the same clients need the
+    /// same. Default: random, so that sessions end with the process.
+    pub session_secret: Secret<Vec<u8>>,
     /// Access log. Default off.
     pub access_log: fg_telemetry::access_log::Format,
 }
@@ -87,7 +91,15 @@ impl Default for Settings {
             request_id: true,
             underscore_names: false,
             reason_header: true,
+            session_secret: Secret::new(random_secret()),
             access_log: fg_telemetry::access_log::Format::Off,
         }
     }
+}
+
+/// 32 random bytes.
+fn random_secret() -> Vec<u8> {
+    let mut secret = vec![0; 32];
+    aws_lc_rs::rand::fill(&mut secret).expect("the system has randomness");
+    secret
 }

@@ -38,6 +38,10 @@ pub(crate) fn settings(args: &RunArgs) -> Settings {
         &mut settings.limits.fields,
         limits.max_header_fields.map(usize::from),
     );
+    set(
+        &mut settings.session_secret,
+        serving.session_secret_file.clone(),
+    );
     settings.reason_header = serving.reason_header.is_on();
     settings.trusted_peers.clone_from(&trust.trusted_peers);
     settings.trusted_hops = trust.trusted_hops;

@@ -29,6 +29,8 @@ pub(crate) struct Record {
     /// Index of the backend chosen.
     pub(crate) backend: Option<usize>,
     pub(crate) endpoint: Option<SocketAddr>,
+    /// The endpoint that the client's session keeps it at.
+    pub(crate) session: Option<SocketAddr>,
     pub(crate) status: u16,
     pub(crate) fault: Option<Fault>,
     /// From sending to the backend to the head of its reply.

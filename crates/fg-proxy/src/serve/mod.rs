@@ -13,9 +13,11 @@ mod head;
 mod http2;
 mod local;
 mod route;
+mod session;
 pub mod trust;
 mod tunnel;
 mod upstream;
 
 pub(crate) use connection::connection;
 pub(crate) use exchange::Exchange;
+pub(crate) use session::Sessions;

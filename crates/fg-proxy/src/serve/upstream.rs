@@ -62,27 +62,31 @@ pub(super) struct Refused {
 
 /// A choice among the endpoints of a cluster: with a connection left from before, or none.
 ///
-/// `not` is an endpoint that just failed: another one is chosen when there is one. `fresh` asks for
-/// a new connection.
+/// `wanted` is the endpoint of the client's session: it is chosen unless it is to be avoided. `not`
+/// is an endpoint that just failed: another one is chosen when there is one. `fresh` asks for a new
+/// connection.
 pub(super) async fn get(
     worker: &Worker,
     cluster: &Cluster,
+    wanted: Option<SocketAddr>,
     not: Option<SocketAddr>,
     fresh: bool,
     speak: Speak,
 ) -> Result<Upstream, Refused> {
     let endpoints = &cluster.endpoints;
     let now = worker.sweep.now_millis();
+    let is_avoided = |address| {
+        let look = |endpoint: &Endpoint| endpoint.avoidance.get().is_active(now);
+        worker.pools.look(address, look)
+    };
+    let wanted = wanted.filter(|&address| Some(address) != not && !is_avoided(address));
     let chosen = fg_lb::endpoint(
         endpoints.len(),
         &worker.random,
         |index| {
-            endpoints.get(index).is_some_and(|&address| {
-                Some(address) != not
-                    && !worker
-                        .pools
-                        .look(address, |endpoint| endpoint.avoidance.get().is_active(now))
-            })
+            endpoints
+                .get(index)
+                .is_some_and(|&address| Some(address) != not && !is_avoided(address))
         },
         |index| {
             endpoints.get(index).map_or(0, |&address| {
@@ -91,6 +95,7 @@ pub(super) async fn get(
         },
     );
     let mut address = chosen.and_then(|index| endpoints.get(index)).copied();
+    address = wanted.or(address);
     if address.is_some() && address == not {
         // All others are to be avoided; still any of them is better than the one that just failed.
         let others = endpoints

@@ -63,11 +63,18 @@ pub(super) async fn forward(
             .await;
         }
     };
-    let index = fg_lb::by_weight(
-        backends.iter().map(|backend| backend.cumulative),
-        total,
-        &connection.worker.random,
-    );
+    let sessions = route.rule.sessions.as_deref();
+    let resumed =
+        sessions.and_then(|one| one.resume(&exchange.request, backends, &generation.clusters));
+    exchange.record.session = resumed.map(|resumed| resumed.endpoint);
+    let index = match resumed {
+        Some(resumed) => resumed.backend,
+        None => fg_lb::by_weight(
+            backends.iter().map(|backend| backend.cumulative),
+            total,
+            &connection.worker.random,
+        ),
+    };
     let Some(backend) = backends.get(index) else {
         let fault = Fault::new(Reason::NoBackends);
         return local::answer_fault(connection, exchange, fault, Some((route, None)), terms).await;
@@ -134,6 +141,7 @@ impl Job<'_> {
                 .within(upstream::get(
                     &worker,
                     cluster,
+                    self.exchange.record.session,
                     failed,
                     stale,
                     self.speak(cluster),

@@ -1,5 +1,6 @@
 //! Sending a reply to the client, while the request's body may still be on its way.
 
+use std::net::SocketAddr;
 use std::task::Poll;
 
 use fg_exchange::{Fault, Method, Reason, Version};
@@ -21,9 +22,11 @@ impl Job<'_> {
         parsed: ParsedReply,
     ) -> Result<Next, Failure> {
         if self.exchange.reply.status == 101 {
+            self.begin_session(upstream.address);
             return Ok(self.tunnel(upstream, parsed).await);
         }
         route::reply_filters(self.route, Some(&self.backend.chain), self.exchange);
+        self.begin_session(upstream.address);
         let plan = self.plan(&parsed);
         let limits = self.connection.worker.shared.settings.limits;
         let steps = if plan.has_body {
@@ -86,6 +89,17 @@ impl Job<'_> {
         self.exchange.record.status = self.exchange.reply.status;
         self.exchange.record.replied = true;
         Ok(self.relay(upstream, parsed, plan).await)
+    }
+
+    /// Tells a client without a session, or with one that led elsewhere, where it is from now on.
+    fn begin_session(&mut self, endpoint: SocketAddr) {
+        let Exchange { reply, record, .. } = &mut *self.exchange;
+        if let Some(sessions) = &self.route.rule.sessions
+            && record.session != Some(endpoint)
+            && let Some(backend) = record.backend
+        {
+            sessions.begin(reply, backend, endpoint, record.facts().scheme);
+        }
     }
 
     /// How the reply goes on to the client.

@@ -1,0 +1,7 @@
+//! What routes can be told to do, each on real sockets.
+
+mod cors;
+#[expect(dead_code, reason = "the other stack tests use the rest of it")]
+#[path = "../stack/gateway.rs"]
+mod gateway;
+mod session;
