@@ -33,6 +33,10 @@ pub(crate) struct Record {
     pub(crate) session: Option<SocketAddr>,
     pub(crate) status: u16,
     pub(crate) fault: Option<Fault>,
+    /// How often it was sent to a backend.
+    pub(crate) attempts: u32,
+    /// More for the log when there is no fault.
+    pub(crate) note: &'static str,
     /// From sending to the backend to the head of its reply.
     pub(crate) upstream_time: Option<Duration>,
     facts: Option<Facts>,

@@ -60,6 +60,10 @@ pub(crate) struct Flow {
     pub(crate) body_bytes: u64,
     /// Something was sent that is not in `output` any more, so it cannot be sent again.
     pub(crate) gone: bool,
+    /// So much of the output is kept after it was sent, so that it can be sent again.
+    keep: usize,
+    /// The largest body.
+    limit: u64,
     /// Bytes were sent at all.
     pub(crate) any_sent: bool,
     /// A filter holds the body back.
@@ -79,6 +83,8 @@ pub(crate) enum FlowError {
     Malformed(&'static str),
     /// A body filter wants this answer instead.
     Stopped(Box<LocalReply>),
+    /// The body is larger than it may be.
+    TooLarge,
 }
 
 impl Default for Flow {
@@ -96,6 +102,8 @@ impl Default for Flow {
             trailers: Vec::new(),
             body_bytes: 0,
             gone: false,
+            keep: 0,
+            limit: u64::MAX,
             any_sent: false,
             holding: false,
             begun: false,
@@ -115,6 +123,8 @@ impl Flow {
         self.refused_trailers.clear();
         self.trailers.clear();
         self.body_bytes = 0;
+        self.keep = 0;
+        self.limit = u64::MAX;
         self.begun = false;
     }
 
@@ -145,6 +155,16 @@ impl Flow {
         }
         self.output.extend_from_slice(&body);
         true
+    }
+
+    /// Keeps up to so many bytes of what was sent, so that it can be sent again.
+    pub(crate) fn keep(&mut self, most: usize) {
+        self.keep = most;
+    }
+
+    /// Refuses a body that is larger than this. To be said after [`Flow::begin`].
+    pub(crate) fn limit(&mut self, most: u64) {
+        self.limit = most;
     }
 
     /// Makes the output be sent again from its start.
@@ -375,7 +395,11 @@ impl Flow {
             self.at = 0;
         }
         // What was sent may be forgotten once the body goes on: it cannot be replayed then.
-        if self.body_bytes > 0 && self.is_sent() && !self.output.is_empty() {
+        if self.body_bytes > 0
+            && self.is_sent()
+            && !self.output.is_empty()
+            && (self.gone || self.output.len() - self.head_len > self.keep)
+        {
             self.output.clear();
             self.head_len = 0;
             self.sent = 0;
@@ -420,6 +444,9 @@ impl Flow {
                     .map_err(|e| FlowError::Malformed(e.0))?
                 {
                     Event::Data { bytes, consumed } => {
+                        if self.body_bytes.saturating_add(bytes.len() as u64) > self.limit {
+                            return Err(FlowError::TooLarge);
+                        }
                         let start = self.at + consumed - bytes.len();
                         let end = self.at + consumed;
                         self.at = end;
@@ -446,8 +473,15 @@ impl Flow {
                 }
                 Source::UntilClose | Source::Frames => (available.len(), false),
             };
-            let plain = self.steps.is_empty() && self.sink != Sink::Chunked;
-            if plain && (take > SMALL || self.output.len() > SMALL || self.is_sent()) {
+            if self.body_bytes.saturating_add(take as u64) > self.limit {
+                return Err(FlowError::TooLarge);
+            }
+            let plain = self.steps.is_empty()
+                && self.sink != Sink::Chunked
+                && (self.keep == 0 || self.gone || !self.can_keep(take));
+            if plain
+                && (take > SMALL || self.output.len() > SMALL || (self.any_sent && self.is_sent()))
+            {
                 return Ok(take);
             }
             let (start, end) = (self.at, self.at + take);
@@ -461,6 +495,11 @@ impl Flow {
                 self.finish_body()?;
             }
         }
+    }
+
+    /// Whether so much more can be kept.
+    fn can_keep(&self, more: usize) -> bool {
+        (self.output.len() - self.head_len).saturating_add(more) <= self.keep
     }
 
     /// Writes a part of the input to the output, through the filters.

@@ -12,6 +12,7 @@ mod forward;
 mod head;
 mod http2;
 mod local;
+mod retry;
 mod route;
 mod session;
 pub mod trust;
@@ -20,4 +21,5 @@ mod upstream;
 
 pub(crate) use connection::connection;
 pub(crate) use exchange::Exchange;
+pub(crate) use retry::Budgets;
 pub(crate) use session::Sessions;

@@ -26,6 +26,7 @@ pub(super) fn request_failure(error: FlowError) -> Failure {
         FlowError::From(Some(error)) => Fault::new(Reason::ClientClosed).detail(error).into(),
         FlowError::Malformed(detail) => Fault::new(Reason::BadRequest).detail(detail).into(),
         FlowError::Stopped(reply) => Failure::Answer(reply),
+        FlowError::TooLarge => Fault::new(Reason::BodyTooLarge).into(),
         FlowError::To(error) => Fault::new(Reason::UpstreamReset).detail(error).into(),
     }
 }
@@ -42,5 +43,6 @@ pub(super) fn reply_fault(error: FlowError) -> Fault {
         FlowError::Stopped(_) => {
             Fault::new(Reason::BadReply).detail("a body filter stopped the reply")
         }
+        FlowError::TooLarge => Fault::new(Reason::BadReply).detail("its body is too large"),
     }
 }

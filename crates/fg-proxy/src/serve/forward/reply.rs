@@ -183,7 +183,9 @@ impl Job<'_> {
             .map_err(|error| match error {
                 FlowError::Stopped(reply) => Failure::Answer(reply),
                 FlowError::Malformed(detail) => Fault::new(Reason::BadReply).detail(detail).into(),
-                FlowError::From(_) | FlowError::To(_) => Fault::new(Reason::UpstreamClosed).into(),
+                FlowError::From(_) | FlowError::To(_) | FlowError::TooLarge => {
+                    Fault::new(Reason::UpstreamClosed).into()
+                }
             })
         })
         .await
@@ -212,6 +214,9 @@ impl Job<'_> {
                     Poll::Ready(Ok(())) => {
                         request_done = true;
                         up.give_rest(&mut connection.carry);
+                    }
+                    Poll::Ready(Err(FlowError::TooLarge)) => {
+                        return Poll::Ready(Err(Fault::new(Reason::BodyTooLarge)));
                     }
                     // The reply may still come whole.
                     Poll::Ready(Err(_)) => request_broken = true,
