@@ -1,0 +1,168 @@
+//! To backends by HTTP/2, from clients of either version.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fg_ir::{BackendProtocol, Change, RouteKind};
+use fg_testkit::{address, ir};
+use http::{HeaderMap, Method, Request, Response};
+
+use crate::gateway::{Gateway, plain};
+use crate::peer::{Backend, Received, ask, connect, get, post, run};
+
+/// Everything to this backend, which speaks HTTP/2.
+fn to_http2(at: SocketAddr, backends: &[SocketAddr]) -> Change {
+    let mut change = ir::everything_to(at, backends);
+    for backend in change.backends.values_mut().flatten() {
+        *backend = Arc::new(fg_ir::Backend {
+            protocol: BackendProtocol::Http2,
+            ..(**backend).clone()
+        });
+    }
+    change
+}
+
+fn gateway(backends: &[&Backend]) -> Gateway {
+    let at = address::own_address();
+    let addresses: Vec<_> = backends.iter().map(|backend| backend.address).collect();
+    Gateway::serving(plain(), at, &to_http2(at, &addresses))
+}
+
+/// Replies with the body received, and trailers.
+fn echo(received: &Received, mut respond: h2::server::SendResponse<Bytes>) {
+    let reply = Response::builder()
+        .header("x-backend", "two")
+        .body(())
+        .expect("a reply");
+    let mut stream = respond.send_response(reply, false).expect("sent");
+    let body = Bytes::from(received.body.clone());
+    // The test kit's windows are as large as its bodies; what does not fit waits in the crate.
+    stream.send_data(body, false).expect("sent");
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", "7".parse().expect("a value"));
+    stream.send_trailers(trailers).expect("sent");
+}
+
+#[test]
+fn an_http1_client_is_served() {
+    let backend = Backend::start(echo);
+    let gateway = gateway(&[&backend]);
+    let mut client = gateway.connect();
+    client.send("POST /p?q HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nConnection: x-hop\r\nX-Hop: 1\r\nX-One: 1\r\n\r\nabc");
+    let reply = client.reply();
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.text(), "abc");
+    assert_eq!(reply.field("x-backend"), Some("two"));
+    assert_eq!(reply.field("transfer-encoding"), Some("chunked"));
+    client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    let received = backend.received();
+    let head = &received[0].head;
+    assert_eq!(head.uri(), "http://a.example/p?q");
+    assert_eq!(head.headers()["content-length"], "3");
+    assert_eq!(head.headers()["x-one"], "1");
+    assert!(!head.headers().contains_key("x-hop"));
+    assert!(!head.headers().contains_key("host"));
+    assert_eq!(received[0].connection, received[1].connection);
+}
+
+#[test]
+fn both_sides_keep_trailers_and_te() {
+    let backend = Backend::start(echo);
+    let gateway = gateway(&[&backend]);
+    run(async {
+        let send = connect(gateway.address).await;
+        let request = Request::post("http://a.example/")
+            .header("te", "trailers")
+            .body(())
+            .expect("a request");
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-late", "yes".parse().expect("a value"));
+        let body = vec![7; 300_000];
+        let reply = post(&send, request, &body, Some(trailers))
+            .await
+            .expect("a reply");
+        assert_eq!(reply.body, body);
+        assert_eq!(reply.trailers.expect("trailers")["x-sum"], "7");
+    });
+    let received = &backend.received()[0];
+    assert_eq!(received.head.headers()["te"], "trailers");
+    assert_eq!(
+        received.trailers.as_ref().expect("trailers")["x-late"],
+        "yes"
+    );
+}
+
+#[test]
+fn requests_share_one_connection_to_a_backend() {
+    let backend = Backend::start(echo);
+    let gateway = gateway(&[&backend]);
+    run(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        let send = connect(gateway.address).await;
+        for _ in 0..50 {
+            let send = send.clone();
+            tasks.spawn_local(async move { ask(&send, get("/")).await.expect("a reply").status() });
+        }
+        assert!(tasks.join_all().await.iter().all(|&status| status == 200));
+    });
+    assert!(
+        backend
+            .received()
+            .iter()
+            .all(|received| received.connection == 0)
+    );
+}
+
+#[test]
+fn a_refused_stream_is_tried_again() {
+    let backend = Backend::start(|received, mut respond| {
+        if received.connection == 0 {
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+        } else {
+            echo(received, respond);
+        }
+    });
+    let gateway = gateway(&[&backend]);
+    let mut client = gateway.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.text()), (200, "abc"));
+}
+
+#[test]
+fn a_reset_is_a_502_and_not_tried_again() {
+    let backend = Backend::start(|_, mut respond| respond.send_reset(h2::Reason::INTERNAL_ERROR));
+    let gateway = gateway(&[&backend]);
+    let mut client = gateway.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    let reply = client.reply();
+    assert_eq!(reply.status, 502);
+    assert_eq!(reply.reason(), Some("upstream_reset"));
+    assert_eq!(backend.received().len(), 1);
+}
+
+#[test]
+fn rules_of_grpc_routes_call_by_http2() {
+    let backend = Backend::start(echo);
+    let at = address::own_address();
+    let mut change = ir::everything_to(at, &[backend.address]);
+    for rule in change.rules.values_mut().flatten() {
+        *rule = Arc::new(fg_ir::Rule {
+            kind: RouteKind::Grpc,
+            ..(**rule).clone()
+        });
+    }
+    let gateway = Gateway::serving(plain(), at, &change);
+    run(async {
+        let send = connect(gateway.address).await;
+        let mut request = get("/pkg.Service/Method");
+        *request.method_mut() = Method::POST;
+        let reply = post(&send, request, b"\0\0\0\0\0", None)
+            .await
+            .expect("a reply");
+        assert_eq!(reply.status(), 200);
+    });
+    assert_eq!(backend.received()[0].head.headers()["te"], "trailers");
+}

@@ -1,0 +1,220 @@
+//! A client and a backend that speak HTTP/2 by the `h2` crate.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use fg_testkit::address;
+use h2::client::SendRequest;
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Runs a test that waits.
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, test)
+}
+
+/// A client's connection.
+pub(crate) async fn connect(to: SocketAddr) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(to).await.expect("connected");
+    let (send, connection) = h2::client::handshake(stream).await.expect("greeted");
+    tokio::task::spawn_local(async move {
+        // Its end is of no interest to those that still use it: they see their own error.
+        let _ = connection.await;
+    });
+    send
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) head: Response<()>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<HeaderMap>,
+}
+
+impl Whole {
+    pub(crate) fn status(&self) -> u16 {
+        self.head.status().as_u16()
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.head.headers().get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A GET.
+pub(crate) fn get(path: &str) -> Request<()> {
+    Request::builder()
+        .uri(format!("http://a.example{path}"))
+        .body(())
+        .expect("a request")
+}
+
+/// Sends a request without a body and waits for all of its reply.
+pub(crate) async fn ask(
+    send: &SendRequest<Bytes>,
+    request: Request<()>,
+) -> Result<Whole, h2::Error> {
+    let mut send = send.clone().ready().await?;
+    let (reply, _) = send.send_request(request, true)?;
+    whole(reply.await?).await
+}
+
+/// Sends a request with a body and waits for all of its reply.
+pub(crate) async fn post(
+    send: &SendRequest<Bytes>,
+    request: Request<()>,
+    body: &[u8],
+    trailers: Option<HeaderMap>,
+) -> Result<Whole, h2::Error> {
+    let mut send = send.clone().ready().await?;
+    let (reply, stream) = send.send_request(request, false)?;
+    let body = body.to_vec();
+    tokio::task::spawn_local(async move {
+        // A gateway that replies early may refuse the rest.
+        let _ = give(stream, &body, trailers).await;
+    });
+    whole(reply.await?).await
+}
+
+/// Sends a body within the window.
+pub(crate) async fn give(
+    mut stream: SendStream<Bytes>,
+    mut body: &[u8],
+    trailers: Option<HeaderMap>,
+) -> Result<(), h2::Error> {
+    if body.is_empty() && trailers.is_none() {
+        return stream.send_data(Bytes::new(), true);
+    }
+    while !body.is_empty() {
+        stream.reserve_capacity(body.len());
+        let room = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
+        let Some(room) = room.transpose()? else {
+            return Ok(());
+        };
+        let (part, rest) = body.split_at(room.min(body.len()));
+        stream.send_data(
+            Bytes::copy_from_slice(part),
+            rest.is_empty() && trailers.is_none(),
+        )?;
+        body = rest;
+    }
+    match trailers {
+        Some(trailers) => stream.send_trailers(trailers),
+        None => Ok(()),
+    }
+}
+
+/// Reads a message to its end.
+pub(crate) async fn whole(reply: Response<RecvStream>) -> Result<Whole, h2::Error> {
+    let (parts, mut stream) = reply.into_parts();
+    let (body, trailers) = read(&mut stream).await?;
+    Ok(Whole {
+        head: Response::from_parts(parts, ()),
+        body,
+        trailers,
+    })
+}
+
+async fn read(stream: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
+    let mut body = Vec::new();
+    while let Some(data) = stream.data().await {
+        let data = data?;
+        stream.flow_control().release_capacity(data.len())?;
+        body.extend_from_slice(&data);
+    }
+    Ok((body, stream.trailers().await?))
+}
+
+/// What a backend received.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) head: Arc<Request<()>>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<HeaderMap>,
+    /// Which of the backend's connections it came by.
+    pub(crate) connection: usize,
+}
+
+/// A backend by HTTP/2 with prior knowledge, on a thread of its own until the process ends.
+pub(crate) struct Backend {
+    pub(crate) address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Backend {
+    /// Reads each request to its end and replies with what `reply` says.
+    pub(crate) fn start(
+        reply: impl Fn(&Received, SendResponse<Bytes>) + Send + Sync + 'static,
+    ) -> Self {
+        let address = SocketAddr::new(address::own_ip(), 0);
+        let listener = std::net::TcpListener::bind(address).expect("bound");
+        let address = listener.local_addr().expect("its address");
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = received.clone();
+        std::thread::spawn(move || {
+            run(async move {
+                listener.set_nonblocking(true).expect("not blocking");
+                let listener = TcpListener::from_std(listener).expect("registered");
+                let reply = Arc::new(reply);
+                for number in 0.. {
+                    let (stream, _) = listener.accept().await.expect("accepted");
+                    tokio::task::spawn_local(serve(stream, number, reply.clone(), kept.clone()));
+                }
+            });
+        });
+        Self { address, received }
+    }
+
+    /// All requests so far.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    number: usize,
+    reply: Arc<impl Fn(&Received, SendResponse<Bytes>) + 'static>,
+    kept: Arc<Mutex<Vec<Received>>>,
+) {
+    let mut builder = h2::server::Builder::new();
+    builder.enable_connect_protocol();
+    let Ok(mut connection) = builder.handshake(stream).await else {
+        return;
+    };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let (reply, kept) = (reply.clone(), kept.clone());
+        tokio::task::spawn_local(async move {
+            let (parts, mut stream) = request.into_parts();
+            let Ok((body, trailers)) = read(&mut stream).await else {
+                return;
+            };
+            let received = Received {
+                head: Arc::new(Request::from_parts(parts, ())),
+                body,
+                trailers,
+                connection: number,
+            };
+            kept.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(received.clone());
+            reply(&received, respond);
+        });
+    }
+}
