@@ -446,6 +446,10 @@ fn every_kind_that_is_read_has_a_schema_and_reads() {
             "ReferenceGrant",
         ),
         (
+            "{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: a}, spec: {targetRefs: [{group: '', kind: Service, name: a}], validation: {hostname: a.example, wellKnownCACertificates: System, subjectAltNames: [{type: URI, uri: 'spiffe://a/b'}]}, options: {a: b}}}",
+            "BackendTLSPolicy",
+        ),
+        (
             "{apiVersion: gateway.kgateway.dev/v1alpha1, kind: Backend, metadata: {name: a}, spec: {static: {hosts: [{host: h, port: 1}]}}}",
             "Backend",
         ),

@@ -12,6 +12,7 @@ mod gateways;
 mod memo;
 mod policies;
 mod routes;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_api::report::Report;
-use fg_ir::{BackendKey, Change, CredentialKey, Ir, ListenerKey};
+use fg_ir::{Attachment, BackendKey, Change, CredentialKey, Ir, ListenerKey};
 use fg_model::{Finding, ObjectRef};
 
 use crate::gateways::{Draft, Finished, Loss};
@@ -29,6 +30,7 @@ use crate::world::{Dirty, World};
 use findings::{Changed, Findings};
 use memo::Memo;
 use policies::Reach;
+use sharing::Claimants;
 
 /// What one step changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub struct Translator {
     gateways: BTreeMap<Arc<ObjectRef>, Gateway>,
     losses: BTreeMap<ListenerKey, Loss>,
     routes: BTreeMap<Arc<ObjectRef>, Route>,
+    claimants: Claimants,
     gateway_reads: Memo,
     route_reads: Memo,
     policy_reads: Memo,
@@ -81,6 +84,10 @@ struct Gateway {
 struct Route {
     attached: Vec<ListenerKey>,
     backends: Vec<BackendKey>,
+    /// What it wants, see [`crate::routes::Route::claims`].
+    claims: Arc<[Attachment]>,
+    /// Its time of creation, see [`fg_model::Age`].
+    created: i64,
 }
 
 /// One step under way.
@@ -89,6 +96,8 @@ struct Step {
     dirty: Dirty,
     outcome: Outcome,
     findings: Changed,
+    /// Listeners on which routes want something else than before.
+    contested: BTreeSet<ListenerKey>,
     /// Gateways whose report may have changed.
     gateways: BTreeSet<Arc<ObjectRef>>,
     /// Policies whose report may have changed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fg_api::report::{Report, RouteReport, Subject};
-use fg_ir::RuleKey;
+use fg_ir::{ListenerKey, RuleKey};
 use fg_model::{ObjectRef, kinds};
 
 use super::findings::Unit;
@@ -16,43 +16,60 @@ impl Translator {
         let mut dirty = std::mem::take(&mut step.dirty.routes);
         dirty.extend(self.route_reads.readers(&step.dirty.reads).cloned());
         for id in dirty {
-            let (route, generation) = match self.world.routes.get(&id) {
-                Some(object) => {
-                    let recorder = Recorder::new(&self.world);
-                    let route = routes::translate(object, &self.options, &recorder);
-                    self.route_reads.set(&id, recorder.into_reads());
-                    step.outcome.translated_routes += 1;
-                    (route, Some(object.generation()))
-                }
-                None => {
-                    self.route_reads.set(&id, Vec::new());
-                    (routes::Route::default(), None)
-                }
-            };
-            self.take_route(&id, route, generation, step);
+            self.translate_route(&id, step);
+        }
+        // What a route wants does not depend on what it gets, so that a second time is enough.
+        for id in self.settle(std::mem::take(&mut step.contested)) {
+            self.translate_route(&id, step);
         }
     }
 
-    /// Takes a translated route, or the emptiness after one that is gone.
+    fn translate_route(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
+        let (route, meta) = match self.world.routes.get(id) {
+            Some(object) => {
+                let recorder = Recorder::new(&self.world);
+                let in_the_way = |listener: &ListenerKey| self.claimants.in_the_way(listener, id);
+                let route = routes::translate(object, &self.options, &recorder, &in_the_way);
+                self.route_reads.set(id, recorder.into_reads());
+                step.outcome.translated_routes += 1;
+                (route, Some((object.generation(), object.age().created)))
+            }
+            None => {
+                self.route_reads.set(id, Vec::new());
+                (routes::Route::default(), None)
+            }
+        };
+        self.take_route(id, route, meta, step);
+    }
+
+    /// Takes a translated route with its generation and time of creation, or the emptiness after one
+    /// that is gone.
     fn take_route(
         &mut self,
         id: &Arc<ObjectRef>,
         route: routes::Route,
-        generation: Option<i64>,
+        meta: Option<(i64, i64)>,
         step: &mut Step,
     ) {
         self.change_rules(id, route.rules, step);
-        let before = match generation {
-            Some(_) => self.routes.insert(
+        let before = match meta {
+            Some((_, created)) => self.routes.insert(
                 id.clone(),
                 Route {
                     attached: route.attached.clone(),
                     backends: route.backends.clone(),
+                    claims: route.claims.clone(),
+                    created,
                 },
             ),
             None => self.routes.remove(id),
         }
         .unwrap_or_default();
+        let created = meta.map_or(before.created, |(_, created)| created);
+        if before.claims != route.claims || before.created != created {
+            let touched = self.claimants.replace(id, &before.claims, &route.claims);
+            step.contested.extend(touched);
+        }
         if before.attached != route.attached {
             count(&mut self.attached, &before.attached, &route.attached);
             for key in before.attached.iter().chain(&route.attached) {
@@ -85,9 +102,9 @@ impl Translator {
         let findings =
             self.findings
                 .set(Unit::Object(id.clone()), route.findings, &mut step.findings);
-        let report = generation
+        let report = meta
             .filter(|_| !route.parents.is_empty())
-            .map(|generation| Report {
+            .map(|(generation, _)| Report {
                 object: id.clone(),
                 generation,
                 subject: Subject::Route(RouteReport {
@@ -105,6 +122,14 @@ impl Translator {
             route: id.clone(),
             rule,
         };
+        // What an earlier translation in this step said.
+        let said: Vec<RuleKey> = change
+            .range(key(0)..=key(u32::MAX))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in said {
+            change.remove(&key);
+        }
         let count = u32::try_from(rules.len()).expect("rules of one object fit 32 bits");
         for rule in rules {
             if self

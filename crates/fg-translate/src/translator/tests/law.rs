@@ -7,6 +7,7 @@ use fg_api::Resource;
 use fg_api::report::Report;
 use fg_ir::Ir;
 use fg_model::{Finding, ObjectRef};
+use fg_testkit::certificates::{Authority, Wish};
 use fg_testkit::objects::objects;
 use proptest::prelude::*;
 
@@ -15,14 +16,38 @@ use crate::{Options, Translator};
 /// Objects that read each other; each several times, with another content or age.
 const WORDS: &str = include_str!("law.yaml");
 
-static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| objects(WORDS));
+/// Two certificates of one authority and that authority stand for their places in [`WORDS`].
+static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| {
+    let authority = Authority::new("test");
+    let mut words = WORDS.replace("AUTHORITY", &format!("{:?}", authority.pem));
+    for (name, names) in [("ONE", ["a.example.com"]), ("TWO", ["*.example.com"])] {
+        let issued = authority.issue_as(Wish {
+            names: &names,
+            from: 2020,
+            until: 2030,
+        });
+        words = words.replace(
+            &format!("{name}_CERT"),
+            &format!("{:?}", issued.certificate),
+        );
+        words = words.replace(&format!("{name}_KEY"), &format!("{:?}", issued.key));
+    }
+    objects(&words)
+});
+
+/// Before, while and after the certificates hold.
+const TIMES: [i64; 3] = [1_500_000_000, 1_700_000_000, 2_000_000_000];
 
 /// One event: an object of [`OBJECTS`] comes in that form, or its name goes.
 type Event = (usize, bool);
 
-fn histories() -> impl Strategy<Value = Vec<Vec<Event>>> {
+/// Events of one step, and the time before it, if it is told.
+type Events = (Vec<Event>, Option<usize>);
+
+fn histories() -> impl Strategy<Value = Vec<Events>> {
     let event = (0..OBJECTS.len(), prop::bool::weighted(0.75));
-    prop::collection::vec(prop::collection::vec(event, 1..6), 1..25)
+    let time = prop::option::weighted(0.1, 0..TIMES.len());
+    prop::collection::vec((prop::collection::vec(event, 1..6), time), 1..25)
 }
 
 fn all(translator: &Translator) -> (Ir, Vec<Finding>, BTreeMap<Arc<ObjectRef>, Arc<Report>>) {
@@ -49,13 +74,29 @@ fn ageless<'a>(findings: impl Iterator<Item = &'a Arc<Finding>>) -> BTreeSet<Fin
 
 /// Plays a history; after each step everything must equal a new translator's results, and the
 /// changes played onto copies must give the same.
-fn play(history: &[Vec<Event>]) {
+fn play(history: &[Events]) {
     let mut present: BTreeMap<Arc<ObjectRef>, Resource> = BTreeMap::new();
     let mut translator = Translator::new(Options::default());
     let mut ir = Ir::default();
     let mut reports: BTreeMap<Arc<ObjectRef>, Arc<Report>> = BTreeMap::new();
     let mut news: BTreeSet<Finding> = BTreeSet::new();
-    for events in history {
+    let mut now = None;
+    for (events, time) in history {
+        if let Some(time) = time {
+            now = Some(TIMES[*time]);
+            let outcome = translator.set_time(TIMES[*time]);
+            assert!(outcome.change.is_empty(), "time alone changes no traffic");
+            for (id, report) in &outcome.reports {
+                match report {
+                    Some(report) => reports.insert(id.clone(), report.clone()),
+                    None => reports.remove(id),
+                };
+            }
+            for finding in ageless(outcome.resolved.iter()) {
+                news.remove(&finding);
+            }
+            news.extend(ageless(outcome.appeared.iter()));
+        }
         let mut step: BTreeMap<Arc<ObjectRef>, Option<Resource>> = BTreeMap::new();
         for (at, comes) in events {
             let object = OBJECTS[*at].clone();
@@ -85,6 +126,13 @@ fn play(history: &[Vec<Event>]) {
                 "a change never lists what is equal"
             );
         }
+        for (key, credential) in &outcome.change.credentials {
+            assert_ne!(
+                ir.credentials.get(key),
+                credential.as_ref(),
+                "a change never lists what is equal"
+            );
+        }
         ir.apply(&outcome.change);
         for (id, report) in &outcome.reports {
             match report {
@@ -98,6 +146,9 @@ fn play(history: &[Vec<Event>]) {
         news.extend(ageless(outcome.appeared.iter()));
 
         let mut scratch = Translator::new(Options::default());
+        if let Some(now) = now {
+            scratch.set_time(now);
+        }
         // Newest name first: the order in which objects come must not matter.
         let everything: Vec<Resource> = present.values().rev().cloned().collect();
         scratch.apply(&everything, &[]);
@@ -134,5 +185,6 @@ fn the_words_reach_every_part() {
         ir.backends.len() >= 2 && !ir.endpoints.is_empty(),
         "{ir:#?}"
     );
+    assert!(ir.credentials.len() >= 2, "{ir:#?}");
     assert!(findings.len() >= 5 && reports.len() >= 6, "{findings:#?}");
 }

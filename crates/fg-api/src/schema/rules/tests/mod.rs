@@ -1,5 +1,6 @@
 //! Every rule of the schema is checked or left out for a reason, and each of them bites.
 
+mod backend_tls_policy;
 mod core;
 mod gateway;
 mod grpc_route;
