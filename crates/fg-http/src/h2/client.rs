@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use fg_exchange::{Fault, Method, Name, Reason, Reply, Request, Version};
 use h2::client::{Connection, ResponseFuture, SendRequest};
+use h2::{Ping, PingPong};
 use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Response as HttpResponse, Uri};
@@ -251,6 +252,37 @@ impl Response {
                 trailers: false,
             },
         })
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// What asks the backend for a sign of life; there once.
+    pub fn pings(&mut self) -> Option<Pings> {
+        self.0.ping_pong().map(Pings)
+    }
+}
+
+/// Asks a backend for signs of life.
+pub struct Pings(PingPong);
+
+impl fmt::Debug for Pings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pings").finish_non_exhaustive()
+    }
+}
+
+impl Pings {
+    /// Asks, and waits for the answer. After it the backend's settings are known: they come before
+    /// anything else it sends (RFC 9113 §3.4).
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub async fn ask(&mut self) -> io::Result<()> {
+        self.0
+            .ping(Ping::opaque())
+            .await
+            .map(drop)
+            .map_err(io_error)
     }
 }
 

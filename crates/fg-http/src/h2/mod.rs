@@ -12,7 +12,7 @@ mod server;
 mod settings;
 mod stream;
 
-pub use client::{Client, Driver, Response, Sending};
+pub use client::{Client, Driver, Pings, Response, Sending};
 pub use fields::Trailers;
 pub use server::{Arrival, Server};
 pub use settings::{PREFACE, Settings};
