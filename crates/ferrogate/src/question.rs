@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use fg_control::explain::{Answer, Explanation, Question, explain};
-use fg_exchange::{Fault, Request};
+use fg_exchange::{Fault, Request, Scheme};
 use fg_http::h1::parse_request;
-use fg_ir::Ir;
+use fg_ir::{Ir, Protocol};
 use fg_model::{Finding, Origin, Place};
 use fg_proxy::{Settings, trust};
 
@@ -80,17 +80,31 @@ impl Asked {
                 .map(|read| read.0)
                 .unwrap_or_default()
         };
+        let port = self.port.map(|port| listener_port(settings, port));
+        let mut listeners = known
+            .ir
+            .listeners
+            .values()
+            .filter(|listener| port.is_none_or(|port| listener.port == port))
+            .peekable();
+        let is_secure = listeners.peek().is_some()
+            && listeners.all(|listener| listener.protocol == Protocol::Https);
+        let scheme = if is_secure {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
         explain(
             known.ir,
             &Question {
                 request: &request,
-                port: self.port.map(|port| listener_port(settings, port)),
+                port,
                 client,
                 findings: known.findings,
                 locate: known.locate,
                 announce: &|request| {
                     // An id that is made for each request is shown as zeros.
-                    trust::announce(settings, CLIENT.ip(), request, || (0, 0));
+                    trust::announce(settings, CLIENT.ip(), scheme, request, || (0, 0));
                 },
             },
         )

@@ -1,6 +1,6 @@
 //! One generation of the configuration, compiled: what a request sees from start to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,15 +10,17 @@ use fg_base::{Secret, Text};
 use fg_exchange::body::BodyFilter;
 use fg_exchange::{Filter, Part, Reason, Retries, Session, Setting};
 use fg_ir::{
-    Action, Backend, BackendKey, BackendKind, BackendProtocol, Change, Endpoints, Refusal,
-    RefusalKind, Rule, Target,
+    Action, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints,
+    Refusal, RefusalKind, Rule, Target,
 };
 use fg_policies::traffic;
-use fg_router::{Builder, Router};
+use fg_router::{Builder, Router, SocketTable};
 use fg_telemetry::{Series, SeriesSlots};
 use smallvec::SmallVec;
 
 use crate::serve::Sessions;
+use crate::shared::SocketKey;
+use crate::tls::{Clients, ClusterTls, Keys, Listeners, Servers};
 
 /// A snapshot that workers serve.
 pub(crate) struct Generation {
@@ -28,6 +30,25 @@ pub(crate) struct Generation {
     pub(crate) router: Arc<Router<Arc<CompiledRule>>>,
     /// Backends by the index that compiled rules hold.
     pub(crate) clusters: Vec<Option<Arc<Cluster>>>,
+    /// TLS of listeners.
+    pub(crate) servers: Arc<Servers>,
+}
+
+impl Generation {
+    /// The listeners of a socket, or, when that socket is gone, those that serve its address and
+    /// port now. `local` gives the address.
+    pub(crate) fn table(
+        &self,
+        (address, port): SocketKey,
+        local: impl FnOnce() -> Option<IpAddr>,
+    ) -> Option<&Arc<SocketTable<Arc<CompiledRule>>>> {
+        let router = &self.router;
+        router.socket(address, port).or_else(|| {
+            router
+                .socket(Some(local()?), port)
+                .or_else(|| router.socket(None, port))
+        })
+    }
 }
 
 /// A backend with its present endpoints.
@@ -36,6 +57,8 @@ pub(crate) struct Cluster {
     pub(crate) endpoints: Vec<SocketAddr>,
     /// What it speaks.
     pub(crate) protocol: BackendProtocol,
+    /// Whether and how it is called over TLS.
+    pub(crate) tls: ClusterTls,
 }
 
 /// A rule with everything that does not depend on the request.
@@ -223,11 +246,15 @@ pub(crate) struct Compiler {
     backends: BTreeMap<BackendKey, Arc<Backend>>,
     endpoints: BTreeMap<BackendKey, Arc<Endpoints>>,
     resolved: BTreeMap<Text, Vec<IpAddr>>,
+    keys: Keys,
+    listeners: Listeners,
+    servers: Arc<Servers>,
+    clients: Clients,
     extra: Vec<fn() -> Part>,
 }
 
 impl Compiler {
-    pub(crate) fn new(workers: usize, session_secret: Secret<Vec<u8>>) -> Self {
+    pub(crate) fn new(workers: usize, session_secret: Secret<Vec<u8>>, serve_h2: bool) -> Self {
         Self {
             number: 0,
             workers,
@@ -238,6 +265,10 @@ impl Compiler {
             backends: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             resolved: BTreeMap::new(),
+            keys: Keys::new(),
+            listeners: Listeners::new(serve_h2),
+            servers: Arc::default(),
+            clients: Clients::default(),
             extra: Vec::new(),
         }
     }
@@ -252,15 +283,25 @@ impl Compiler {
         for (key, backend) in &change.backends {
             put(&mut self.backends, key, backend.as_ref());
         }
+        self.keys.apply(change);
+        self.servers = self.listeners.apply(change, &self.keys);
+        let secure_changed = self.clients.apply(change);
         for (key, endpoints) in &change.endpoints {
             put(&mut self.endpoints, key, endpoints.as_ref());
         }
-        let touched: Vec<BackendKey> = change
+        let mut touched: BTreeSet<BackendKey> = change
             .backends
             .keys()
             .chain(change.endpoints.keys())
             .cloned()
             .collect();
+        if secure_changed {
+            let secure = self
+                .backends
+                .values()
+                .filter(|backend| backend.tls != BackendTls::Off);
+            touched.extend(secure.map(|backend| backend.key.clone()));
+        }
         for key in &touched {
             self.update_cluster(key);
         }
@@ -317,6 +358,7 @@ impl Compiler {
             number: self.number,
             router: self.builder.router().clone(),
             clusters: self.clusters.clone(),
+            servers: self.servers.clone(),
         })
     }
 
@@ -349,11 +391,16 @@ impl Compiler {
             }
             endpoints.sort_unstable();
             endpoints.dedup();
+            let tls = self.clients.cluster(backend, &mut self.keys, reason);
             Arc::new(Cluster {
                 endpoints,
                 protocol: backend.protocol,
+                tls,
             })
         });
+        if cluster.is_none() {
+            self.clients.forget(key);
+        }
         if let Some(slot) = self.clusters.get_mut(index) {
             *slot = cluster;
         }

@@ -11,6 +11,7 @@ mod proxy;
 mod serve;
 mod settings;
 mod shared;
+mod tls;
 mod worker;
 
 pub use fg_http::Limits;

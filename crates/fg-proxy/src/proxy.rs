@@ -65,7 +65,11 @@ impl Proxy {
             &Destination::Stdout,
             registry.log_dropped(),
         )?;
-        let mut compiler = Compiler::new(settings.workers, settings.session_secret.clone());
+        let mut compiler = Compiler::new(
+            settings.workers,
+            settings.session_secret.clone(),
+            settings.serve_h2,
+        );
         let generation = compiler.apply(&Change::default());
         let shared = Arc::new(Shared::new(settings, registry, generation, log));
         let workers = (0..shared.settings.workers)

@@ -23,6 +23,13 @@ pub struct Settings {
     pub http2: h2::Settings,
     /// Open client connections, all workers together; more are closed at once. Default 100,000.
     pub max_connections: usize,
+    /// TLS handshakes with clients at one time, all workers together; more are closed at once.
+    /// Default 10,000.
+    pub max_handshakes: usize,
+    /// Time for a client's TLS handshake, from accepting. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Offer HTTP/2 to clients over TLS (ALPN). Default on.
+    pub serve_h2: bool,
     /// Requests on one client connection before it is closed. Default 1,000,000.
     pub max_requests_per_connection: u64,
     /// How long a kept-alive client connection may be idle. Default 75 s.
@@ -45,6 +52,23 @@ pub struct Settings {
     /// First time for which an endpoint that could not be reached is avoided; doubles with each
     /// failure in a row up to 64 times. Default 250 ms.
     pub avoid_endpoint: Duration,
+    /// The largest request body, counted as it comes; a larger one is answered 413. Units: bytes.
+    /// Default: no limit, since bodies are passed on as they come and take no memory.
+    pub max_request_body: u64,
+    /// How much of a request's body is kept so that a rule with `retry` can send it again. Units:
+    /// bytes. Default 64 KiB.
+    pub replay_buffer: usize,
+    /// Retries that a backend bears, in percent of its requests under rules with `retry`. Default
+    /// 20. Source: the retry budget of GEP-3388.
+    pub retry_percent: u32,
+    /// Retries that a backend bears in any case. Units: per second and worker, gathered for up to
+    /// ten seconds. Default 10.
+    pub retry_rate: u32,
+    /// How much of a request's body may wait for one mirror before its copy is given up. Units:
+    /// bytes. Default 128 KiB.
+    pub mirror_buffer: usize,
+    /// Copies of requests under way, for each worker; beyond it none is made. Default 256.
+    pub max_mirrors: usize,
     /// Whose forwarding headers are believed. Default: nobody's.
     pub trusted_peers: Vec<IpNet>,
     /// How many addresses of `X-Forwarded-For`, from the right, were written by trusted hops beyond
@@ -75,6 +99,9 @@ impl Default for Settings {
             limits: Limits::default(),
             http2: h2::Settings::default(),
             max_connections: 100_000,
+            max_handshakes: 10_000,
+            handshake_timeout: Duration::from_secs(10),
+            serve_h2: true,
             max_requests_per_connection: 1_000_000,
             idle_timeout: Duration::from_secs(75),
             head_timeout: Duration::from_secs(10),
@@ -85,6 +112,12 @@ impl Default for Settings {
             upstream_idle_timeout: Duration::from_secs(60),
             upstream_idle_connections: 1024,
             avoid_endpoint: Duration::from_millis(250),
+            max_request_body: u64::MAX,
+            replay_buffer: 64 * 1024,
+            retry_percent: 20,
+            retry_rate: 10,
+            mirror_buffer: 128 * 1024,
+            max_mirrors: 256,
             trusted_peers: Vec::new(),
             trusted_hops: 0,
             forwarded_headers: true,

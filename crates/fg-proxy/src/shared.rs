@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     /// Client connections open on all workers.
     pub(crate) connections: AtomicUsize,
+    /// TLS handshakes with clients under way on all workers.
+    pub(crate) handshakes: AtomicUsize,
     sockets: Mutex<BTreeMap<SocketKey, Bound>>,
     wakes: Vec<Notify>,
     log: Option<AccessLog>,
@@ -57,6 +59,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
             sockets: Mutex::default(),
             wakes: (0..settings.workers).map(|_| Notify::new()).collect(),
             settings,

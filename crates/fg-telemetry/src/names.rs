@@ -7,6 +7,9 @@
 //! | `gateway`, `listener`, `route`, `rule`, `backend` | all `ferrogate_request…` metrics but `…requests_in_flight` |
 //! | `class`: `1xx` … `5xx`, `499` (client went away), `other` | `ferrogate_requests_total` |
 //! | `reason`: the word of the reason header | `ferrogate_request_failures_total`, `ferrogate_unrouted_requests_total` |
+//! | `reason`: `timeout`, `unknown_name`, … | `ferrogate_tls_handshake_failures_total` |
+//! | `outcome`: `recovered`, `exhausted`, `over_budget`, `not_replayable`, `failed` | `ferrogate_retried_requests_total` |
+//! | `outcome`: `sent`, `failed`, `dropped` | `ferrogate_mirrored_requests_total` |
 //! | `severity`: `error`, `warning`, `info` | `ferrogate_findings` |
 
 /// A metric's type on the page.
@@ -61,8 +64,14 @@ metrics! {
     UPSTREAM_REUSED = Counter "ferrogate_upstream_connections_reused_total" "Requests sent on a connection that had served before.",
     UPSTREAM_FAILED = Counter "ferrogate_upstream_connections_failed_total" "Connections to backends that could not be opened.",
     UPSTREAM_RETRIED = Counter "ferrogate_upstream_retries_total" "Requests sent a second time.",
+    RETRIES = Counter "ferrogate_retried_requests_total" "Requests that were sent again, or should have been, by outcome.",
+    MIRRORED = Counter "ferrogate_mirrored_requests_total" "Copies of requests for mirrors, by outcome.",
     POOL_IDLE = Gauge "ferrogate_upstream_connections_idle" "Idle connections in the pools.",
     PANICS = Counter "ferrogate_panics_total" "Panics that were caught; each ended one request.",
+    TLS_HANDSHAKING = Gauge "ferrogate_tls_handshakes_in_progress" "Clients whose TLS handshake is under way.",
+    TLS_HANDSHAKES = Counter "ferrogate_tls_handshakes_total" "TLS handshakes with clients that succeeded, resumed ones included.",
+    TLS_RESUMED = Counter "ferrogate_tls_resumptions_total" "TLS handshakes with clients that resumed an earlier session.",
+    TLS_FAILURES = Counter "ferrogate_tls_handshake_failures_total" "TLS handshakes with clients that failed, by reason.",
     WORKERS = Gauge "ferrogate_workers" "Workers that run.",
     GENERATION = Gauge "ferrogate_configuration_generation" "Number of the configuration that serves.",
     APPLIED = Gauge "ferrogate_configuration_applied_timestamp_seconds" "When the configuration that serves was applied.",

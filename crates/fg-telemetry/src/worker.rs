@@ -1,6 +1,60 @@
 //! The counters of one worker that no label set owns.
 
-use crate::{Counter, Gauge};
+use crate::outcome::Outcomes;
+use crate::{Counter, Gauge, MirrorOutcome, RetryOutcome};
+
+/// Why a TLS handshake with a client failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// It took too long.
+    Timeout,
+    /// The client went away.
+    Closed,
+    /// No listener has the name that the client asked for.
+    UnknownName,
+    /// What the client sent is no TLS, or breaks its rules.
+    Protocol,
+    /// Nothing in common: version, algorithms, application protocol.
+    Incompatible,
+    /// The client's certificate is missing or does not hold.
+    ClientCertificate,
+    /// The client refused: most often, our certificate.
+    Alert,
+    /// Too many handshakes at one time.
+    Limit,
+    /// The listener's own configuration cannot be used.
+    Configuration,
+}
+
+impl TlsFailure {
+    /// Every failure, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Timeout,
+        Self::Closed,
+        Self::UnknownName,
+        Self::Protocol,
+        Self::Incompatible,
+        Self::ClientCertificate,
+        Self::Alert,
+        Self::Limit,
+        Self::Configuration,
+    ];
+
+    /// The word for metrics and logs.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::UnknownName => "unknown_name",
+            Self::Protocol => "protocol",
+            Self::Incompatible => "incompatible",
+            Self::ClientCertificate => "client_certificate",
+            Self::Alert => "alert",
+            Self::Limit => "limit",
+            Self::Configuration => "configuration",
+        }
+    }
+}
 
 /// Numbers of one worker, written by it only; see [`crate::Registry::worker`].
 #[derive(Debug, Default)]
@@ -31,6 +85,16 @@ pub struct WorkerStats {
     pub tunnels_open: Gauge,
     /// Panics that were caught.
     pub panics: Counter,
+    /// Retries and copies of requests, by how they came out.
+    pub(crate) outcomes: Outcomes,
+    /// Clients whose TLS handshake is under way.
+    pub tls_handshaking: Gauge,
+    /// TLS handshakes with clients that succeeded, resumed ones included.
+    pub tls_handshakes: Counter,
+    /// Those that resumed an earlier session.
+    pub tls_resumed: Counter,
+    /// TLS handshakes with clients that failed, by [`TlsFailure`].
+    tls_failures: [Counter; TlsFailure::ALL.len()],
     /// Requests that no rule ever saw (malformed, too large, no such host), by number of the reason.
     unrouted: Box<[Counter]>,
 }
@@ -43,9 +107,35 @@ impl WorkerStats {
         }
     }
 
+    /// Counts a failed handshake with a client.
+    pub fn tls_failed(&self, why: TlsFailure) {
+        if let Some(cell) = self.tls_failures.get(why as usize) {
+            cell.increment();
+        }
+    }
+
+    /// The counts of [`WorkerStats::tls_failed`], in the order of [`TlsFailure::ALL`].
+    pub(crate) fn tls_failure_counts(&self) -> impl Iterator<Item = u64> + '_ {
+        self.tls_failures.iter().map(Counter::get)
+    }
+
     /// Counts a request that was answered before any rule was chosen, by number of the reason.
     pub fn unrouted(&self, reason: usize) {
         if let Some(cell) = self.unrouted.get(reason) {
+            cell.increment();
+        }
+    }
+
+    /// Counts a request that was sent again, or should have been.
+    pub fn retried(&self, outcome: RetryOutcome) {
+        if let Some(cell) = self.outcomes.retries.get(outcome as usize) {
+            cell.increment();
+        }
+    }
+
+    /// Counts a copy of a request.
+    pub fn mirrored(&self, outcome: MirrorOutcome) {
+        if let Some(cell) = self.outcomes.mirrors.get(outcome as usize) {
             cell.increment();
         }
     }
@@ -63,6 +153,7 @@ impl WorkerStats {
             &self.upstream_open,
             &self.pool_idle,
             &self.tunnels_open,
+            &self.tls_handshaking,
         ] {
             gauge.set(0);
         }

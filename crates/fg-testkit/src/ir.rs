@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fg_ir::{
-    Action, Attachment, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints,
-    Listener, ListenerKey, Protocol, Rule, RuleBackend, RuleKey, Target,
+    Action, Attachment, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change,
+    Credential, CredentialKey, CredentialKind, Endpoints, Listener, ListenerKey, ListenerTls,
+    Material, Protocol, Rule, RuleBackend, RuleKey, Target, TlsOrigination,
 };
 use fg_model::{Age, HostPattern, Match, ObjectRef, Origin, PathMatch, kinds};
 
@@ -107,6 +108,50 @@ pub fn rule(name: &str, section: &str, prefix: &str, backend: &str) -> Rule {
     }
 }
 
+/// The key of a credential: a Secret for key pairs, a ConfigMap for authorities.
+pub fn credential_key(name: &str, kind: CredentialKind) -> CredentialKey {
+    let of = match kind {
+        CredentialKind::KeyPair => kinds::SECRET,
+        CredentialKind::Authorities => kinds::CONFIG_MAP,
+    };
+    CredentialKey {
+        object: object(of, name),
+        kind,
+    }
+}
+
+/// A credential.
+pub fn credential(name: &str, material: Material) -> Credential {
+    let kind = match material {
+        Material::KeyPair { .. } => CredentialKind::KeyPair,
+        Material::Authorities(_) => CredentialKind::Authorities,
+    };
+    let key = credential_key(name, kind);
+    Credential {
+        origin: Origin::of(key.object.clone(), 1),
+        key,
+        material,
+    }
+}
+
+/// A listener with TLS that shows these key pairs.
+pub fn secure_listener(
+    section: &str,
+    at: SocketAddr,
+    host: Option<&str>,
+    key_pairs: &[&str],
+) -> Listener {
+    let key = |name: &&str| credential_key(name, CredentialKind::KeyPair);
+    Listener {
+        protocol: Protocol::Https,
+        tls: Some(ListenerTls {
+            certificates: key_pairs.iter().map(key).collect(),
+            client: None,
+        }),
+        ..listener(section, at, host)
+    }
+}
+
 /// Collects values into a change.
 #[derive(Default)]
 pub struct Changes(Change);
@@ -122,6 +167,34 @@ impl Changes {
     pub fn listener(mut self, listener: Listener) -> Self {
         let key = listener.key.clone();
         self.0.listeners.insert(key, Some(Arc::new(listener)));
+        self
+    }
+
+    /// Adds or replaces a credential.
+    #[must_use]
+    pub fn credential(mut self, name: &str, material: Material) -> Self {
+        let credential = credential(name, material);
+        let key = credential.key.clone();
+        self.0.credentials.insert(key, Some(Arc::new(credential)));
+        self
+    }
+
+    /// Adds or replaces a backend that is called over TLS.
+    #[must_use]
+    pub fn secure_backend(
+        mut self,
+        name: &str,
+        addresses: &[SocketAddr],
+        tls: TlsOrigination,
+    ) -> Self {
+        self = self.backend(name, addresses);
+        let value = Backend {
+            tls: BackendTls::Verify(tls),
+            ..backend(name)
+        };
+        self.0
+            .backends
+            .insert(value.key.clone(), Some(Arc::new(value)));
         self
     }
 

@@ -7,6 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::canonical::{self, Request};
+use rustls::{HandshakeKind, ServerConnection, Stream};
+
+use crate::tls::{Greeted, Serving};
 use crate::{PATIENCE, address, client, queue};
 
 /// What an upstream does with a connection. The number counts connections from 0.
@@ -38,6 +41,8 @@ struct State {
     /// Times that [`Connection::mark`] was called.
     marks: usize,
     streams: Vec<TcpStream>,
+    /// Handshakes that succeeded.
+    greeted: Vec<Greeted>,
 }
 
 impl Shared {
@@ -77,6 +82,26 @@ impl Upstream {
         at: SocketAddr,
         behaviour: impl Fn(&mut Connection, usize) + Send + Sync + 'static,
     ) -> Self {
+        Self::listen(at, None, behaviour)
+    }
+
+    /// Starts an upstream on an own address that speaks TLS.
+    pub fn start_secure(
+        serving: Serving,
+        behaviour: impl Fn(&mut Connection, usize) + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(
+            SocketAddr::new(address::own_ip(), 0),
+            Some(serving),
+            behaviour,
+        )
+    }
+
+    fn listen(
+        at: SocketAddr,
+        serving: Option<Serving>,
+        behaviour: impl Fn(&mut Connection, usize) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(at).expect("a loopback address can be bound");
         let address = listener
             .local_addr()
@@ -84,7 +109,7 @@ impl Upstream {
         let shared = Arc::new(Shared::default());
         let behaviour: Arc<Behaviour> = Arc::new(behaviour);
         let mine = shared.clone();
-        std::thread::spawn(move || accept(&listener, &mine, &behaviour));
+        std::thread::spawn(move || accept(&listener, &mine, serving.as_ref(), &behaviour));
         Self { address, shared }
     }
 
@@ -176,6 +201,11 @@ impl Upstream {
         });
     }
 
+    /// How the handshakes went that succeeded so far.
+    pub fn greeted(&self) -> Vec<Greeted> {
+        self.shared.lock().greeted.clone()
+    }
+
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.lock().received.len()
@@ -216,7 +246,12 @@ impl Drop for Upstream {
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, behaviour: &Arc<Behaviour>) {
+fn accept(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    serving: Option<&Serving>,
+    behaviour: &Arc<Behaviour>,
+) {
     for number in 0.. {
         let Ok((stream, _)) = listener.accept() else {
             return;
@@ -232,13 +267,18 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, behaviour: &Arc<Behaviou
         });
         let mut connection = Connection {
             stream: Some(stream),
+            tls: serving.map(|serving| {
+                ServerConnection::new(serving.config.clone()).expect("a configuration that works")
+            }),
             shared: shared.clone(),
             number,
             read: 0,
         };
         let behaviour = behaviour.clone();
         std::thread::spawn(move || {
-            behaviour(&mut connection, number);
+            if connection.greet() {
+                behaviour(&mut connection, number);
+            }
             connection.close();
             connection.shared.change(|state| state.ended += 1);
         });
@@ -248,6 +288,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, behaviour: &Arc<Behaviou
 /// One connection, in the hands of a [`Behaviour`].
 pub struct Connection {
     stream: Option<TcpStream>,
+    tls: Option<ServerConnection>,
     shared: Arc<Shared>,
     number: usize,
     /// Bytes of the record that were given out as requests.
@@ -265,11 +306,36 @@ impl Connection {
         self.shared.change(|state| state.marks += 1);
     }
 
+    /// Shakes hands, with TLS; `false` when that failed.
+    fn greet(&mut self) -> bool {
+        let (Some(stream), Some(tls)) = (&mut self.stream, &mut self.tls) else {
+            return true;
+        };
+        while tls.is_handshaking() {
+            if tls.complete_io(stream).is_err() {
+                return false;
+            }
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let chain = tls.peer_certificates();
+        let greeted = Greeted {
+            name: tls.server_name().map(str::to_owned),
+            protocol: tls.alpn_protocol().map(text),
+            certificate: chain.and_then(|chain| Some(chain.first()?.to_vec())),
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+        };
+        self.shared.change(|state| state.greeted.push(greeted));
+        true
+    }
+
     /// Receives more; `false` at the end of the connection.
     pub fn receive(&mut self) -> bool {
         let mut piece = [0; 16 * 1024];
         let count = match &mut self.stream {
-            Some(stream) => stream.read(&mut piece).unwrap_or(0),
+            Some(stream) => match &mut self.tls {
+                None => stream.read(&mut piece).unwrap_or(0),
+                Some(tls) => Stream::new(tls, stream).read(&mut piece).unwrap_or(0),
+            },
             None => 0,
         };
         let number = self.number;
@@ -332,7 +398,10 @@ impl Connection {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let bytes = bytes.as_ref();
         let sent = match &mut self.stream {
-            Some(stream) => stream.write_all(bytes),
+            Some(stream) => match &mut self.tls {
+                None => stream.write_all(bytes),
+                Some(tls) => Stream::new(tls, stream).write_all(bytes),
+            },
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         if sent.is_ok() {
@@ -418,7 +487,11 @@ impl Connection {
     /// Ends the connection in an orderly way.
     pub fn close(&mut self) {
         self.forget_copy();
-        if let Some(stream) = self.stream.take() {
+        if let Some(mut stream) = self.stream.take() {
+            if let Some(tls) = &mut self.tls {
+                tls.send_close_notify();
+                let _ = tls.complete_io(&mut stream);
+            }
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }

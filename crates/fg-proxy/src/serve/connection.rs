@@ -15,6 +15,7 @@ use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
 use fg_http::h2::PREFACE;
 use fg_router::SocketTable;
 use fg_telemetry::{Gauge, WorkerStats};
+use tokio::net::TcpStream;
 
 use super::exchange::Exchange;
 use super::http2::{self, Origin};
@@ -22,6 +23,7 @@ use super::{finish, forward, local, route};
 use crate::generation::{CompiledRule, Generation};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
+use crate::worker::handshake::{self, Alpn, TlsFacts};
 use crate::worker::socket::Stream;
 use crate::worker::sweep::Timer;
 
@@ -46,6 +48,8 @@ pub(crate) struct Connection {
     /// The client will send nothing more.
     pub(crate) half_closed: bool,
     requests: u64,
+    /// What is known from the handshake, with TLS.
+    pub(crate) tls: Option<Rc<TlsFacts>>,
     /// The address of this side, for streams of HTTP/2, which have no socket of their own.
     local: Option<IpAddr>,
 }
@@ -104,12 +108,23 @@ impl Drop for Counted {
 /// Serves a connection to its end.
 pub(crate) async fn connection(
     worker: Rc<Worker>,
-    client: Stream,
+    client: TcpStream,
     peer: SocketAddr,
     socket: SocketKey,
 ) {
     let _open = Open(worker.clone());
     let timer = worker.sweep.register(socket);
+    let (client, tls) = if worker.generation().servers.speaks_tls(socket) {
+        // In a box of its own: no connection pays for it after its handshake.
+        let accepted = handshake::accept(&worker, client, peer, socket, &timer);
+        match Box::pin(accepted).await {
+            Some((client, facts)) => (Stream::Tls(Box::new(client)), Some(Rc::new(facts))),
+            None => return,
+        }
+    } else {
+        (client.into(), None)
+    };
+    let http2 = tls.as_ref().is_some_and(|tls| tls.alpn == Alpn::Http2);
     let mut connection = Connection {
         worker,
         client,
@@ -119,14 +134,20 @@ pub(crate) async fn connection(
         carry: Vec::new(),
         half_closed: false,
         requests: 0,
+        tls,
         local: None,
     };
+    if http2 {
+        return connection.become_http2(Vec::new()).await;
+    }
     loop {
         let Some(mut exchange) = connection.wait().await else {
-            return;
+            return connection.client.say_goodbye();
         };
         if connection.requests == 0 && connection.is_preface(&mut exchange).await {
-            return connection.become_http2(exchange).await;
+            let ahead = std::mem::take(exchange.request.head.bytes_mut());
+            connection.worker.put_exchange(exchange);
+            return connection.become_http2(ahead).await;
         }
         let next = connection.guarded(&mut exchange, None).await;
         connection.worker.put_exchange(exchange);
@@ -150,6 +171,7 @@ impl Connection {
             carry: Vec::new(),
             half_closed: false,
             requests: 0,
+            tls: origin.tls,
             local: origin.local,
         }
     }
@@ -185,14 +207,13 @@ impl Connection {
     }
 
     /// Goes on by HTTP/2, with what was read of it.
-    async fn become_http2(self, mut exchange: Box<Exchange>) {
-        let ahead = std::mem::take(exchange.request.head.bytes_mut());
-        self.worker.put_exchange(exchange);
+    async fn become_http2(self, ahead: Vec<u8>) {
         let origin = Origin {
             local: self.client.local_addr().ok().map(|local| local.ip()),
             worker: self.worker,
             peer: self.peer,
             socket: self.socket,
+            tls: self.tls,
         };
         http2::serve(origin, self.timer, self.client, ahead).await;
     }
@@ -318,16 +339,9 @@ impl Connection {
         &self,
         generation: &'g Generation,
     ) -> Option<&'g Arc<SocketTable<Arc<CompiledRule>>>> {
-        let (address, port) = self.socket;
-        let router = &generation.router;
-        router.socket(address, port).or_else(|| {
-            let local = match self.local {
-                Some(local) => local,
-                None => self.client.local_addr().ok()?.ip(),
-            };
-            router
-                .socket(Some(local), port)
-                .or_else(|| router.socket(None, port))
+        generation.table(self.socket, || match self.local {
+            Some(local) => Some(local),
+            None => Some(self.client.local_addr().ok()?.ip()),
         })
     }
 

@@ -88,6 +88,7 @@ fn log(connection: &Connection, exchange: &Exchange, route: Option<&Route<'_>>, 
         client if route.is_some() => client,
         _ => connection.peer.ip(),
     };
+    let tls = connection.tls.as_deref();
     let entry = Entry {
         time: SystemTime::now()
             .checked_sub(total)
@@ -98,6 +99,7 @@ fn log(connection: &Connection, exchange: &Exchange, route: Option<&Route<'_>>, 
         query: None,
         host: request.authority(),
         protocol: request.version().text(),
+        tls: tls.map_or([""; 3], |tls| [tls.version, tls.cipher, &tls.sni]),
         status: record.status,
         reason: record.reason().map_or("", |reason| reason.text()),
         gateway: listener.map_or("", |(gateway, _)| gateway),
@@ -106,6 +108,7 @@ fn log(connection: &Connection, exchange: &Exchange, route: Option<&Route<'_>>, 
         rule: names.map_or("", |names| &names.rule),
         backend: backend.unwrap_or(""),
         endpoint: record.endpoint,
+        attempts: record.attempts,
         total,
         upstream: record.upstream_time,
         bytes_in: exchange.up.body_bytes,
@@ -116,7 +119,7 @@ fn log(connection: &Connection, exchange: &Exchange, route: Option<&Route<'_>>, 
             .fault
             .as_ref()
             .and_then(|fault| fault.detail.as_deref())
-            .unwrap_or(""),
+            .unwrap_or(record.note),
     };
     if let Some(log) = &mut *connection.worker.log.borrow_mut() {
         log.line(&entry);

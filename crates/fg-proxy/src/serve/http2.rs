@@ -12,6 +12,7 @@ use fg_http::h2::{Arrival, Cut, Server};
 use super::connection::Connection;
 use crate::shared::SocketKey;
 use crate::worker::Worker;
+use crate::worker::handshake::TlsFacts;
 use crate::worker::socket::{Stream, Wire};
 use crate::worker::sweep::Timer;
 
@@ -25,6 +26,8 @@ pub(super) struct Origin {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: SocketAddr,
     pub(super) socket: SocketKey,
+    /// What is known from the handshake, with TLS.
+    pub(super) tls: Option<Rc<TlsFacts>>,
     /// The address of this side.
     pub(super) local: Option<IpAddr>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fg_exchange::{Facts, Fault, Reason, Scheme, Verdict};
+use fg_ir::Listener;
 use fg_router::{Found, SocketTable};
 
 use super::connection::Connection;
@@ -15,12 +16,13 @@ pub(crate) struct Route<'g> {
     pub(crate) rule: &'g CompiledRule,
     /// Index of the attachment by which it was found.
     pub(crate) attachment: usize,
+    pub(crate) listener: &'g Arc<Listener>,
 }
 
 /// Finds the rule of a request, and brings its forwarding headers in order.
 ///
 /// # Errors
-/// [`Reason::NoListener`] or [`Reason::NoRoute`].
+/// [`Reason::NoListener`], [`Reason::Misdirected`] or [`Reason::NoRoute`].
 pub(crate) fn find<'g>(
     table: Option<&'g Arc<SocketTable<Arc<CompiledRule>>>>,
     connection: &Connection,
@@ -31,6 +33,13 @@ pub(crate) fn find<'g>(
     let listener = table
         .and_then(|table| table.listener(exchange.request.host()))
         .ok_or_else(|| Fault::new(Reason::NoListener))?;
+    let owner = listener.listener();
+    if let Some(tls) = &connection.tls
+        && !Arc::ptr_eq(&tls.listener, owner)
+        && tls.listener.key != owner.key
+    {
+        return Err(Fault::new(Reason::Misdirected));
+    }
     let asked = exchange.request.preflight_method().map(<[u8]>::to_vec);
     let found = match asked {
         None => listener.find(&exchange.request),
@@ -45,7 +54,10 @@ pub(crate) fn find<'g>(
     } = found.ok_or_else(|| Fault::new(Reason::NoRoute))?;
     exchange.record.set_facts(Facts {
         client,
-        scheme: Scheme::Http,
+        scheme: match connection.tls {
+            None => Scheme::Http,
+            Some(_) => Scheme::Https,
+        },
         listener_port: listener.listener().port,
         matched_prefix,
     });
@@ -59,7 +71,11 @@ pub(crate) fn find<'g>(
             .position(|attachment| attachment.listener == listener.listener().key)
             .unwrap_or(0),
     };
-    Ok(Route { rule, attachment })
+    Ok(Route {
+        rule,
+        attachment,
+        listener: owner,
+    })
 }
 
 /// Leads the request through the rule's filters.

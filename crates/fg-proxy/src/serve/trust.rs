@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use fg_exchange::{Name, Request, is_forwarded_name};
+use fg_exchange::{Name, Request, Scheme, is_forwarded_name};
 
 use super::connection::Connection;
 use super::exchange::Exchange;
@@ -31,6 +31,9 @@ const FORWARDING: &[Name] = &[
     Name::XRequestId,
     Name::XRewriteUrl,
 ];
+
+/// What a backend is told about the client's certificate.
+const CLIENT_CERT: &str = "x-forwarded-client-cert";
 
 const FORWARDING_MASK: u64 = {
     let mut mask = 0;
@@ -109,9 +112,33 @@ pub(super) fn write(settings: &Settings, connection: &Connection, exchange: &mut
     announce(
         settings,
         connection.peer.ip(),
+        match connection.tls {
+            None => Scheme::Http,
+            Some(_) => Scheme::Https,
+        },
         &mut exchange.request,
         || (random.next(), random.next()),
     );
+    if let Some(client) = connection
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.client.as_deref())
+    {
+        announce_client(client, &mut exchange.request);
+    }
+}
+
+/// Writes who the client is by its certificate; what a trusted peer wrote is gone on with.
+#[cold]
+fn announce_client(element: &str, request: &mut Request) {
+    let mut value = Vec::new();
+    for earlier in request.head.get_all_named(CLIENT_CERT) {
+        value.extend_from_slice(earlier);
+        value.push(b',');
+    }
+    request.head.remove_named(CLIENT_CERT);
+    value.extend_from_slice(element.as_bytes());
+    request.head.append(CLIENT_CERT, &value);
 }
 
 /// Writes our forwarding headers. What a trusted peer wrote is gone on with. `random` gives the
@@ -120,6 +147,7 @@ pub(super) fn write(settings: &Settings, connection: &Connection, exchange: &mut
 pub fn announce(
     settings: &Settings,
     peer: IpAddr,
+    scheme: Scheme,
     request: &mut Request,
     random: impl FnOnce() -> (u64, u64),
 ) {
@@ -141,9 +169,9 @@ pub fn announce(
             write_address(peer, out);
         });
         if request.head.get(Name::XForwardedProto).is_none() {
-            request
-                .head
-                .append_known(Name::XForwardedProto, |out| out.extend_from_slice(b"http"));
+            request.head.append_known(Name::XForwardedProto, |out| {
+                out.extend_from_slice(scheme.text().as_bytes())
+            });
         }
         if request.head.get(Name::XForwardedHost).is_none() && !request.authority().is_empty() {
             request.append_authority(Name::XForwardedHost);
@@ -172,18 +200,20 @@ fn write_address(address: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
+/// Where the digits of each byte of an id stand: dashes are between them.
+const ID_PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// 128 random bits in the form of a version 4 UUID.
 fn write_id(high: u64, low: u64, out: &mut Vec<u8>) {
     let high = high & !0xf000 | 0x4000;
     let low = low & !(0b11 << 62) | 0b10 << 62;
     let mut text = [b'-'; 36];
-    let nibbles = (0..16)
-        .rev()
-        .map(|at| high >> (at * 4))
-        .chain((0..16).rev().map(|at| low >> (at * 4)));
-    let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
-    for (place, nibble) in places.zip(nibbles) {
-        text[place] = b"0123456789abcdef"[(nibble & 15) as usize];
+    let bytes = u128::from(high) << 64 | u128::from(low);
+    for (place, byte) in ID_PLACES.into_iter().zip(bytes.to_be_bytes()) {
+        text[place] = HEX[usize::from(byte >> 4)];
+        text[place + 1] = HEX[usize::from(byte & 15)];
     }
     out.extend_from_slice(&text);
 }

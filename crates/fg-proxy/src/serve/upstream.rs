@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use fg_exchange::{Fault, Method, Reason, Reply, Request, Retry};
@@ -13,7 +14,9 @@ use fg_http::h2;
 use tokio::net::TcpStream;
 
 use crate::generation::Cluster;
+use crate::tls::ClientTls;
 use crate::worker::Worker;
+use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::{Stream, Wire};
 
@@ -24,6 +27,7 @@ pub(super) struct Upstream {
     /// Instead of the link, with HTTP/2.
     shared: Option<Shared>,
     pub(super) address: SocketAddr,
+    secure: bool,
     /// It served a request before.
     pub(super) reused: bool,
     endpoint: Rc<Endpoint>,
@@ -72,12 +76,14 @@ pub(super) async fn get(
     not: Option<SocketAddr>,
     fresh: bool,
     speak: Speak,
+    tls: Option<&Arc<ClientTls>>,
 ) -> Result<Upstream, Refused> {
     let endpoints = &cluster.endpoints;
+    let identity = tls.map_or(0, |tls| tls.identity);
     let now = worker.sweep.now_millis();
     let is_avoided = |address| {
         let look = |endpoint: &Endpoint| endpoint.avoidance.get().is_active(now);
-        worker.pools.look(address, look)
+        worker.pools.look((address, identity), look)
     };
     let wanted = wanted.filter(|&address| Some(address) != not && !is_avoided(address));
     let chosen = fg_lb::endpoint(
@@ -90,7 +96,9 @@ pub(super) async fn get(
         },
         |index| {
             endpoints.get(index).map_or(0, |&address| {
-                worker.pools.look(address, |endpoint| endpoint.active.get())
+                worker
+                    .pools
+                    .look((address, identity), |endpoint| endpoint.active.get())
             })
         },
     );
@@ -115,9 +123,9 @@ pub(super) async fn get(
         address: None,
     };
     let address = address.ok_or_else(none)?;
-    let endpoint = worker.pools.endpoint(address);
+    let endpoint = worker.pools.endpoint((address, identity));
     if speak == Speak::Http2 {
-        let shared = share(worker, address, &endpoint, fresh).await;
+        let shared = share(worker, address, &endpoint, fresh, tls).await;
         let (link, reused) = shared.map_err(|fault| Refused {
             fault,
             address: Some(address),
@@ -129,6 +137,7 @@ pub(super) async fn get(
             link: None,
             shared: Some(Shared { link, stream: None }),
             address,
+            secure: tls.is_some(),
             reused,
             endpoint,
         });
@@ -144,7 +153,9 @@ pub(super) async fn get(
                 address: Some(address),
             };
             (
-                connect(worker, address, &endpoint).await.map_err(refused)?,
+                connect(worker, address, &endpoint, speak, tls)
+                    .await
+                    .map_err(refused)?,
                 false,
             )
         }
@@ -154,6 +165,7 @@ pub(super) async fn get(
         link: Some(link),
         shared: None,
         address,
+        secure: tls.is_some(),
         reused,
         endpoint,
     })
@@ -183,8 +195,8 @@ impl Upstream {
     }
 
     /// Whether it goes over TLS.
-    pub(super) fn is_secure(&self) -> bool {
-        false
+    pub(super) const fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Sends the head of a request by HTTP/2.
@@ -237,6 +249,7 @@ async fn share(
     address: SocketAddr,
     endpoint: &Endpoint,
     fresh: bool,
+    tls: Option<&Arc<ClientTls>>,
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
     if let Some(link) = endpoint.shared().filter(|_| !fresh) {
         worker.stats.upstream_reused.increment();
@@ -247,7 +260,7 @@ async fn share(
         worker.stats.upstream_reused.increment();
         return Ok((link, true));
     }
-    let Link { stream, open } = connect(worker, address, endpoint).await?;
+    let Link { stream, open } = connect(worker, address, endpoint, Speak::Http2, tls).await?;
     let settings = &worker.shared.settings;
     let wire = Wire::new(stream, Vec::new());
     let (client, driver) = h2::Client::greet(wire, &settings.http2, &settings.limits)
@@ -276,7 +289,13 @@ async fn share(
     Ok((link, false))
 }
 
-async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> Result<Link, Fault> {
+async fn connect(
+    worker: &Worker,
+    address: SocketAddr,
+    endpoint: &Endpoint,
+    speak: Speak,
+    tls: Option<&Arc<ClientTls>>,
+) -> Result<Link, Fault> {
     let settings = &worker.shared.settings;
     let refuse = |detail: &str| Fault::new(Reason::ConnectFailed).detail(detail);
     let own_port = settings
@@ -288,19 +307,20 @@ async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> R
             "the endpoint is one of the gateway's own reserved sockets",
         ));
     }
-    let outcome = tokio::time::timeout(settings.connect_timeout, TcpStream::connect(address)).await;
-    let stream = match outcome {
+    let failed = |reason: Reason, detail: String| {
+        worker.stats.upstream_failed.increment();
+        let mut avoidance = endpoint.avoidance.get();
+        avoidance.failed(worker.sweep.now_millis(), settings.avoid_endpoint);
+        endpoint.avoidance.set(avoidance);
+        Fault::new(reason).retry(Retry::Unsent).detail(detail)
+    };
+    let ends = tokio::time::Instant::now() + settings.connect_timeout;
+    let stream = match tokio::time::timeout_at(ends, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
-        failed => {
-            worker.stats.upstream_failed.increment();
-            let mut avoidance = endpoint.avoidance.get();
-            avoidance.failed(worker.sweep.now_millis(), settings.avoid_endpoint);
-            endpoint.avoidance.set(avoidance);
-            let detail = match failed {
-                Ok(Err(error)) => format!("{address}: {error}"),
-                _ => format!("{address}: no connection in {:?}", settings.connect_timeout),
-            };
-            return Err(refuse(&detail).retry(Retry::Unsent));
+        Ok(Err(error)) => return Err(failed(Reason::ConnectFailed, format!("{address}: {error}"))),
+        Err(_) => {
+            let detail = format!("{address}: no connection in {:?}", settings.connect_timeout);
+            return Err(failed(Reason::ConnectFailed, detail));
         }
     };
     // A connection to an own address has the same address on both ends.
@@ -312,11 +332,27 @@ async fn connect(worker: &Worker, address: SocketAddr, endpoint: &Endpoint) -> R
             "the endpoint is one of the gateway's own reserved sockets",
         ));
     }
+    // Without it small writes would wait for acknowledgements; a failure costs only time.
+    let _ = stream.set_nodelay(true);
+    let stream = match tls {
+        None => stream.into(),
+        Some(tls) => {
+            let alpn = match speak {
+                Speak::Http1 => Alpn::Http1,
+                Speak::Http2 => Alpn::Http2,
+            };
+            let handshake = Box::pin(handshake::connect(stream, tls, alpn));
+            let secured = match tokio::time::timeout_at(ends, handshake).await {
+                Ok(secured) => secured,
+                Err(_) => Err(format!("no handshake in {:?}", settings.connect_timeout)),
+            };
+            let refuse = |error| failed(Reason::UpstreamTls, format!("{address}: TLS: {error}"));
+            Stream::Tls(Box::new(secured.map_err(refuse)?))
+        }
+    };
     let mut avoidance = endpoint.avoidance.get();
     avoidance.succeeded();
     endpoint.avoidance.set(avoidance);
     worker.stats.upstream_opened.increment();
-    // Without it small writes would wait for acknowledgements; a failure costs only time.
-    let _ = stream.set_nodelay(true);
-    Ok(Link::new(stream.into(), worker.stats.clone()))
+    Ok(Link::new(stream, worker.stats.clone()))
 }

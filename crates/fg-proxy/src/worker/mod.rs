@@ -2,6 +2,7 @@
 //! a request is shared with another worker but what is never written.
 
 mod accept;
+pub(crate) mod handshake;
 pub(crate) mod pool;
 pub(crate) mod socket;
 pub(crate) mod sweep;
@@ -16,12 +17,13 @@ use std::time::{Duration, SystemTime};
 use fg_lb::Random;
 use fg_telemetry::WorkerStats;
 use fg_telemetry::access_log::Sink;
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use self::pool::Pools;
 use self::sweep::{Sweep, TICK};
 use crate::generation::Generation;
-use crate::serve::Exchange;
+use crate::serve::{Budgets, Exchange};
 use crate::shared::Shared;
 
 /// Exchanges kept for reuse, with their buffers.
@@ -46,7 +48,10 @@ pub(crate) struct Worker {
     pub(crate) sweep: Sweep,
     pub(crate) pools: Pools,
     pub(crate) random: Random,
+    pub(crate) budgets: Budgets,
     pub(crate) log: RefCell<Option<Sink>>,
+    /// Whose turn it is among handshakes.
+    turns: Semaphore,
     generation: RefCell<Rc<Held>>,
     /// Number of the generation held, to see with one read whether there is a newer one.
     number: Cell<u64>,
@@ -74,8 +79,10 @@ impl Worker {
             stats,
             sweep: Sweep::new(),
             pools: Pools::default(),
+            budgets: Budgets::default(),
             random: Random::new((seed as u64).wrapping_mul(2 * id as u64 + 1)),
             log: RefCell::new(log),
+            turns: Semaphore::new(handshake::TURNS),
             number: Cell::new(generation.number),
             generation: RefCell::new(Rc::new(Held(generation))),
             spare: RefCell::default(),
@@ -177,7 +184,15 @@ pub(crate) fn run(id: usize, shared: &Arc<Shared>) -> std::io::Result<()> {
         .build()?;
     let local = LocalSet::new();
     let worker = Rc::new(Worker::new(id, shared.clone()));
-    local.spawn_local(worker.clone().housekeeping());
-    local.block_on(&runtime, accept::listen(worker));
+    let housekeeping = local.spawn_local(worker.clone().housekeeping());
+    local.block_on(&runtime, async {
+        tokio::select! {
+            () = accept::listen(worker) => {}
+            // Without it no deadline passes: the worker dies of the same bug and is replaced.
+            Err(ended) = housekeeping => if ended.is_panic() {
+                std::panic::resume_unwind(ended.into_panic());
+            },
+        }
+    });
     Ok(())
 }

@@ -72,34 +72,34 @@ struct Idle {
     since: u64,
 }
 
+/// Where connections go: an address, and the identity of the TLS on them (0 is clear text).
+/// Connections to one place are as good as each other; those to different ones are never mixed.
+pub(crate) type Place = (SocketAddr, u64);
+
 /// All endpoints of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
-    endpoints: RefCell<HashMap<SocketAddr, Rc<Endpoint>>>,
+    endpoints: RefCell<HashMap<Place, Rc<Endpoint>>>,
 }
 
 impl Pools {
-    /// The endpoint at an address.
-    pub(crate) fn endpoint(&self, address: SocketAddr) -> Rc<Endpoint> {
-        if let Some(endpoint) = self.endpoints.borrow().get(&address) {
+    /// The endpoint at a place.
+    pub(crate) fn endpoint(&self, place: Place) -> Rc<Endpoint> {
+        if let Some(endpoint) = self.endpoints.borrow().get(&place) {
             return endpoint.clone();
         }
         self.endpoints
             .borrow_mut()
-            .entry(address)
+            .entry(place)
             .or_default()
             .clone()
     }
 
     /// Looks at an endpoint, if it is known.
-    pub(crate) fn look<T: Default>(
-        &self,
-        address: SocketAddr,
-        look: impl FnOnce(&Endpoint) -> T,
-    ) -> T {
+    pub(crate) fn look<T: Default>(&self, place: Place, look: impl FnOnce(&Endpoint) -> T) -> T {
         self.endpoints
             .borrow()
-            .get(&address)
+            .get(&place)
             .map(|endpoint| look(endpoint))
             .unwrap_or_default()
     }

@@ -21,7 +21,6 @@ pub(crate) enum Stream {
     /// A socket.
     Plain(TcpStream),
     /// A socket with TLS on it, after the handshake.
-    #[expect(dead_code, reason = "nothing makes one yet")]
     Tls(Box<TlsStream>),
     /// One request of an HTTP/2 connection, or one sent on such a connection.
     Http2(Box<h2::Stream>),
@@ -113,6 +112,14 @@ impl Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => stream.poll_shutdown(context),
             Self::Http2(stream) => Poll::Ready(stream.end(&[])),
+        }
+    }
+
+    /// Says that this side is done, if that takes no waiting: for connections at rest. Clear text
+    /// says so by closing.
+    pub(crate) fn say_goodbye(&mut self) {
+        if let Self::Tls(stream) = self {
+            stream.say_goodbye();
         }
     }
 

@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::{Connection, ProtocolVersion};
+use rustls::Connection;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::handshake::may_wait;
 
 /// Room for received bytes: two records of the greatest size. Units: bytes.
 const SCRATCH: usize = 33 * 1024;
@@ -35,7 +37,9 @@ pub(super) fn with_scratch<T>(act: impl FnOnce(&mut [u8]) -> T) -> T {
 pub(crate) struct TlsStream {
     socket: TcpStream,
     tls: Connection,
-    /// rustls has data that nobody read yet.
+    /// Received and not given to rustls yet: what came right behind the handshake.
+    rest: Vec<u8>,
+    /// rustls, or `rest`, has data that nobody read yet.
     unread: bool,
     /// What rustls has to send can wait for what we send: it is only session tickets.
     patient: bool,
@@ -51,25 +55,18 @@ impl std::fmt::Debug for TlsStream {
 
 impl TlsStream {
     /// A connection whose handshake is done, as far as this side is concerned.
-    pub(super) fn new(socket: TcpStream, mut tls: Connection) -> Self {
+    pub(super) fn new(socket: TcpStream, mut tls: Connection, rest: Vec<u8>) -> Self {
         let unread = tls
             .process_new_packets()
             .is_ok_and(|state| state.plaintext_bytes_to_read() > 0 || state.peer_has_closed());
-        // Before TLS 1.3 the client waits for the end of the handshake.
-        let patient = tls.protocol_version() == Some(ProtocolVersion::TLSv1_3)
-            && matches!(tls, Connection::Server(_));
         Self {
             socket,
+            unread: unread || !rest.is_empty(),
+            rest,
+            patient: may_wait(&tls),
             tls,
-            unread,
-            patient,
             closing: false,
         }
-    }
-
-    /// What was agreed in the handshake.
-    pub(crate) fn session(&self) -> &Connection {
-        &self.tls
     }
 
     pub(crate) fn poll_recv(
@@ -81,7 +78,11 @@ impl TlsStream {
             if self.unread {
                 self.unread = false;
                 let before = buffer.len();
-                let ended = take_plaintext(&mut self.tls, buffer)?;
+                let mut ended = take_plaintext(&mut self.tls, buffer)?;
+                let rest = std::mem::take(&mut self.rest);
+                if !rest.is_empty() && !ended {
+                    ended = feed(&mut self.tls, &rest, buffer)?;
+                }
                 let count = buffer.len() - before;
                 self.unread = ended && count > 0;
                 if ended || count > 0 {

@@ -38,6 +38,8 @@ pub struct Entry<'a> {
     pub host: &'a [u8],
     /// `HTTP/1.1` and the like.
     pub protocol: &'a str,
+    /// TLS of the client's connection: version, cipher suite, server name. Empty in clear text.
+    pub tls: [&'a str; 3],
     /// Status sent to the client; 499 when it went away before.
     pub status: u16,
     /// The word of the reason, when the gateway answered by itself.
@@ -54,6 +56,8 @@ pub struct Entry<'a> {
     pub backend: &'a str,
     /// The endpoint that got the request.
     pub endpoint: Option<SocketAddr>,
+    /// How often it was sent to a backend. Written when that is more than once.
+    pub attempts: u32,
     /// From the complete head to the last byte of the reply.
     pub total: Duration,
     /// From sending to the backend to the head of its reply.
@@ -69,6 +73,9 @@ pub struct Entry<'a> {
     /// More about a failure; never for the client.
     pub detail: &'a str,
 }
+
+/// The names of [`Entry::tls`].
+const TLS_KEYS: [&str; 3] = ["tls", "cipher", "sni"];
 
 /// Appends one line with its line end; nothing for [`Format::Off`].
 ///
@@ -112,6 +119,15 @@ fn text(out: &mut Vec<u8>, entry: &Entry<'_>) {
     if let Some(endpoint) = entry.endpoint {
         put(out, format_args!(" endpoint={endpoint}"));
     }
+    for (key, value) in TLS_KEYS.into_iter().zip(entry.tls) {
+        if !value.is_empty() {
+            put(out, format_args!(" {key}="));
+            word(out, value.as_bytes());
+        }
+    }
+    if entry.attempts > 1 {
+        put(out, format_args!(" attempts={}", entry.attempts));
+    }
     put(out, format_args!(" total_us={}", entry.total.as_micros()));
     if let Some(upstream) = entry.upstream {
         put(out, format_args!(" upstream_us={}", upstream.as_micros()));
@@ -154,8 +170,17 @@ fn object(out: &mut Vec<u8>, entry: &Entry<'_>) {
             json(out, value);
         }
     }
+    for (key, value) in TLS_KEYS.into_iter().zip(entry.tls) {
+        if !value.is_empty() {
+            put(out, format_args!(",\"{key}\":"));
+            json(out, value.as_bytes());
+        }
+    }
     if let Some(endpoint) = entry.endpoint {
         put(out, format_args!(",\"endpoint\":\"{endpoint}\""));
+    }
+    if entry.attempts > 1 {
+        put(out, format_args!(",\"attempts\":{}", entry.attempts));
     }
     put(out, format_args!(",\"status\":{}", entry.status));
     put(
@@ -198,6 +223,7 @@ mod tests {
             query: None,
             host: b"a.com",
             protocol: "HTTP/1.1",
+            tls: [""; 3],
             status: 200,
             reason: "",
             gateway: "default/web",
@@ -206,6 +232,7 @@ mod tests {
             rule: "0",
             backend: "Service default/a:80",
             endpoint: Some(SocketAddr::from(([127, 0, 0, 1], 81))),
+            attempts: 1,
             total: Duration::from_micros(120),
             upstream: Some(Duration::from_micros(100)),
             bytes_in: 0,
@@ -250,6 +277,27 @@ mod tests {
              \"request_id\":\"r1\",\"user_agent\":\"curl/8\",\"status\":200,\"total_us\":120,\
              \"bytes_in\":0,\"bytes_out\":5,\"detail\":\"why\\u000a\"}\n"
         );
+    }
+
+    #[test]
+    fn connections_over_tls_say_so() {
+        let mut secure = entry();
+        secure.tls = ["TLSv1.3", "TLS13_AES_128_GCM_SHA256", "a.com"];
+        assert!(
+            line(Format::Text, &secure)
+                .contains(" tls=TLSv1.3 cipher=TLS13_AES_128_GCM_SHA256 sni=a.com ")
+        );
+        assert!(line(Format::Json, &secure).contains(
+            ",\"tls\":\"TLSv1.3\",\"cipher\":\"TLS13_AES_128_GCM_SHA256\",\"sni\":\"a.com\","
+        ));
+    }
+
+    #[test]
+    fn more_than_one_try_is_told() {
+        let mut again = entry();
+        again.attempts = 3;
+        assert!(line(Format::Text, &again).contains(" attempts=3 total_us="));
+        assert!(line(Format::Json, &again).contains(",\"attempts\":3,\"status\":200"));
     }
 
     #[test]

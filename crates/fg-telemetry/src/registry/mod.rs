@@ -8,7 +8,10 @@ use std::time::SystemTime;
 
 use crate::series::{CLASSES, SeriesSum};
 use crate::text_format::{Page, bound};
-use crate::{ControlStats, Series, SeriesLabels, WorkerStats, names};
+use crate::{
+    ControlStats, Counter, MirrorOutcome, RetryOutcome, Series, SeriesLabels, TlsFailure,
+    WorkerStats, names,
+};
 
 /// The most label sets that a page has by default.
 pub const DEFAULT_SERIES_CAP: usize = 5_000;
@@ -275,10 +278,32 @@ fn each_sample(
 /// Reads one number of a worker.
 type Read = fn(&WorkerStats) -> u64;
 
+/// Retries and copies; what never happened has no sample.
+fn render_outcomes(state: &State, page: &mut Page) {
+    let mut render =
+        |metric: names::Metric, words: Vec<&str>, read: fn(&WorkerStats, usize) -> u64| {
+            page.head(metric);
+            for (at, word) in words.into_iter().enumerate() {
+                let count: u64 = state.workers.iter().map(|stats| read(stats, at)).sum();
+                if count > 0 {
+                    page.sample(metric.name, "", &[("outcome", word)], count);
+                }
+            }
+        };
+    let words = RetryOutcome::ALL.iter().map(|outcome| outcome.text());
+    render(names::RETRIES, words.collect(), |stats, at| {
+        stats.outcomes.retries.get(at).map_or(0, Counter::get)
+    });
+    let words = MirrorOutcome::ALL.iter().map(|outcome| outcome.text());
+    render(names::MIRRORED, words.collect(), |stats, at| {
+        stats.outcomes.mirrors.get(at).map_or(0, Counter::get)
+    });
+}
+
 fn render_workers(state: &State, page: &mut Page) {
     let live = state.workers.iter().filter(|stats| !is_free(stats)).count();
     let sum = |read: Read| state.workers.iter().map(|w| read(w)).sum::<u64>();
-    let rows: [(names::Metric, Read); 13] = [
+    let rows: [(names::Metric, Read); 16] = [
         (names::IN_FLIGHT, |w| w.requests_in_flight.get()),
         (names::CONNECTIONS_OPEN, |w| w.connections_open.get()),
         (names::CONNECTIONS_ACCEPTED, |w| {
@@ -294,10 +319,27 @@ fn render_workers(state: &State, page: &mut Page) {
         (names::UPSTREAM_RETRIED, |w| w.upstream_retried.get()),
         (names::POOL_IDLE, |w| w.pool_idle.get()),
         (names::PANICS, |w| w.panics.get()),
+        (names::TLS_HANDSHAKING, |w| w.tls_handshaking.get()),
+        (names::TLS_HANDSHAKES, |w| w.tls_handshakes.get()),
+        (names::TLS_RESUMED, |w| w.tls_resumed.get()),
     ];
     for (metric, read) in rows {
         page.single(metric, sum(read));
     }
+    page.head(names::TLS_FAILURES);
+    let mut failures = [0; TlsFailure::ALL.len()];
+    for worker in &state.workers {
+        for (sum, count) in failures.iter_mut().zip(worker.tls_failure_counts()) {
+            *sum += count;
+        }
+    }
+    for (why, count) in TlsFailure::ALL.into_iter().zip(failures) {
+        if count > 0 {
+            let name = names::TLS_FAILURES.name;
+            page.sample(name, "", &[("reason", why.text())], count);
+        }
+    }
+    render_outcomes(state, page);
     page.single(names::WORKERS, live);
 }
 

@@ -2,6 +2,7 @@
 mod clocks;
 mod failure;
 mod reply;
+mod retry;
 mod waiting;
 
 use std::future::Future;
@@ -9,13 +10,15 @@ use std::task::Poll;
 use std::time::Instant;
 
 use fg_exchange::body::BodyStep;
-use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version};
+use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version, grpc};
 use fg_http::h1::{Expectation, Framing, HeadScan, ParsedReply, write_request_head};
 use fg_http::h2::Sending;
 use fg_ir::{BackendProtocol, RouteKind};
+use fg_telemetry::RetryOutcome;
 
 use self::clocks::{Clocks, clock};
 use self::failure::{Failure, request_failure};
+use self::retry::{Tries, Why};
 use self::waiting::Waiting;
 use super::connection::{Connection, Next, Terms};
 use super::exchange::Exchange;
@@ -91,7 +94,10 @@ pub(super) async fn forward(
         .await;
     }
     let clocks = Clocks {
-        exchange: clock(route.rule.chain.request_timeout),
+        exchange: clock(grpc::time_limit(
+            &exchange.request,
+            route.rule.chain.request_timeout,
+        )),
         attempt: None,
     };
     let mut job = Job {
@@ -126,58 +132,95 @@ pub(super) async fn forward(
 
 impl Job<'_> {
     async fn run(&mut self, generation: &Generation) -> Result<Next, Failure> {
-        let cluster = match self.backend.target {
-            Ok(index) => generation.clusters.get(index).and_then(Option::as_ref),
+        let (index, cluster) = match self.backend.target {
+            Ok(index) => (
+                index,
+                generation.clusters.get(index).and_then(Option::as_ref),
+            ),
             Err(reason) => return Err(Fault::new(reason).into()),
         };
         let cluster = cluster.ok_or_else(|| Fault::new(Reason::InvalidBackend))?;
         self.prepare().await?;
+        self.expect_retries(index);
+        let mut tries = Tries::default();
+        let result = self.tries(&mut tries, index, cluster).await;
+        if result.is_err() {
+            self.count_retries(&mut tries, RetryOutcome::Failed);
+        }
+        let (upstream, parsed) = result?;
+        self.count_retries(&mut tries, RetryOutcome::Recovered);
+        self.reply(upstream, parsed).await
+    }
+
+    /// Tries until there is a reply for the client, or no more try.
+    async fn tries(
+        &mut self,
+        tries: &mut Tries,
+        index: usize,
+        cluster: &Cluster,
+    ) -> Result<(Upstream, ParsedReply), Failure> {
+        let tls = cluster
+            .tls
+            .by(self.route.listener.backend_certificate.as_ref())
+            .map_err(Fault::new)?;
+        let worker = self.connection.worker.clone();
         let mut failed = None;
         let mut stale = false;
         loop {
-            let worker = self.connection.worker.clone();
             self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
-            let got = self
-                .within(upstream::get(
-                    &worker,
-                    cluster,
-                    self.exchange.record.session,
-                    failed,
-                    stale,
-                    self.speak(cluster),
-                ))
-                .await?;
-            let mut upstream = match got {
-                Ok(upstream) => upstream,
-                // Once more, elsewhere: nothing was sent.
-                Err(upstream::Refused { fault, address })
-                    if fault.retry == Retry::Unsent
-                        && failed.is_none()
-                        && cluster.endpoints.len() > 1 =>
-                {
-                    failed = address;
-                    worker.stats.upstream_retried.increment();
-                    continue;
+            let wanted = self.exchange.record.session;
+            let speak = self.speak(cluster);
+            let get = upstream::get(&worker, cluster, wanted, failed, stale, speak, tls);
+            let (fault, address) = match self.within(get).await {
+                Ok(Ok(mut upstream)) => {
+                    let address = upstream.address;
+                    match self.one_try(&mut upstream).await {
+                        Ok(parsed) if self.wants_retry() => {
+                            if !self.may_retry(tries, index) {
+                                return Ok((upstream, parsed));
+                            }
+                            self.put_away(upstream, &parsed);
+                            self.begin_again(tries, Why::Answered, cluster).await?;
+                            failed = Some(address);
+                            continue;
+                        }
+                        Ok(parsed) => return Ok((upstream, parsed)),
+                        Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
+                            stale = true;
+                            worker.stats.upstream_retried.increment();
+                            self.rewind();
+                            continue;
+                        }
+                        Err(Failure::Fault(fault)) => (fault, Some(address)),
+                        Err(answer) => return Err(answer),
+                    }
                 }
-                Err(refused) => return Err(refused.fault.into()),
+                Ok(Err(upstream::Refused { fault, address })) => (fault, address),
+                // Nothing was sent yet.
+                Err(fault) if fault.reason == Reason::UpstreamTimeout => {
+                    (fault.retry(Retry::Unsent), None)
+                }
+                Err(fault) => return Err(fault.into()),
             };
-            self.exchange.record.endpoint = Some(upstream.address);
-            self.start(&mut upstream)?;
-            let sent_at = Instant::now();
-            match self.attempt(&mut upstream).await {
-                Ok(parsed) => {
-                    self.exchange.record.upstream_time = Some(sent_at.elapsed());
-                    return self.reply(upstream, parsed).await;
+            match self.why_retry(&fault, tries, cluster) {
+                Some(why) if self.may_retry(tries, index) => {
+                    self.begin_again(tries, why, cluster).await?;
+                    failed = address;
                 }
-                Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
-                    stale = true;
-                    worker.stats.upstream_retried.increment();
-                    self.exchange.up.rewind();
-                    self.exchange.reply.clear();
-                }
-                Err(failure) => return Err(failure),
+                _ => return Err(fault.into()),
             }
         }
+    }
+
+    /// Sends the request once and waits for the head of the reply.
+    async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
+        self.exchange.record.endpoint = Some(upstream.address);
+        self.exchange.record.attempts += 1;
+        self.start(upstream)?;
+        let sent_at = Instant::now();
+        let parsed = self.attempt(upstream).await?;
+        self.exchange.record.upstream_time = Some(sent_at.elapsed());
+        Ok(parsed)
     }
 
     /// Which version of HTTP this request is sent by.
@@ -204,6 +247,12 @@ impl Job<'_> {
     /// Gets the request's body on its way, through the filters that want it whole before a backend
     /// is asked.
     async fn prepare(&mut self) -> Result<(), Failure> {
+        let most = self.connection.worker.shared.settings.max_request_body;
+        if let Framing::Length(length) = self.terms.parsed.body
+            && length > most
+        {
+            return Err(Fault::new(Reason::BodyTooLarge).into());
+        }
         let limits = self.connection.worker.shared.settings.limits;
         let parsed = self.terms.parsed;
         let steps = if parsed.body == Framing::Length(0) {
@@ -218,6 +267,7 @@ impl Job<'_> {
         let collecting = !steps.is_empty();
         let up = &mut self.exchange.up;
         up.begin(parsed.body, Sink::Raw, steps, &limits);
+        up.limit(most);
         if self.connection.client.is_http2() {
             up.receive_frames();
         }
