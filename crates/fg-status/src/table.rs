@@ -61,6 +61,7 @@ const TABLE: &[Row] = {
         Row(Route, Kind::NoMatchingParent, "Accepted", False, "NoMatchingParent"),
         Row(Route, Kind::NotAllowedByListeners, "Accepted", False, "NotAllowedByListeners"),
         Row(Route, Kind::NoMatchingListenerHostname, "Accepted", False, "NoMatchingListenerHostname"),
+        Row(Route, Kind::HostnameConflict, "Accepted", False, "HostnameConflict"),
         Row(Route, Kind::IncompatibleFilters, "Accepted", False, "IncompatibleFilters"),
         Row(Route, Kind::UnsupportedValue, "Accepted", False, "UnsupportedValue"),
         Row(Route, Kind::RuleDropped, "PartiallyInvalid", True, "UnsupportedValue"),

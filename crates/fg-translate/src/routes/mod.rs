@@ -6,6 +6,7 @@ mod filters;
 mod matches;
 mod parents;
 pub(crate) mod resolve;
+pub(crate) mod sharing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use fg_ir::{
     Action, Attachment, BackendKey, ListenerKey, Refusal, RefusalKind, Rule, RuleBackend, RuleKey,
     Target,
 };
-use fg_model::{Age, Finding, FindingKind};
+use fg_model::{Age, Finding, FindingKind, ObjectRef};
 
 use self::resolve::Resolver;
 pub(crate) use self::written::Written;
@@ -39,16 +40,26 @@ pub(crate) struct Route {
     pub(crate) parents: Vec<ParentReport>,
     /// The listeners that count it as attached, sorted.
     pub(crate) attached: Vec<ListenerKey>,
+    /// The listeners and hosts that it wants, whether it gets them or not, sorted by listener.
+    pub(crate) claims: Arc<[Attachment]>,
     /// How many of its rules cannot work.
     pub(crate) broken_rules: u32,
     /// What was found, sorted.
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The route of another kind that has the hosts of this one on a listener, if there is one.
+pub(crate) type InTheWay<'a> = dyn Fn(&ListenerKey) -> Option<Arc<ObjectRef>> + 'a;
+
 /// Translates a route.
-pub(crate) fn translate(route: &Written, options: &Options, lookup: &dyn Lookup) -> Route {
+pub(crate) fn translate(
+    route: &Written,
+    options: &Options,
+    lookup: &dyn Lookup,
+    in_the_way: &InTheWay<'_>,
+) -> Route {
     let mut notes = Notes::new(route.origin());
-    let parents = parents::parents(route, lookup, &mut notes);
+    let parents = parents::parents(route, lookup, in_the_way, &mut notes);
     if parents.reports.is_empty() {
         // Nobody of ours is asked to serve it: its rules are somebody else's to judge.
         return Route {
@@ -63,7 +74,12 @@ pub(crate) fn translate(route: &Written, options: &Options, lookup: &dyn Lookup)
             format!("`useDefaultGateways: {value}` is not supported yet and has no effect"),
         );
     }
-    let attachments: Arc<[Attachment]> = parents.attachments.into();
+    let mut claims: Arc<[Attachment]> = parents.claims.into();
+    let attachments: Arc<[Attachment]> = if *claims == *parents.attachments {
+        claims.clone()
+    } else {
+        parents.attachments.into()
+    };
     let age = Arc::new(route.age());
     let mut rules = Vec::new();
     let mut broken = Vec::new();
@@ -84,6 +100,7 @@ pub(crate) fn translate(route: &Written, options: &Options, lookup: &dyn Lookup)
         let kind = broken[0];
         notes.error("spec.rules", kind, "none of its rules can work");
         attached.clear();
+        claims = Arc::default();
     }
     if attachments.is_empty() {
         rules.clear();
@@ -94,6 +111,7 @@ pub(crate) fn translate(route: &Written, options: &Options, lookup: &dyn Lookup)
         rules,
         parents: parents.reports,
         attached,
+        claims,
         broken_rules: u32::try_from(broken.len()).expect("rules of one object fit 32 bits"),
         findings: notes.findings,
     }

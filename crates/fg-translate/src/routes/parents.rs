@@ -2,13 +2,15 @@
 //!
 //! Source: Gateway API `ParentReference`, `AllowedRoutes`, hostname intersection.
 
+use std::sync::Arc;
+
 use fg_api::reference::ParentReference;
 use fg_api::report::ParentReport;
 use fg_base::Text;
 use fg_ir::{Attachment, ListenerKey};
-use fg_model::{FindingKind, HostPattern, Scope, kinds};
+use fg_model::{FindingKind, HostPattern, ObjectRef, Scope, kinds};
 
-use super::Written;
+use super::{InTheWay, Written};
 use crate::gateways::{GatewayView, ListenerView};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -23,10 +25,18 @@ pub(super) struct Parents {
     pub(super) attachments: Vec<Attachment>,
     /// The listeners that count it, sorted, each once, serving or not.
     pub(super) attached: Vec<ListenerKey>,
+    /// What it wants, sorted by listener, each once: also of listeners that do not serve, and what
+    /// another route has.
+    pub(super) claims: Vec<Attachment>,
 }
 
 /// Finds the listeners of a route.
-pub(super) fn parents(route: &Written, lookup: &dyn Lookup, notes: &mut Notes) -> Parents {
+pub(super) fn parents(
+    route: &Written,
+    lookup: &dyn Lookup,
+    in_the_way: &InTheWay<'_>,
+    notes: &mut Notes,
+) -> Parents {
     let mut found = Parents::default();
     if route.parent_refs().is_empty() {
         notes
@@ -59,7 +69,7 @@ pub(super) fn parents(route: &Written, lookup: &dyn Lookup, notes: &mut Notes) -
         });
         let listeners = listeners(route, parent, &gateway, &path, lookup, notes);
         if !listeners.is_empty() {
-            attach(&listeners, &hostnames, &path, &mut found, notes);
+            attach(&listeners, &hostnames, in_the_way, &path, &mut found, notes);
         }
     }
     notes.scope = Scope::Object;
@@ -67,6 +77,8 @@ pub(super) fn parents(route: &Written, lookup: &dyn Lookup, notes: &mut Notes) -
     found.attachments.dedup_by(|a, b| a.listener == b.listener);
     found.attached.sort();
     found.attached.dedup();
+    found.claims.sort();
+    found.claims.dedup_by(|a, b| a.listener == b.listener);
     found
 }
 
@@ -101,7 +113,7 @@ fn gateway(
     path: &str,
     lookup: &dyn Lookup,
     notes: &mut Notes,
-) -> Option<std::sync::Arc<GatewayView>> {
+) -> Option<Arc<GatewayView>> {
     let group = parent.group.as_deref().unwrap_or(kinds::GATEWAY_API);
     let kind = parent.kind.as_deref().unwrap_or(kinds::GATEWAY.1);
     match (group, kind) {
@@ -255,11 +267,13 @@ fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, note
 fn attach(
     listeners: &[&ListenerView],
     hostnames: &[HostPattern],
+    in_the_way: &InTheWay<'_>,
     path: &str,
     found: &mut Parents,
     notes: &mut Notes,
 ) {
     let mut any = false;
+    let mut lost: Vec<(&ListenerView, Arc<ObjectRef>)> = Vec::new();
     for listener in listeners {
         let Some(own) = &listener.hostname else {
             continue;
@@ -272,16 +286,24 @@ fn attach(
         if shared.is_empty() {
             continue;
         }
+        let claim = Attachment {
+            listener: listener.key.clone(),
+            hostnames: shared,
+        };
+        found.claims.push(claim.clone());
+        if let Some(winner) = in_the_way(&listener.key) {
+            lost.push((listener, winner));
+            continue;
+        }
         any = true;
         found.attached.push(listener.key.clone());
         if listener.served {
-            found.attachments.push(Attachment {
-                listener: listener.key.clone(),
-                hostnames: shared,
-            });
+            found.attachments.push(claim);
         }
     }
-    if !any {
+    if !lost.is_empty() {
+        taken(&lost, any, path, notes);
+    } else if !any {
         let listeners: Vec<String> = listeners
             .iter()
             .filter_map(|listener| {
@@ -305,5 +327,21 @@ fn attach(
                 ),
             )
             .hint("add a fitting name to the route's `hostnames`, or attach to another listener");
+    }
+}
+
+/// Its hosts belong to a route of another kind: on some of the listeners, or on all.
+fn taken(lost: &[(&ListenerView, Arc<ObjectRef>)], any_left: bool, path: &str, notes: &mut Notes) {
+    for (listener, winner) in lost {
+        let text = format!(
+            "hosts of this route belong to {winner} on listener `{}`: routes of two kinds never share a host, and the older one has it",
+            listener.key.section
+        );
+        let noted = if any_left {
+            notes.warning(path, FindingKind::HostnameConflict, text)
+        } else {
+            notes.error(path, FindingKind::HostnameConflict, text)
+        };
+        noted.hint("give the two `hostnames` that do not overlap, or a listener each");
     }
 }

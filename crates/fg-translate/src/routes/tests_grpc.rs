@@ -3,7 +3,9 @@
 use fg_ir::RouteKind;
 use fg_model::{GrpcMatch, PathMatch, Pattern, ValueMatch};
 
-use crate::testing::{BASE, action, findings, line, listeners, report, rule, translated};
+use crate::testing::{
+    BASE, action, findings, line, listeners, put, remove, report, rule, translated,
+};
 
 /// A `GRPCRoute` of the Gateway of [`BASE`]; `spec` is YAML indented by two.
 fn route(name: &str, spec: &str) -> String {
@@ -179,4 +181,82 @@ fn a_listener_for_http_routes_alone_refuses() {
     );
     assert!(found[0].text.contains("GRPCRoute"), "{}", found[0].text);
     assert_eq!(listeners(&world, "gw"), ["http=0"]);
+}
+
+/// A route of any kind and age, with these hostnames, of both listeners of [`two`].
+fn aged(kind: &str, name: &str, created: i64, hostnames: &str) -> String {
+    format!(
+        "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata: {{name: {name}, creationTimestamp: {created}}}
+spec:
+  parentRefs: [{{name: gw}}]
+  hostnames: [{hostnames}]
+  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
+"
+    )
+}
+
+/// [`BASE`] with a second listener, for `*.shop.com` alone.
+fn two() -> String {
+    BASE.replace(
+        "protocol: HTTP}",
+        "protocol: HTTP}\n  - {name: shop, port: 81, protocol: HTTP, hostname: '*.shop.com'}",
+    )
+}
+
+#[test]
+fn routes_of_two_kinds_never_share_a_host_and_the_older_one_has_it() {
+    let mut world = translated(&two());
+    put(&mut world, &aged("GRPCRoute", "calls", 20, "a.shop.com"));
+    put(&mut world, &aged("HTTPRoute", "apart", 30, "b.shop.com"));
+    assert_eq!(findings(&world), [""; 0]);
+    assert_eq!(listeners(&world, "gw"), ["http=2", "shop=2"]);
+    // A younger one is refused, wherever it comes from.
+    put(&mut world, &aged("HTTPRoute", "young", 25, "'*.com'"));
+    let found = only_of(&world, "HTTPRoute", "young");
+    assert_eq!(
+        found,
+        ["Error HostnameConflict HTTPRoute default/young spec.parentRefs[0]"; 2]
+    );
+    assert_eq!(listeners(&world, "gw"), ["http=2", "shop=2"]);
+    // An older one takes its place, so that the hosts of the younger ones are free again.
+    put(&mut world, &aged("HTTPRoute", "old", 10, "a.shop.com"));
+    assert_eq!(only_of(&world, "HTTPRoute", "young"), [""; 0]);
+    assert_eq!(only_of(&world, "GRPCRoute", "calls").len(), 2);
+    assert_eq!(listeners(&world, "gw"), ["http=3", "shop=3"]);
+    // When it goes, all is as before.
+    remove(&mut world, &aged("HTTPRoute", "old", 10, "a.shop.com"));
+    assert_eq!(only_of(&world, "GRPCRoute", "calls"), [""; 0]);
+    assert_eq!(only_of(&world, "HTTPRoute", "young").len(), 2);
+    assert!(
+        world
+            .ir()
+            .rules
+            .keys()
+            .all(|rule| &*rule.route.name != "young")
+    );
+}
+
+#[test]
+fn a_route_keeps_the_listeners_where_its_hosts_are_free() {
+    let mut world = translated(&two());
+    let only_shop = aged("GRPCRoute", "calls", 20, "a.shop.com")
+        .replace("{name: gw}", "{name: gw, sectionName: shop}");
+    put(&mut world, &only_shop);
+    put(&mut world, &aged("HTTPRoute", "young", 25, "a.shop.com"));
+    assert_eq!(
+        only_of(&world, "HTTPRoute", "young"),
+        ["Warning HostnameConflict HTTPRoute default/young spec.parentRefs[0]"]
+    );
+    assert_eq!(listeners(&world, "gw"), ["http=1", "shop=1"]);
+    assert_eq!(rule(&world, "young", 0).attachments.len(), 1);
+}
+
+/// The findings about one object.
+fn only_of(world: &crate::Translator, kind: &str, name: &str) -> Vec<String> {
+    let all = report(world, kind, name).findings.clone();
+    all.iter().map(|finding| line(finding)).collect()
 }
