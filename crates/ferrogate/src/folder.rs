@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fg_control::{Control, Objects};
 use fg_model::{Finding, ObjectRef, Origin, Place, kinds};
@@ -129,6 +130,7 @@ impl Loaded {
     pub(crate) fn read(path: &Path, translation: TranslationArgs) -> Result<Self, String> {
         let mut folder = Source::open(path)?;
         let mut control = Control::new(options(translation));
+        control.set_time(now());
         control.apply(folder.load());
         Ok(Self { control, folder })
     }
@@ -137,6 +139,14 @@ impl Loaded {
     pub(crate) fn findings(&self) -> Vec<Arc<Finding>> {
         self.control.placed_findings(&self.folder.places())
     }
+}
+
+/// What time it is. Units: seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
 /// The translator's options.

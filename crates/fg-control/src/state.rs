@@ -67,6 +67,12 @@ impl Control {
         outcome.change
     }
 
+    /// Tells what time it is: it decides whether certificates are said to have expired. Units:
+    /// seconds since the epoch. Changes no traffic.
+    pub fn set_time(&mut self, now: i64) {
+        self.translator.set_time(now);
+    }
+
     /// Takes the data plane's word on all of its listeners.
     pub fn acknowledge(&mut self, bound: Vec<Bound>) {
         self.acks.listeners.clear();

@@ -13,7 +13,7 @@ mod sockets;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use fg_admin::Readiness;
@@ -39,6 +39,9 @@ pub(crate) enum Event {
 
 /// How often listeners that could not be bound are tried again, when nothing else happens.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often certificates are looked at for having expired, when nothing else happens.
+const CLOCK: Duration = Duration::from_secs(60);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -119,11 +122,16 @@ fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>
     if let Some(watch) = watch {
         watch.follow(serving.outside());
     }
+    let mut clock = Instant::now();
     loop {
         let event = match events.recv_timeout(BIND_AGAIN) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => {
                 serving.bind_again();
+                if clock.elapsed() >= CLOCK {
+                    clock = Instant::now();
+                    serving.look_at_the_clock();
+                }
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return,

@@ -15,7 +15,7 @@ use fg_translate::Options;
 
 use super::pages::{Shared, State};
 use crate::exit;
-use crate::folder::Source;
+use crate::folder::{Source, now};
 use crate::report::counted;
 
 /// Findings told at once; whoever has more is better served by `ferrogate check`.
@@ -61,6 +61,7 @@ impl Serving {
         let start = Instant::now();
         // The admin pages see it when it is complete, and are not kept waiting until then.
         let mut control = Control::new(self.options.clone());
+        control.set_time(now());
         let change = control.apply(objects);
         self.serve(&mut control, &change);
         let state = self.state.clone();
@@ -88,6 +89,7 @@ impl Serving {
             removed = objects.removed.len(),
             "files changed"
         );
+        control.set_time(now());
         let change = control.apply(objects);
         if !change.is_empty() {
             self.serve(control, &change);
@@ -107,6 +109,15 @@ impl Serving {
                 .acknowledge(acks.into_iter().map(bound).collect());
             self.told(&mut state, &Change::default(), start);
         }
+    }
+
+    /// Tells of certificates that have expired since the last time.
+    pub(crate) fn look_at_the_clock(&mut self) {
+        let start = Instant::now();
+        let state = self.state.clone();
+        let mut state = state.lock();
+        state.control.set_time(now());
+        self.told(&mut state, &Change::default(), start);
     }
 
     /// Hands a change to the proxy and takes its word on every listener.

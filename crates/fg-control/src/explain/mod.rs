@@ -5,6 +5,7 @@
 
 mod choose;
 mod text;
+mod tls;
 mod walk;
 mod words;
 
@@ -155,6 +156,9 @@ pub struct BackendStep {
     pub share: u32,
     /// Where it may go: addresses, or names that are resolved.
     pub endpoints: Vec<String>,
+    /// How its certificate is checked, when it is called over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsStep>,
     /// Policies of this backend only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyStep>,
@@ -165,6 +169,19 @@ pub struct BackendStep {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<String>,
     /// Where the reference is written.
+    pub source: Source,
+}
+
+/// How a backend is called over TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsStep {
+    /// Sent as SNI.
+    pub hostname: String,
+    /// Any of these must stand in its certificate.
+    pub names: Vec<String>,
+    /// Who may have signed it: objects, or `System`.
+    pub trust: Vec<String>,
+    /// The policy.
     pub source: Source,
 }
 

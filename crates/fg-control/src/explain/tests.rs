@@ -306,3 +306,43 @@ policies  header_modifier: request headers: set a: b
         "{text}"
     );
 }
+
+#[test]
+fn the_tls_of_a_backend_is_told_with_its_policy() {
+    let policy = |validation: Value| {
+        let spec = json!({
+            "targetRefs": [{"group": "", "kind": "Service", "name": "shop"}],
+            "validation": validation,
+        });
+        Resource::BackendTlsPolicy(object(kinds::BACKEND_TLS_POLICY, "secure", spec))
+    };
+    let mut all = vec![
+        gateway(listener(80)),
+        route(
+            "shop",
+            json!([{"backendRefs": [{"name": "shop", "port": 80}]}]),
+        ),
+    ];
+    all.extend(backend("shop"));
+    let get = "GET / HTTP/1.1\nHost: a.example";
+    let plain = ask(&all, None, get);
+    assert_eq!(plain.backends[0].tls, None);
+
+    let names = json!([{"type": "URI", "uri": "spiffe://a/b"}]);
+    let good = json!({"hostname": "shop.example", "wellKnownCACertificates": "System", "subjectAltNames": names});
+    all.push(policy(good));
+    let text = ask(&all, None, get).to_string();
+    assert!(
+        text.contains("over TLS to shop.example: a certificate for spiffe://a/b, signed by System")
+            && text.contains("BackendTLSPolicy default/secure"),
+        "{text}"
+    );
+
+    all.push(policy(
+        json!({"hostname": "shop.example", "wellKnownCACertificates": "own.io/x"}),
+    ));
+    let closed = ask(&all, None, get);
+    let answer = closed.answer.expect("the gateway answers");
+    assert_eq!(answer.status, 500);
+    assert!(answer.why.contains("`secure`"), "{}", answer.why);
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Answer, BackendStep, Explanation, PolicyStep, RuleStep, Source};
+use super::{Answer, BackendStep, Explanation, PolicyStep, RuleStep, Source, TlsStep};
 
 /// Width of the words on the left.
 const MARGIN: usize = 10;
@@ -79,6 +79,10 @@ impl Explanation {
             &format!("{share} (weight {}) {name}{arrow}{to}", step.weight),
         )?;
         line(f, "", &step.source)?;
+        if let Some(tls) = &step.tls {
+            line(f, "", &tls)?;
+            line(f, "", &format!("  {}", tls.source))?;
+        }
         policies(f, &step.policies, "  ")?;
         if self.answer.is_none()
             && let Some(answer) = &step.answer
@@ -137,6 +141,18 @@ impl fmt::Display for Source {
             write!(f, " ({place})")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for TlsStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "over TLS to {}: a certificate for {}, signed by {}",
+            self.hostname,
+            self.names.join(" or "),
+            self.trust.join(" or ")
+        )
     }
 }
 

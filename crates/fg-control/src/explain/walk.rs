@@ -6,7 +6,9 @@ use std::time::Duration;
 use fg_exchange::{
     Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict,
 };
-use fg_ir::{Action, BackendKey, BackendKind, Ir, RefusalKind, Rule, RuleBackend, Target};
+use fg_ir::{
+    Action, BackendKey, BackendKind, Ir, Protocol, RefusalKind, Rule, RuleBackend, Target,
+};
 use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
 use fg_policies::header_modifier::{REDACTED, is_secret};
 use fg_policies::traffic;
@@ -15,6 +17,7 @@ use fg_router::{ListenerTable, Outcome};
 use super::words::{Ranked, of_loss, of_match, of_precedence};
 use super::{
     Answer, BackendStep, Explanation, Hint, Other, PolicyStep, Question, RuleStep, choose, name_of,
+    tls,
 };
 
 /// The most other matches, near misses and findings that an explanation lists.
@@ -168,7 +171,10 @@ fn route(
     ));
     let facts = Facts {
         client: question.client,
-        scheme: Scheme::Http,
+        scheme: match table.listener().protocol {
+            Protocol::Http => Scheme::Http,
+            Protocol::Https => Scheme::Https,
+        },
         listener_port: table.listener().port,
         matched_prefix: found.matched_prefix,
     };
@@ -343,6 +349,7 @@ fn backend_step(
         weight: backend.weight,
         share: u32::try_from(share).unwrap_or(10_000),
         endpoints: Vec::new(),
+        tls: None,
         policies: chain.steps.clone(),
         answer: None,
         sent: Vec::new(),
@@ -355,10 +362,20 @@ fn backend_step(
         Target::Backend(key) => {
             step.backend = key.to_string();
             step.endpoints = endpoints(ir, key);
+            let tls = ir.backends.get(key).map(|found| tls::step(found, question));
+            let closed = match tls {
+                Some(Ok(tls)) => {
+                    step.tls = tls;
+                    None
+                }
+                Some(Err(refusal)) => Some(refused(reason(refusal.kind), &refusal.text)),
+                None => None,
+            };
             let mut request = announced(question);
             step.answer = rule_chain
                 .run(&mut request, facts)
-                .or_else(|| chain.run(&mut request, facts));
+                .or_else(|| chain.run(&mut request, facts))
+                .or(closed);
             if step.answer.is_none() && step.endpoints.is_empty() {
                 let why = format!("{key} has no ready endpoint");
                 step.answer = Some(refused(Reason::NoEndpoints, &why));
