@@ -7,5 +7,6 @@ mod gateway;
 mod backends;
 mod bounds;
 mod clients;
+mod grpc;
 mod peer;
 mod tunnels;
