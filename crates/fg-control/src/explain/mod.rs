@@ -193,6 +193,9 @@ pub struct Answer {
     /// The word of the reason; empty when a policy answers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// For a call of a gRPC method: the code that it gets instead, with status 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<String>,
     /// Why, in words.
     pub why: String,
     /// Header fields that a policy sets.

@@ -162,6 +162,9 @@ impl fmt::Display for Answer {
         if !self.reason.is_empty() {
             write!(f, " {}", self.reason)?;
         }
+        if let Some(code) = &self.grpc {
+            write!(f, " (grpc-status {code})")?;
+        }
         write!(f, ": {}", self.why)?;
         for header in &self.headers {
             write!(f, "\n{:MARGIN$}{header}", "")?;

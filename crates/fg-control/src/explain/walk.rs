@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_exchange::{
-    Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict,
+    Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict, grpc,
 };
 use fg_ir::{
-    Action, BackendKey, BackendKind, Ir, Protocol, RefusalKind, Rule, RuleBackend, Target,
+    Action, BackendKey, BackendKind, BackendProtocol, Ir, Protocol, RefusalKind, RouteKind, Rule,
+    RuleBackend, Target,
 };
 use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
 use fg_policies::header_modifier::{REDACTED, is_secret};
@@ -27,6 +28,30 @@ const LISTED: usize = 10;
 ///
 /// Cost: compiles the tables of the whole configuration.
 pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
+    let mut explanation = walk(ir, question);
+    if grpc::is_call(&(question.request)()) {
+        let of_backends = explanation.backends.iter_mut();
+        let answers = of_backends.flat_map(|step| &mut step.answer);
+        for answer in answers.chain(&mut explanation.answer) {
+            answer.grpc = code(answer);
+        }
+    }
+    explanation
+}
+
+/// What a caller of a gRPC method gets; `None` when it is no error.
+fn code(answer: &Answer) -> Option<String> {
+    let mut reasons = Reason::ALL.iter();
+    let reason = reasons.find(|reason| reason.text() == answer.reason);
+    let code = match reason {
+        Some(reason) => grpc::code_of(*reason),
+        None if answer.status >= 400 => grpc::code_of_status(answer.status),
+        None => return None,
+    };
+    Some(format!("{} {}", code.digits(), code.text()))
+}
+
+fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     let request = (question.request)();
     let mut explanation = Explanation {
         method: lossy(request.method_text()),
@@ -66,7 +91,7 @@ pub fn explain(ir: &Ir, question: &Question<'_>) -> Explanation {
         Action::Forward(backends) => {
             let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
             for backend in backends {
-                let step = backend_step(ir, question, &chain, &facts, backend, total);
+                let step = backend_step(ir, question, rule.kind, &chain, &facts, backend, total);
                 if let Some(answer) = step.answer.as_ref().filter(|_| backend.weight > 0) {
                     explanation.hints.push(Hint {
                         text: answer.why.clone(),
@@ -337,6 +362,7 @@ fn setting(setting: &Setting) -> Option<String> {
 fn backend_step(
     ir: &Ir,
     question: &Question<'_>,
+    kind: RouteKind,
     rule_chain: &Chain,
     facts: &Facts,
     backend: &RuleBackend,
@@ -381,7 +407,8 @@ fn backend_step(
                 step.answer = Some(refused(Reason::NoEndpoints, &why));
             }
             if step.answer.is_none() {
-                step.sent = lines(&request, &(question.request)());
+                let version = version(ir, key, kind);
+                step.sent = lines(&request, &(question.request)(), version);
             }
         }
     }
@@ -409,13 +436,23 @@ fn endpoints(ir: &Ir, key: &BackendKey) -> Vec<String> {
     }
 }
 
+/// The version by which a backend is called, as far as it is known before TLS has agreed on one.
+fn version(ir: &Ir, key: &BackendKey, kind: RouteKind) -> &'static str {
+    match (ir.backends.get(key).map(|backend| backend.protocol), kind) {
+        (Some(BackendProtocol::Http2), _) | (Some(BackendProtocol::Auto), RouteKind::Grpc) => {
+            "HTTP/2"
+        }
+        _ => "HTTP/1.1",
+    }
+}
+
 /// The request as it is written to a backend, line by line. Credentials are shown only where they
 /// are those of the question itself, not where a policy put them in.
-fn lines(request: &Request, asked: &Request) -> Vec<String> {
+fn lines(request: &Request, asked: &Request, version: &str) -> Vec<String> {
     let mut fields = Vec::new();
     request.head.write_fields(&mut fields);
     let first = format!(
-        "{} {} HTTP/1.1",
+        "{} {} {version}",
         lossy(request.method_text()),
         target(request)
     );
@@ -455,6 +492,7 @@ fn refused(reason: Reason, why: &str) -> Answer {
     Answer {
         status: reason.status(),
         reason: reason.text().to_owned(),
+        grpc: None,
         why: why.to_owned(),
         headers: Vec::new(),
     }
@@ -465,6 +503,7 @@ fn replied(policy: &str, reply: &LocalReply) -> Answer {
     Answer {
         status: reply.status,
         reason: String::new(),
+        grpc: None,
         why: format!("{policy} answers"),
         headers: reply.headers.iter().map(header).collect(),
     }
