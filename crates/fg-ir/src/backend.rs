@@ -27,7 +27,7 @@ pub struct Backend {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum BackendProtocol {
     /// Not said (no `appProtocol`, `http`, `https`). Rules of an `HTTPRoute` call it by HTTP/1.1,
-    /// or over TLS by what ALPN agrees on; rules of a `GRPCRoute` by HTTP/2.
+    /// rules of a `GRPCRoute` by HTTP/2.
     Auto,
     /// HTTP/1.1, because it was said (`kubernetes.io/ws`, `kubernetes.io/wss`).
     Http1,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Backend, BackendKey, Credential, CredentialKey, Endpoints, Listener, ListenerKey, Rule, RuleKey};
+use crate::{
+    Backend, BackendKey, Credential, CredentialKey, Endpoints, Listener, ListenerKey, Rule, RuleKey,
+};
 
 /// A complete configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,4 +19,6 @@ pub use change::{Change, Ir};
 pub use credential::{Credential, CredentialKey, CredentialKind, Material};
 pub use fg_model::BackendKey;
 pub use listener::{ClientValidation, Listener, ListenerKey, ListenerTls, Protocol};
-pub use rule::{Action, Attachment, Refusal, RefusalKind, RouteKind, Rule, RuleBackend, RuleKey, Target};
+pub use rule::{
+    Action, Attachment, Refusal, RefusalKind, RouteKind, Rule, RuleBackend, RuleKey, Target,
+};

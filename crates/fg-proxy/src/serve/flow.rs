@@ -12,6 +12,7 @@ use fg_http::Limits;
 use fg_http::h1::chunk::{Decoder, Event};
 use fg_http::h1::{Framing, write_chunk_size};
 
+use super::mirror::Tap;
 use crate::worker::socket::Stream;
 
 /// Bodies up to this size leave in one piece with their head. Units: bytes.
@@ -50,6 +51,8 @@ pub(crate) struct Flow {
     source: Source,
     sink: Sink,
     steps: Vec<Box<dyn BodyStep>>,
+    /// Who gets a copy of the body as it comes.
+    taps: Vec<Tap>,
     /// How much of the output is the head.
     head_len: usize,
     /// Names that may not stand in trailers, lower-case.
@@ -97,6 +100,7 @@ impl Default for Flow {
             source: Source::Done,
             sink: Sink::Raw,
             steps: Vec::new(),
+            taps: Vec::new(),
             head_len: 0,
             refused_trailers: Vec::new(),
             trailers: Vec::new(),
@@ -120,6 +124,7 @@ impl Flow {
         self.source = Source::Done;
         self.sink = Sink::Raw;
         self.steps.clear();
+        self.taps.clear();
         self.refused_trailers.clear();
         self.trailers.clear();
         self.body_bytes = 0;
@@ -160,6 +165,11 @@ impl Flow {
     /// Keeps up to so many bytes of what was sent, so that it can be sent again.
     pub(crate) fn keep(&mut self, most: usize) {
         self.keep = most;
+    }
+
+    /// Copies the body as it comes.
+    pub(crate) fn tap(&mut self, tap: Tap) {
+        self.taps.push(tap);
     }
 
     /// Refuses a body that is larger than this. To be said after [`Flow::begin`].
@@ -371,6 +381,9 @@ impl Flow {
 
     /// Notes that so much of the body left straight from the input.
     fn take_direct(&mut self, count: usize) {
+        if !self.taps.is_empty() {
+            copy(&mut self.taps, self.input.get(self.at..self.at + count));
+        }
         self.at += count;
         self.gone = true;
         self.body_bytes += count as u64;
@@ -378,6 +391,7 @@ impl Flow {
             *left -= count as u64;
             if *left == 0 {
                 self.source = Source::Done;
+                self.taps.iter_mut().for_each(Tap::end);
             }
         }
     }
@@ -393,6 +407,9 @@ impl Flow {
         if self.at >= self.input.len() {
             self.input.clear();
             self.at = 0;
+        }
+        if !self.taps.is_empty() && give_way(&mut self.taps, context) {
+            return Poll::Pending;
         }
         // What was sent may be forgotten once the body goes on: it cannot be replayed then.
         if self.body_bytes > 0
@@ -510,9 +527,13 @@ impl Flow {
             output,
             steps,
             sink,
+            taps,
             ..
         } = self;
         let data = input.get(start..end).unwrap_or_default();
+        if !taps.is_empty() {
+            copy(taps, Some(data));
+        }
         if steps.is_empty() {
             frame(*sink, data, output);
             return Ok(());
@@ -529,6 +550,7 @@ impl Flow {
 
     /// Ends the body: what filters kept, then the last chunk and the trailers.
     fn finish_with_trailers(&mut self, trailers: &[u8]) -> Result<(), FlowError> {
+        self.taps.iter_mut().for_each(Tap::end);
         if !self.steps.is_empty() {
             let rest = end_of(&mut self.steps)?;
             frame(self.sink, &rest, &mut self.output);
@@ -542,6 +564,27 @@ impl Flow {
         }
         Ok(())
     }
+}
+
+/// Gives a part of the body to all taps.
+#[cold]
+fn copy(taps: &mut [Tap], data: Option<&[u8]>) {
+    for tap in taps {
+        tap.data(data.unwrap_or_default());
+    }
+}
+
+/// Lets mirrors run once that have much to take; nobody waits for them.
+#[cold]
+fn give_way(taps: &mut [Tap], context: &Context<'_>) -> bool {
+    let mut behind = false;
+    for tap in taps {
+        behind |= tap.take_behind();
+    }
+    if behind {
+        context.waker().wake_by_ref();
+    }
+    behind
 }
 
 /// Trailer lines but those of refused names.

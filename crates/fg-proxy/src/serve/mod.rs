@@ -12,6 +12,7 @@ mod forward;
 mod head;
 mod http2;
 mod local;
+mod mirror;
 mod retry;
 mod route;
 mod session;

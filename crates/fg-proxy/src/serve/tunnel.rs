@@ -2,8 +2,9 @@
 
 use std::task::{Context, Poll};
 
+use aws_lc_rs::digest;
 use base64::Engine as _;
-use fg_exchange::Request;
+use fg_exchange::{Reply, Request};
 use fg_http::h1::Framing;
 
 use super::connection::{Connection, Counted};
@@ -33,6 +34,19 @@ pub(super) fn add_key(worker: &Worker, request: &mut Request) {
         let key = base64::engine::general_purpose::STANDARD.encode(bytes.concat());
         request.head.append(NAME, key.as_bytes());
     }
+}
+
+/// Adds the answer to the key of the client's WebSocket handshake, which an HTTP/2 backend does not
+/// give. Source: RFC 6455 §4.2.2.
+pub(super) fn add_accept(request: &Request, reply: &mut Reply) {
+    let Some(key) = request.head.get_named("sec-websocket-key") else {
+        return;
+    };
+    let mut hashed = key.to_vec();
+    hashed.extend_from_slice(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &hashed);
+    let accept = base64::engine::general_purpose::STANDARD.encode(digest);
+    reply.head.set("sec-websocket-accept", accept.as_bytes());
 }
 
 /// Carries bytes both ways. What was received beyond the heads is in the flows' inputs.

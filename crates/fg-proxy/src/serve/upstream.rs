@@ -1,6 +1,6 @@
 //! Connections to endpoints: from the pool, or new.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use fg_exchange::{Fault, Method, Reason, Reply, Request, Retry};
 use fg_http::Limits;
 use fg_http::h1::ParsedReply;
 use fg_http::h2;
+use fg_ir::{BackendProtocol, RouteKind};
 use tokio::net::TcpStream;
 
 use crate::generation::Cluster;
@@ -45,6 +46,18 @@ struct Shared {
 pub(super) enum Speak {
     Http1,
     Http2,
+}
+
+impl Speak {
+    /// Which version requests of a kind of route are sent by.
+    pub(super) fn to(cluster: &Cluster, kind: RouteKind) -> Self {
+        match cluster.protocol {
+            BackendProtocol::Http1 => Self::Http1,
+            BackendProtocol::Http2 => Self::Http2,
+            BackendProtocol::Auto if kind == RouteKind::Grpc => Self::Http2,
+            BackendProtocol::Auto => Self::Http1,
+        }
+    }
 }
 
 impl Drop for Upstream {
@@ -199,6 +212,20 @@ impl Upstream {
         self.secure
     }
 
+    /// Waits until it is known whether the backend takes upgrades by HTTP/2.
+    pub(super) async fn settle(&self) {
+        let Some(shared) = &self.shared else {
+            return;
+        };
+        let pings = shared.link.pings.borrow_mut().take();
+        if let Some(mut pings) = pings
+            && !shared.link.client.takes_upgrades()
+        {
+            // A connection that failed says so when the request is sent.
+            let _ = pings.ask().await;
+        }
+    }
+
     /// Sends the head of a request by HTTP/2.
     pub(super) fn open(&mut self, request: &Request, sending: h2::Sending) -> Result<(), Fault> {
         let Some(shared) = &mut self.shared else {
@@ -263,7 +290,7 @@ async fn share(
     let Link { stream, open } = connect(worker, address, endpoint, Speak::Http2, tls).await?;
     let settings = &worker.shared.settings;
     let wire = Wire::new(stream, Vec::new());
-    let (client, driver) = h2::Client::greet(wire, &settings.http2, &settings.limits)
+    let (client, mut driver) = h2::Client::greet(wire, &settings.http2, &settings.limits)
         .await
         .map_err(|error| {
             Fault::new(Reason::ConnectFailed)
@@ -272,6 +299,7 @@ async fn share(
         })?;
     let link = Rc::new(Http2Link {
         client,
+        pings: RefCell::new(driver.pings()),
         active: Cell::new(0),
         closed: Cell::new(false),
         since: Cell::new(worker.sweep.now_millis()),

@@ -149,7 +149,7 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, key: Socket
     // Without it small writes would wait for acknowledgements; a failure costs only time.
     let _ = stream.set_nodelay(true);
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    tokio::task::spawn_local(serve::connection(worker.clone(), stream.into(), peer, key));
+    tokio::task::spawn_local(serve::connection(worker.clone(), stream, peer, key));
 }
 
 /// Out of descriptors (`EMFILE`, `ENFILE`) or memory.

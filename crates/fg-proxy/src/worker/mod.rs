@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) pools: Pools,
     pub(crate) random: Random,
     pub(crate) budgets: Budgets,
+    /// Copies of requests under way.
+    pub(crate) mirrors: Cell<usize>,
     pub(crate) log: RefCell<Option<Sink>>,
     /// Whose turn it is among handshakes.
     turns: Semaphore,
@@ -80,6 +82,7 @@ impl Worker {
             sweep: Sweep::new(),
             pools: Pools::default(),
             budgets: Budgets::default(),
+            mirrors: Cell::new(0),
             random: Random::new((seed as u64).wrapping_mul(2 * id as u64 + 1)),
             log: RefCell::new(log),
             turns: Semaphore::new(handshake::TURNS),

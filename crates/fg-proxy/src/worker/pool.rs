@@ -29,6 +29,8 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 pub(crate) struct Http2Link {
     pub(crate) client: h2::Client,
+    /// Until its settings are known.
+    pub(crate) pings: RefCell<Option<h2::Pings>>,
     /// Requests on it.
     pub(crate) active: Cell<usize>,
     /// It takes no more requests.
@@ -117,7 +119,7 @@ impl Pools {
             let mut http2 = endpoint.http2.borrow_mut();
             http2.retain(|link| {
                 let idle = link.active.get() == 0;
-                !link.closed.get() && !(idle && link.since.get() < oldest)
+                !link.closed.get() && (!idle || link.since.get() >= oldest)
             });
             let in_use = Rc::strong_count(endpoint) > 1;
             !idle.is_empty()

@@ -12,7 +12,7 @@ use crate::gateway::{Gateway, plain};
 use crate::peer::{Backend, Received, ask, connect, get, post, run};
 
 /// Everything to this backend, which speaks HTTP/2.
-fn to_http2(at: SocketAddr, backends: &[SocketAddr]) -> Change {
+pub(crate) fn to_http2(at: SocketAddr, backends: &[SocketAddr]) -> Change {
     let mut change = ir::everything_to(at, backends);
     for backend in change.backends.values_mut().flatten() {
         *backend = Arc::new(fg_ir::Backend {

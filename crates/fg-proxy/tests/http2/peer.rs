@@ -159,23 +159,23 @@ impl Backend {
     pub(crate) fn start(
         reply: impl Fn(&Received, SendResponse<Bytes>) + Send + Sync + 'static,
     ) -> Self {
-        let address = SocketAddr::new(address::own_ip(), 0);
-        let listener = std::net::TcpListener::bind(address).expect("bound");
-        let address = listener.local_addr().expect("its address");
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = received.clone();
-        std::thread::spawn(move || {
-            run(async move {
-                listener.set_nonblocking(true).expect("not blocking");
-                let listener = TcpListener::from_std(listener).expect("registered");
-                let reply = Arc::new(reply);
-                for number in 0.. {
-                    let (stream, _) = listener.accept().await.expect("accepted");
-                    tokio::task::spawn_local(serve(stream, number, reply.clone(), kept.clone()));
-                }
-            });
+        let reply = Arc::new(reply);
+        let address = listen(move |number, request, respond| {
+            whole_request(number, request, respond, reply.clone(), kept.clone())
         });
         Self { address, received }
+    }
+
+    /// Gives each request to `serve` as it comes.
+    pub(crate) fn start_raw<F: Future<Output = ()> + 'static>(
+        serve: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            address: listen(move |_, request, respond| serve(request, respond)),
+            received: Arc::default(),
+        }
     }
 
     /// All requests so far.
@@ -187,34 +187,56 @@ impl Backend {
     }
 }
 
-async fn serve(
-    stream: TcpStream,
+/// Serves requests on a thread of its own until the process ends.
+fn listen<F: Future<Output = ()> + 'static>(
+    serve: impl Fn(usize, Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
+) -> SocketAddr {
+    let address = SocketAddr::new(address::own_ip(), 0);
+    let listener = std::net::TcpListener::bind(address).expect("bound");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        run(async move {
+            listener.set_nonblocking(true).expect("not blocking");
+            let listener = TcpListener::from_std(listener).expect("registered");
+            let serve = std::rc::Rc::new(serve);
+            for number in 0.. {
+                let (stream, _) = listener.accept().await.expect("accepted");
+                let serve = serve.clone();
+                tokio::task::spawn_local(async move {
+                    let mut builder = h2::server::Builder::new();
+                    builder.enable_connect_protocol();
+                    let Ok(mut connection) = builder.handshake(stream).await else {
+                        return;
+                    };
+                    while let Some(Ok((request, respond))) = connection.accept().await {
+                        tokio::task::spawn_local(serve(number, request, respond));
+                    }
+                });
+            }
+        });
+    });
+    address
+}
+
+async fn whole_request(
     number: usize,
-    reply: Arc<impl Fn(&Received, SendResponse<Bytes>) + 'static>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    reply: Arc<impl Fn(&Received, SendResponse<Bytes>)>,
     kept: Arc<Mutex<Vec<Received>>>,
 ) {
-    let mut builder = h2::server::Builder::new();
-    builder.enable_connect_protocol();
-    let Ok(mut connection) = builder.handshake(stream).await else {
+    let (parts, mut stream) = request.into_parts();
+    let Ok((body, trailers)) = read(&mut stream).await else {
         return;
     };
-    while let Some(Ok((request, respond))) = connection.accept().await {
-        let (reply, kept) = (reply.clone(), kept.clone());
-        tokio::task::spawn_local(async move {
-            let (parts, mut stream) = request.into_parts();
-            let Ok((body, trailers)) = read(&mut stream).await else {
-                return;
-            };
-            let received = Received {
-                head: Arc::new(Request::from_parts(parts, ())),
-                body,
-                trailers,
-                connection: number,
-            };
-            kept.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(received.clone());
-            reply(&received, respond);
-        });
-    }
+    let received = Received {
+        head: Arc::new(Request::from_parts(parts, ())),
+        body,
+        trailers,
+        connection: number,
+    };
+    kept.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(received.clone());
+    reply(&received, respond);
 }

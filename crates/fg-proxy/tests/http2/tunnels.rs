@@ -1,12 +1,13 @@
 //! WebSocket over HTTP/2 and between the versions (RFC 8441).
 
 use bytes::Bytes;
-use fg_testkit::Upstream;
+use fg_testkit::{Upstream, address};
 use h2::ext::Protocol;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 
-use crate::gateway::Gateway;
-use crate::peer::{connect, run};
+use crate::backends::to_http2;
+use crate::gateway::{Gateway, plain};
+use crate::peer::{Backend, connect, run};
 
 /// Takes the upgrade and sends back what it gets, until the client ends.
 fn echo_after_upgrade() -> Upstream {
@@ -75,6 +76,43 @@ fn extended_connect_becomes_an_upgrade() {
     assert_eq!(request.line(), "GET a.example /chat");
     assert_eq!(request.field("connection"), Some("upgrade"));
     assert_eq!(request.field("sec-websocket-key").map(str::len), Some(24));
+}
+
+#[test]
+fn an_upgrade_becomes_an_extended_connect() {
+    let backend = Backend::start_raw(|request, mut respond| async move {
+        let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+        assert_eq!(protocol, Some("websocket"));
+        let mut received = request.into_body();
+        let mut stream = respond
+            .send_response(Response::new(()), false)
+            .expect("sent");
+        while let Some(Ok(data)) = received.data().await {
+            let length = data.len();
+            received
+                .flow_control()
+                .release_capacity(length)
+                .expect("released");
+            stream.send_data(data, false).expect("sent");
+        }
+        stream.send_data(Bytes::new(), true).expect("sent");
+    });
+    let at = address::own_address();
+    let gateway = Gateway::serving(plain(), at, &to_http2(at, &[backend.address]));
+    let mut client = gateway.connect();
+    client.send("GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nearly");
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    // The example of RFC 6455 §1.3.
+    assert!(
+        head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        "{head}"
+    );
+    assert_eq!(client.bytes(5), b"early");
+    client.send("late");
+    assert_eq!(client.bytes(4), b"late");
+    client.half_close();
+    assert!(client.is_ended());
 }
 
 #[test]

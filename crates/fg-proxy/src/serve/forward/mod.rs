@@ -13,7 +13,7 @@ use fg_exchange::body::BodyStep;
 use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version, grpc};
 use fg_http::h1::{Expectation, Framing, HeadScan, ParsedReply, write_request_head};
 use fg_http::h2::Sending;
-use fg_ir::{BackendProtocol, RouteKind};
+use fg_ir::RouteKind;
 use fg_telemetry::RetryOutcome;
 
 use self::clocks::{Clocks, clock};
@@ -25,7 +25,7 @@ use super::exchange::Exchange;
 use super::flow::Sink;
 use super::route::{self, Route};
 use super::upstream::{self, Speak, Upstream};
-use super::{head, local, tunnel};
+use super::{head, local, mirror, tunnel};
 use crate::generation::{Cluster, CompiledAction, CompiledBackend, Generation};
 
 /// How much of a request's body is read at once. Units: bytes.
@@ -83,6 +83,22 @@ pub(super) async fn forward(
         return local::answer_fault(connection, exchange, fault, Some((route, None)), terms).await;
     };
     exchange.record.backend = Some(index);
+    let most = connection.worker.shared.settings.max_request_body;
+    if matches!(terms.parsed.body, Framing::Length(length) if length > most) {
+        let fault = Fault::new(Reason::BodyTooLarge);
+        return local::answer_fault(connection, exchange, fault, Some((route, None)), terms).await;
+    }
+    let mirrors = &route.rule.chain.mirrors;
+    if !mirrors.is_empty() {
+        mirror::begin(
+            &connection.worker,
+            exchange,
+            generation,
+            route,
+            mirrors,
+            &terms,
+        );
+    }
     if let Verdict::Reply(reply) = route::backend_filters(&backend.chain, exchange) {
         return local::answer(
             connection,
@@ -92,6 +108,17 @@ pub(super) async fn forward(
             terms,
         )
         .await;
+    }
+    let mirrors = &backend.chain.mirrors;
+    if !mirrors.is_empty() {
+        mirror::begin(
+            &connection.worker,
+            exchange,
+            generation,
+            route,
+            mirrors,
+            &terms,
+        );
     }
     let clocks = Clocks {
         exchange: clock(grpc::time_limit(
@@ -169,7 +196,7 @@ impl Job<'_> {
         loop {
             self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
             let wanted = self.exchange.record.session;
-            let speak = self.speak(cluster);
+            let speak = Speak::to(cluster, self.route.rule.rule.kind);
             let get = upstream::get(&worker, cluster, wanted, failed, stale, speak, tls);
             let (fault, address) = match self.within(get).await {
                 Ok(Ok(mut upstream)) => {
@@ -216,21 +243,14 @@ impl Job<'_> {
     async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
         self.exchange.record.endpoint = Some(upstream.address);
         self.exchange.record.attempts += 1;
+        if self.terms.parsed.hop.upgrade {
+            self.within(upstream.settle()).await?;
+        }
         self.start(upstream)?;
         let sent_at = Instant::now();
         let parsed = self.attempt(upstream).await?;
         self.exchange.record.upstream_time = Some(sent_at.elapsed());
         Ok(parsed)
-    }
-
-    /// Which version of HTTP this request is sent by.
-    fn speak(&self, cluster: &Cluster) -> Speak {
-        match cluster.protocol {
-            BackendProtocol::Http1 => Speak::Http1,
-            BackendProtocol::Http2 => Speak::Http2,
-            BackendProtocol::Auto if self.route.rule.rule.kind == RouteKind::Grpc => Speak::Http2,
-            BackendProtocol::Auto => Speak::Http1,
-        }
     }
 
     /// Waits for something, but not longer than the route allows.
@@ -248,11 +268,6 @@ impl Job<'_> {
     /// is asked.
     async fn prepare(&mut self) -> Result<(), Failure> {
         let most = self.connection.worker.shared.settings.max_request_body;
-        if let Framing::Length(length) = self.terms.parsed.body
-            && length > most
-        {
-            return Err(Fault::new(Reason::BodyTooLarge).into());
-        }
         let limits = self.connection.worker.shared.settings.limits;
         let parsed = self.terms.parsed;
         let steps = if parsed.body == Framing::Length(0) {

@@ -282,6 +282,7 @@ impl Job<'_> {
 
     async fn tunnel(&mut self, mut upstream: Upstream, parsed: ParsedReply) -> Next {
         let Exchange {
+            request,
             reply,
             up,
             down,
@@ -289,6 +290,9 @@ impl Job<'_> {
             ..
         } = &mut *self.exchange;
         record.status = 101;
+        if upstream.is_http2() {
+            tunnel::add_accept(request, reply);
+        }
         record.replied = true;
         down.restart_output();
         head::give(
