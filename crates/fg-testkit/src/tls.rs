@@ -8,13 +8,17 @@ use std::sync::Arc;
 use fg_base::Secret;
 use fg_ir::Material;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, RootCertStore,
-    ServerConfig, SignatureScheme, StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, NamedGroup,
+    RootCertStore, ServerConfig, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 
 use crate::certificates::{Authority, Issued};
@@ -165,6 +169,40 @@ impl Handshake {
         })
     }
 
+    /// The same, with every record of the handshake sent byte by byte.
+    pub fn connect_slowly(&self, to: SocketAddr, name: &str) -> SecureClient {
+        let socket = TcpStream::connect_timeout(&to, PATIENCE).expect("the gateway accepts");
+        socket.set_nodelay(true).expect("a socket option");
+        socket
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a socket option");
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut tls = ClientConnection::new(Arc::new(self.config.clone()), name)
+            .expect("a configuration that works");
+        while tls.is_handshaking() {
+            let mut record = Vec::new();
+            tls.write_tls(&mut record).expect("memory");
+            for byte in record {
+                (&socket).write_all(&[byte]).expect("it is open");
+            }
+            if !tls.wants_write() && tls.is_handshaking() {
+                tls.read_tls(&mut &socket).expect("it is open");
+                tls.process_new_packets().expect("a good answer");
+            }
+        }
+        SecureClient {
+            reader: BufReader::new(StreamOwned::new(tls, socket)),
+        }
+    }
+
+    /// Offers the sessions of every server to every other one.
+    #[must_use]
+    pub fn mixing_sessions(mut self) -> Self {
+        let store = Arc::new(OneDrawer(ClientSessionMemoryCache::new(32)));
+        self.config.resumption = Resumption::store(store);
+        self
+    }
+
     /// Connects and shakes hands, which must succeed.
     pub fn connect(&self, to: SocketAddr, name: &str) -> SecureClient {
         self.try_connect(to, name).expect("a handshake")
@@ -213,6 +251,19 @@ impl SecureClient {
         self.reply()
     }
 
+    /// Reads exactly so many bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).expect("so many bytes");
+        bytes
+    }
+
+    /// Sends bytes past TLS.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        // The reply, or its absence, says what became of it.
+        let _ = self.reader.get_mut().sock.write_all(bytes);
+    }
+
     /// Reads to the end, which must be said by TLS itself.
     ///
     /// # Errors
@@ -257,6 +308,46 @@ impl SecureClient {
     /// Whether the server has shown this certificate.
     pub fn was_shown(&self, issued: &Issued) -> bool {
         self.tls().peer_certificates() == Some(&chain(issued)[..])
+    }
+}
+
+/// Keeps the sessions of all servers as if they were one.
+#[derive(Debug)]
+struct OneDrawer(ClientSessionMemoryCache);
+
+impl OneDrawer {
+    fn name() -> ServerName<'static> {
+        ServerName::try_from("one.test").expect("a name")
+    }
+}
+
+impl ClientSessionStore for OneDrawer {
+    fn set_kx_hint(&self, _: ServerName<'static>, group: NamedGroup) {
+        self.0.set_kx_hint(Self::name(), group);
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        self.0.kx_hint(&Self::name())
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
+        self.0.set_tls12_session(Self::name(), value);
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.0.tls12_session(&Self::name())
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {
+        self.0.remove_tls12_session(&Self::name());
+    }
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        self.0.insert_tls13_ticket(Self::name(), value);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.0.take_tls13_ticket(&Self::name())
     }
 }
 

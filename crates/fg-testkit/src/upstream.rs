@@ -222,6 +222,12 @@ impl Upstream {
         self.shared.lock().sent
     }
 
+    /// Waits until so many bytes were sent, all connections together.
+    pub fn wait_for_sent(&self, count: usize) {
+        self.shared
+            .wait("bytes to leave", |state| state.sent >= count);
+    }
+
     /// Waits until [`Connection::mark`] was called so often.
     pub fn wait_for_marks(&self, count: usize) {
         self.shared.wait("marks", |state| state.marks >= count);
@@ -482,6 +488,12 @@ impl Connection {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Write);
         }
+    }
+
+    /// Ends the connection without an end of TLS.
+    pub fn cut(&mut self) {
+        self.tls = None;
+        self.close();
     }
 
     /// Ends the connection in an orderly way.
