@@ -176,6 +176,15 @@ pub(crate) struct LimitArgs {
     /// Header fields of a head, at most 256 [default: 100]
     #[arg(long, env = "FERROGATE_MAX_HEADER_FIELDS", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER")]
     pub(crate) max_header_fields: Option<u16>,
+    /// Size of a request body, in bytes; larger ones are answered 413 [default: no limit]
+    #[arg(long, env = "FERROGATE_MAX_REQUEST_BODY", value_name = "BYTES")]
+    pub(crate) max_request_body: Option<u64>,
+    /// How much of a body is kept so that a rule with `retry` can send it again, in bytes [default: 65536]
+    #[arg(long, env = "FERROGATE_RETRY_BODY_BUFFER", value_name = "BYTES")]
+    pub(crate) retry_body_buffer: Option<usize>,
+    /// How much of a body may wait for a mirror before its copy is given up, in bytes [default: 131072]
+    #[arg(long, env = "FERROGATE_MIRROR_BODY_BUFFER", value_name = "BYTES")]
+    pub(crate) mirror_body_buffer: Option<usize>,
     /// Label sets of request metrics; everything beyond is counted as "other"
     #[arg(long, env = "FERROGATE_MAX_METRIC_SERIES", default_value_t = fg_telemetry::DEFAULT_SERIES_CAP, value_name = "NUMBER")]
     pub(crate) max_metric_series: usize,

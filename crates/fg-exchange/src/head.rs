@@ -11,7 +11,7 @@ use crate::name::Name;
 ///
 /// Shape: fields in the order of arrival, added ones last. Reused from message to message: the
 /// buffers keep their capacity.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Head {
     bytes: Vec<u8>,
     added: Vec<u8>,

@@ -101,7 +101,7 @@ impl Version {
 /// `OPTIONS *`; `query` is without its `?`; `authority` is the host as written with an optional
 /// port, never empty for HTTP/1.1 (may be for HTTP/1.0); `host` is its canonical form. The `Host`
 /// field is not in the head: it is written from the authority when the request is sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Header fields.
     pub head: Head,

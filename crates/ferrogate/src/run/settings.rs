@@ -25,6 +25,9 @@ pub(crate) fn settings(args: &RunArgs) -> Settings {
         serving.upstream_idle_connections,
     );
     set(&mut settings.max_connections, limits.max_connections);
+    set(&mut settings.max_request_body, limits.max_request_body);
+    set(&mut settings.replay_buffer, limits.retry_body_buffer);
+    set(&mut settings.mirror_buffer, limits.mirror_body_buffer);
     set(
         &mut settings.max_requests_per_connection,
         limits.max_requests_per_connection,
