@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod backend_tls_policy;
+pub mod classes;
 pub mod core;
 pub mod cors;
 pub mod gateway;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fg_api::classes::BUILT_IN;
 use fg_api::gateway::GatewayClassSpec;
 use fg_api::{Meta, Object, Resource};
 use fg_base::Text;
@@ -12,16 +13,9 @@ use fg_model::{ObjectRef, kinds};
 /// labelling" of namespaces.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// The classes of this gateway and their controllers.
-const CLASSES: [(&str, &str); 3] = [
-    ("ferrogate", "ferrogate.dev/gateway"),
-    ("ferrogate-envoy", "ferrogate.dev/envoy"),
-    ("ferrogate-waypoint", "ferrogate.dev/waypoint"),
-];
-
 /// The classes that exist unless a class of that name is written.
 pub(crate) fn classes() -> impl Iterator<Item = Resource> {
-    CLASSES.iter().map(|(name, controller)| {
+    BUILT_IN.iter().map(|(name, controller)| {
         let (group, kind) = kinds::GATEWAY_CLASS;
         Resource::GatewayClass(Arc::new(Object {
             id: Arc::new(ObjectRef::new(group, kind, "", name)),

@@ -1,29 +1,15 @@
 //! `GatewayClass`: which classes are ours, and which of those can be used.
 //!
-//! Source: Gateway API `GatewayClass`; the classes themselves are architecture decision 2.
+//! Source: Gateway API `GatewayClass`.
 
 use fg_api::Object;
+use fg_api::classes::{BUILT_IN, ENVOY, GATEWAY, OURS, WAYPOINT};
 use fg_api::gateway::GatewayClassSpec;
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use crate::notes::Notes;
 use fg_api::schema::nearest;
-
-/// What all our controllers' names begin with.
-const OURS: &str = "ferrogate.dev/";
-
-/// The controllers that are served, natively or by Envoy.
-const GATEWAY: &str = "ferrogate.dev/gateway";
-const ENVOY: &str = "ferrogate.dev/envoy";
-const WAYPOINT: &str = "ferrogate.dev/waypoint";
-
-/// The classes that exist without being written down: name and controller.
-pub const BUILT_IN: &[(&str, &str)] = &[
-    ("ferrogate", GATEWAY),
-    ("ferrogate-envoy", ENVOY),
-    ("ferrogate-waypoint", WAYPOINT),
-];
 
 /// Who serves a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

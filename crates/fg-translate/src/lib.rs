@@ -28,7 +28,7 @@ mod translator;
 mod world;
 
 pub use backends::BackendView;
-pub use classes::{BUILT_IN, Class, Served};
+pub use classes::{Class, Served};
 pub use credentials::Holder;
 pub use gateways::{Allowed, GatewayView, ListenerView};
 pub use options::Options;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
+use fg_api::classes::BUILT_IN;
 use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
 use fg_api::reference_grant::ReferenceGrantSpec;
@@ -459,7 +460,7 @@ impl Lookup for World {
     }
 
     fn class_names(&self) -> Vec<Text> {
-        let built_in = classes::BUILT_IN.iter().map(|(name, _)| (*name).into());
+        let built_in = BUILT_IN.iter().map(|(name, _)| (*name).into());
         let names: BTreeSet<Text> = self.classes.keys().cloned().chain(built_in).collect();
         names.into_iter().collect()
     }
