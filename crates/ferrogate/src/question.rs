@@ -40,13 +40,14 @@ impl Asked {
     /// # Errors
     /// What cannot be understood, in the user's words.
     pub(crate) fn new(method: &str, url: &str, fields: &[String]) -> Result<Self, String> {
-        let (authority, target) = split(url)?;
+        let (secure, authority, target) = split(url)?;
         let port = match authority.rsplit_once(':') {
             Some((_, port)) if !authority.ends_with(']') => Some(
                 port.parse()
                     .map_err(|_| format!("`{port}` is no port in `{url}`"))?,
             ),
-            _ => None,
+            // Without a port, that of HTTP is what is looked for first.
+            _ => secure.then_some(443),
         };
         let mut host = authority.to_owned();
         let mut rest = String::new();
@@ -148,16 +149,17 @@ fn listener_port(settings: &Settings, port: u16) -> u16 {
     mapped.map_or(port, |(listener, _)| *listener)
 }
 
-/// Authority, and path with query.
-fn split(url: &str) -> Result<(&str, String), String> {
-    let rest = match url.split_once("://") {
-        Some(("http" | "HTTP", rest)) => rest,
+/// Whether it is HTTPS; authority; and path with query.
+fn split(url: &str) -> Result<(bool, &str, String), String> {
+    let (secure, rest) = match url.split_once("://") {
+        Some(("http" | "HTTP", rest)) => (false, rest),
+        Some(("https" | "HTTPS", rest)) => (true, rest),
         Some((scheme, _)) => {
             return Err(format!(
-                "scheme `{scheme}` is not served; use an http:// URL"
+                "scheme `{scheme}` is not served; use an http:// or https:// URL"
             ));
         }
-        None => url,
+        None => (false, url),
     };
     let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -170,7 +172,7 @@ fn split(url: &str) -> Result<(&str, String), String> {
         Some('?') => format!("/{target}"),
         Some(_) => target.to_owned(),
     };
-    Ok((authority, target))
+    Ok((secure, authority, target))
 }
 
 #[cfg(test)]
@@ -200,11 +202,13 @@ mod tests {
             head("http://[::1]/", &["host: b.com"]),
             ("GET / HTTP/1.1\r\nHost: b.com\r\n\r\n".to_owned(), None)
         );
+        assert_eq!(head("https://a.com/", &[]).1, Some(443));
+        assert_eq!(head("https://a.com:8443/", &[]).1, Some(8443));
     }
 
     #[test]
     fn what_cannot_be_asked_is_said() {
-        for bad in ["https://a/", "http:///x", "http://a:x/"] {
+        for bad in ["ftp://a/", "http:///x", "http://a:x/"] {
             assert!(Asked::new("GET", bad, &[]).is_err(), "{bad}");
         }
         assert!(Asked::new("GET", "http://a/", &["no colon".to_owned()]).is_err());

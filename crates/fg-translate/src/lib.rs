@@ -6,9 +6,11 @@
 //! | folder | section |
 //! |---|---|
 //! | `classes` | `GatewayClass` |
-//! | `gateways` | `Gateway`: listeners, addresses, conflicts, `allowedRoutes` |
+//! | `gateways` | `Gateway`: listeners, their TLS, addresses, conflicts, `allowedRoutes` |
 //! | `routes` | `HTTPRoute`: parents, hostnames, matches, filters, backend references |
 //! | `backends` | `Service` with its `EndpointSlice`s, kgateway's `Backend` |
+//! | `backend_tls` | `BackendTLSPolicy` |
+//! | `credentials` | certificates and keys in `Secret`s and `ConfigMap`s |
 //! | `grants` | `ReferenceGrant` |
 //! | `translator` | what was read by whom, and steps from one state to the next |
 

@@ -154,6 +154,7 @@ impl Serving {
                 changed_rules = change.rules.len(),
                 changed_backends = change.backends.len(),
                 changed_endpoints = change.endpoints.len(),
+                changed_credentials = change.credentials.len(),
                 ?took,
                 "configuration applied"
             );
