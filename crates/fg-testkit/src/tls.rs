@@ -131,6 +131,11 @@ impl Handshake {
         Self { config }
     }
 
+    /// What rustls is told.
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
     /// Offers these application protocols.
     #[must_use]
     pub fn offering(mut self, protocols: &[&str]) -> Self {
@@ -406,6 +411,24 @@ impl Serving {
     /// Shows a certificate, speaks HTTP/1.1, asks nothing of clients.
     pub fn new(issued: &Issued) -> Self {
         Self::make(issued, None)
+    }
+
+    /// Speaks these application protocols instead.
+    #[must_use]
+    pub fn offering(self, protocols: &[&str]) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|one| one.as_bytes().to_vec())
+            .collect();
+        Self {
+            config: Arc::new(config),
+        }
+    }
+
+    /// What rustls is told.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
     }
 
     /// Demands a certificate of this authority.

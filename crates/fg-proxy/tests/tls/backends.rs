@@ -15,7 +15,7 @@ use fg_testkit::{Upstream, address};
 use crate::gateway::{Gateway, plain};
 
 /// Trust in the credential `ca`, for `backend.test`.
-fn origination(names: Vec<SubjectAltName>) -> TlsOrigination {
+pub(crate) fn origination(names: Vec<SubjectAltName>) -> TlsOrigination {
     TlsOrigination {
         origin: Origin::of(ir::backend_key("backend").object, 1),
         hostname: "backend.test".into(),
@@ -37,9 +37,9 @@ fn serving(serving: Serving) -> Upstream {
     })
 }
 
-fn change(
+pub(crate) fn change(
     at: SocketAddr,
-    upstream: &Upstream,
+    backend: SocketAddr,
     authority: &Authority,
     tls: TlsOrigination,
 ) -> Changes {
@@ -47,13 +47,17 @@ fn change(
         .credential("ca", authorities(&[authority]))
         .listener(ir::listener("http", at, None))
         .rule(ir::rule("all", "http", "/", "backend"))
-        .secure_backend("backend", &[upstream.address()], tls)
+        .secure_backend("backend", &[backend], tls)
 }
 
 /// The reply to one request by such a backend: its status and reason.
 fn ask(upstream: &Upstream, authority: &Authority, tls: TlsOrigination) -> (u16, Option<String>) {
     let at = address::own_address();
-    let gateway = Gateway::serving(plain(), at, &change(at, upstream, authority, tls).build());
+    let gateway = Gateway::serving(
+        plain(),
+        at,
+        &change(at, upstream.address(), authority, tls).build(),
+    );
     get(&gateway)
 }
 
@@ -75,7 +79,7 @@ fn a_backend_with_the_name_is_called_and_its_connection_kept() {
     let authority = Authority::new("ca");
     let upstream = showing(&authority.issue(&["backend.test"]));
     let at = address::own_address();
-    let change = change(at, &upstream, &authority, origination(Vec::new()));
+    let change = change(at, upstream.address(), &authority, origination(Vec::new()));
     let gateway = Gateway::serving(plain(), at, &change.build());
     for _ in 0..3 {
         assert_eq!(get(&gateway), GOOD);
@@ -162,7 +166,7 @@ fn a_backend_with_a_broken_policy_gets_nothing() {
     let authority = Authority::new("ca");
     let upstream = showing(&authority.issue(&["backend.test"]));
     let at = address::own_address();
-    let mut change = change(at, &upstream, &authority, origination(Vec::new())).build();
+    let mut change = change(at, upstream.address(), &authority, origination(Vec::new())).build();
     let refusal = Refusal {
         kind: RefusalKind::InvalidBackend,
         finding: None,
@@ -187,7 +191,7 @@ fn the_gateways_certificate_is_shown_to_those_who_ask() {
     let ours = authority.issue(&["gateway.test"]);
     let upstream = serving(Serving::demanding(&issued, &authority));
     let at = address::own_address();
-    let nobody = change(at, &upstream, &authority, origination(Vec::new()));
+    let nobody = change(at, upstream.address(), &authority, origination(Vec::new()));
     let gateway = Gateway::serving(plain(), at, &nobody.build());
     let (status, _) = get(&gateway);
     assert_eq!(status, 502, "it demands a certificate");
@@ -215,7 +219,7 @@ fn connections_are_not_taken_over_by_other_rules() {
     let (authority, stranger) = (Authority::new("ca"), Authority::new("stranger"));
     let upstream = showing(&authority.issue(&["backend.test"]));
     let at = address::own_address();
-    let good = change(at, &upstream, &authority, origination(Vec::new()));
+    let good = change(at, upstream.address(), &authority, origination(Vec::new()));
     let gateway = Gateway::serving(plain(), at, &good.build());
     assert_eq!(get(&gateway), GOOD);
     let believe = |authority| {
@@ -249,7 +253,7 @@ fn another_endpoint_is_tried_when_a_handshake_fails() {
     let good = showing(&authority.issue(&["backend.test"]));
     let bad = showing(&authority.issue(&["other.test"]));
     let at = address::own_address();
-    let change = change(at, &good, &authority, origination(Vec::new()))
+    let change = change(at, good.address(), &authority, origination(Vec::new()))
         .secure_backend(
             "backend",
             &[good.address(), bad.address()],
@@ -275,7 +279,7 @@ fn a_reply_that_is_cut_is_not_whole() {
             connection.cut();
         }
     });
-    let change = change(at, &upstream, &authority, origination(Vec::new()));
+    let change = change(at, upstream.address(), &authority, origination(Vec::new()));
     let gateway = Gateway::serving(plain(), at, &change.build());
     let mut client = gateway.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -299,7 +303,7 @@ fn sessions_with_backends_go_on() {
         },
     );
     let at = address::own_address();
-    let change = change(at, &upstream, &authority, origination(Vec::new()));
+    let change = change(at, upstream.address(), &authority, origination(Vec::new()));
     let gateway = Gateway::serving(plain(), at, &change.build());
     for _ in 0..3 {
         assert_eq!(get(&gateway), GOOD);

@@ -6,6 +6,7 @@ mod clients;
 #[path = "../stack/gateway.rs"]
 mod gateway;
 mod hostile;
+mod http2;
 mod names;
 mod sessions;
 mod traffic;
