@@ -6,5 +6,9 @@ mod cors;
 #[path = "../stack/gateway.rs"]
 mod gateway;
 mod mirror;
+#[path = "../http2/peer.rs"]
+#[expect(dead_code, reason = "the tests of HTTP/2 use the rest of it")]
+mod peer;
 mod retry;
 mod session;
+mod versions;

@@ -57,7 +57,7 @@ fn count(gateway: &Gateway, outcome: &str) -> f64 {
 }
 
 /// Waits until so many copies came out so.
-fn wait_for(gateway: &Gateway, outcome: &str, wanted: f64) {
+pub(crate) fn wait_for(gateway: &Gateway, outcome: &str, wanted: f64) {
     let end = Instant::now() + PATIENCE;
     while count(gateway, outcome) < wanted {
         assert!(Instant::now() < end, "waited too long for {outcome}");
