@@ -12,6 +12,7 @@ mod instructions;
 mod new_policy;
 mod packages;
 mod steps;
+mod suites;
 mod test;
 mod tidy;
 mod workspace;
@@ -52,6 +53,12 @@ const VERBS: &[Verb] = &[
         words: "[...]",
         does: "measures the gateway beside other proxies and writes bench/",
         run: bench::run,
+    },
+    Verb {
+        name: "suites",
+        words: "[NAME...]",
+        does: "runs other people's tests and programs against the gateway",
+        run: suites::run,
     },
     Verb {
         name: "gen",

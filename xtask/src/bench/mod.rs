@@ -8,11 +8,11 @@ mod http;
 mod load;
 mod options;
 mod peers;
-mod process;
+pub(crate) mod process;
 mod report;
 mod results;
 mod scenarios;
-mod site;
+pub(crate) mod site;
 mod targets;
 mod tools;
 mod upstream;
@@ -23,8 +23,10 @@ mod tests;
 use anyhow::{Context as _, bail};
 
 use self::options::Options;
+pub(crate) use self::results::Stamp;
 use self::results::{Machine, Results};
 use self::scenarios::{Bench, cpu, live, memory};
+pub(crate) use self::tools::target_folder;
 use crate::workspace;
 
 /// Runs the benchmarks. `args` are the words after the verb; `upstream ADDRESS LENGTH` is the harness's own upstream.
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     if cores < 2 {
         bail!("needs two cores: one for the proxy, one for load and upstream");
     }
-    let scratch = tools::target_folder()?.join("bench");
+    let scratch = target_folder()?.join("bench");
     std::fs::create_dir_all(&scratch)?;
     let bench_folder = if options.is_for_the_record() {
         workspace::root()?.join("bench")

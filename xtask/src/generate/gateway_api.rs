@@ -12,12 +12,13 @@ pub(super) const MODULE: &str = "sigs.k8s.io/gateway-api";
 pub(super) const VERSION: &str = "v1.7.0";
 
 /// Plural names of the kinds that are read, sorted.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "backendtlspolicies",
     "gatewayclasses",
     "gateways",
     "grpcroutes",
     "httproutes",
+    "listenersets",
     "referencegrants",
 ];
 
