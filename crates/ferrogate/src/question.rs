@@ -134,6 +134,7 @@ impl Asked {
             answer: Some(Answer {
                 status: fault.reason.status(),
                 reason: fault.reason.text().to_owned(),
+                grpc: None,
                 why,
                 headers: Vec::new(),
             }),
