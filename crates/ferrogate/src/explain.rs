@@ -22,6 +22,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let explanation = asked.explain(&Known {
         ir: loaded.control.ir(),
         findings: &loaded.findings(),
+        asking: &|host| loaded.folder.asking(host),
         locate: &|origin| loaded.folder.place(origin),
         settings: &Settings::default(),
     });

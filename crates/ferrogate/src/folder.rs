@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fg_api::Resource;
 use fg_control::{Control, Objects};
-use fg_model::{Finding, ObjectRef, Origin, Place, kinds};
+use fg_model::{Finding, HostPattern, ObjectRef, Origin, Place, kinds};
 use fg_sources::Limits;
 use fg_sources::files::{self, Delta};
 use fg_sources::watch::Changes;
@@ -70,6 +71,26 @@ impl Source {
     /// How many objects of kinds are in it that are not read.
     pub(crate) fn others(&self) -> usize {
         self.0.other_kinds().values().sum()
+    }
+
+    /// Where routes ask for a host (lower-case, without port) by name, served or not.
+    pub(crate) fn asking(&self, host: &str) -> Vec<Origin> {
+        let mut asking = Vec::new();
+        for resource in self.0.resources() {
+            let (hostnames, origin) = match resource {
+                Resource::HttpRoute(route) => (&route.spec.hostnames, route.origin()),
+                Resource::GrpcRoute(route) => (&route.spec.hostnames, route.origin()),
+                _ => continue,
+            };
+            let fits = |written: &str| {
+                HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
+            };
+            if let Some(at) = hostnames.iter().position(|written| fits(written)) {
+                asking.push(origin.at(format!("spec.hostnames[{at}]")));
+            }
+        }
+        asking.sort();
+        asking
     }
 
     /// File and line of a field.

@@ -25,6 +25,8 @@ pub(crate) struct Known<'a> {
     pub(crate) ir: &'a Ir,
     /// Everything that is wrong.
     pub(crate) findings: &'a [Arc<Finding>],
+    /// Where routes ask for a host by name, served or not.
+    pub(crate) asking: &'a dyn Fn(&str) -> Vec<Origin>,
     /// File and line of an origin.
     pub(crate) locate: &'a dyn Fn(&Origin) -> Option<Place>,
     /// The proxy's settings: what it believes of a client, and what it tells a backend.
@@ -102,6 +104,7 @@ impl Asked {
                 port,
                 client,
                 findings: known.findings,
+                asking: known.asking,
                 locate: known.locate,
                 announce: &|request| {
                     // An id that is made for each request is shown as zeros.
@@ -221,6 +224,7 @@ mod tests {
         let explanation = asked.explain(&Known {
             ir: &Ir::default(),
             findings: &[],
+            asking: &|_| Vec::new(),
             locate: &|_| None,
             settings: &Settings::default(),
         });

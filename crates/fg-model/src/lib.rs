@@ -8,6 +8,7 @@ mod matcher;
 mod object;
 pub mod path;
 mod pattern;
+pub mod secret;
 
 pub use backend_key::BackendKey;
 pub use finding::{Finding, FindingKind, Place, Scope, Severity};

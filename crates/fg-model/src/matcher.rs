@@ -1,9 +1,11 @@
 //! What a rule matches on.
 
 use fg_base::Text;
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::Pattern;
+use crate::secret::{REDACTED, is_secret};
 
 /// How a path is matched. The path is the canonical one, without query.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -74,8 +76,9 @@ impl ValueMatch {
     }
 }
 
-/// One header that must be there with a fitting value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// One header that must be there with a fitting value. Serialized, for people, the value of a
+/// credential is left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: Text,
@@ -83,8 +86,9 @@ pub struct HeaderMatch {
     pub value: ValueMatch,
 }
 
-/// One query parameter that must be there with a fitting value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// One query parameter that must be there with a fitting value. Serialized, for people, the value
+/// of a credential is left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryMatch {
     /// Name, case-sensitive, after percent-decoding.
     pub name: Text,
@@ -107,4 +111,32 @@ pub struct Match {
     pub headers: Vec<HeaderMatch>,
     /// Query parameters, all of them.
     pub query: Vec<QueryMatch>,
+}
+
+impl Serialize for HeaderMatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(serializer, "HeaderMatch", &self.name, &self.value)
+    }
+}
+
+impl Serialize for QueryMatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(serializer, "QueryMatch", &self.name, &self.value)
+    }
+}
+
+fn serialize<S: Serializer>(
+    serializer: S,
+    what: &'static str,
+    name: &Text,
+    value: &ValueMatch,
+) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct(what, 2)?;
+    fields.serialize_field("name", name)?;
+    if is_secret(name) {
+        fields.serialize_field("value", REDACTED)?;
+    } else {
+        fields.serialize_field("value", value)?;
+    }
+    fields.end()
 }

@@ -20,6 +20,10 @@ macro_rules! catalogue {
                         #[serde(skip_serializing_if = "Option::is_none")]
                         pub $policy: Option<Arc<crate::$policy::Ir>>,
                     )+
+                    /// Where each is written, by the policy's name; one that is made of several
+                    /// fields has several.
+                    #[serde(skip_serializing_if = "Vec::is_empty")]
+                    pub origins: Vec<(&'static str, fg_model::Origin)>,
                 }
 
                 impl Set {
@@ -31,7 +35,24 @@ macro_rules! catalogue {
                     /// This set over a more general one: a policy set here wins.
                     #[must_use]
                     pub fn over(&self, general: &Self) -> Self {
-                        Self { $($policy: self.$policy.clone().or_else(|| general.$policy.clone())),+ }
+                        let mut origins = self.origins.clone();
+                        $(
+                            if self.$policy.is_none() {
+                                let name = crate::$policy::META.name;
+                                let inherited = general.origins.iter();
+                                origins.extend(inherited.filter(|one| one.0 == name).cloned());
+                            }
+                        )+
+                        Self {
+                            $($policy: self.$policy.clone().or_else(|| general.$policy.clone()),)+
+                            origins,
+                        }
+                    }
+
+                    /// Where a policy is written.
+                    pub fn origins_of(&self, name: &str) -> impl Iterator<Item = &fg_model::Origin> {
+                        let all = self.origins.iter();
+                        all.filter(move |one| one.0 == name).map(|one| &one.1)
                     }
 
                     /// The parts of the configured policies in the order of their stages.

@@ -10,8 +10,8 @@ use fg_base::{Secret, Text};
 use fg_exchange::body::BodyFilter;
 use fg_exchange::{Filter, Part, Reason, Retries, Session, Setting};
 use fg_ir::{
-    Action, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints,
-    Refusal, RefusalKind, Rule, Target,
+    Action, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints, Rule,
+    Target,
 };
 use fg_policies::traffic;
 use fg_router::{Builder, Router, SocketTable};
@@ -225,16 +225,6 @@ impl Chain {
     }
 }
 
-/// The status and reason of a refusal.
-fn reason(refusal: &Refusal) -> Reason {
-    match refusal.kind {
-        RefusalKind::NoBackends => Reason::NoBackends,
-        RefusalKind::InvalidBackend => Reason::InvalidBackend,
-        RefusalKind::FilterNotFound => Reason::FilterNotFound,
-        RefusalKind::InvalidRule => Reason::InvalidRule,
-    }
-}
-
 /// Makes generations from changes; keeps what that takes.
 pub(crate) struct Compiler {
     number: u64,
@@ -391,6 +381,7 @@ impl Compiler {
             }
             endpoints.sort_unstable();
             endpoints.dedup();
+            let reason = |refusal: &fg_ir::Refusal| fg_router::reason(refusal.kind);
             let tls = self.clients.cluster(backend, &mut self.keys, reason);
             Arc::new(Cluster {
                 endpoints,
@@ -451,9 +442,10 @@ impl Maker<'_> {
     fn rule(&mut self, rule: &Arc<Rule>) -> Arc<CompiledRule> {
         let attachments = rule.attachments.len();
         let action = match &rule.action {
-            Action::Refuse(refusal) => {
-                CompiledAction::Refuse(reason(refusal), SeriesBlock::new(attachments, self.workers))
-            }
+            Action::Refuse(refusal) => CompiledAction::Refuse(
+                fg_router::reason(refusal.kind),
+                SeriesBlock::new(attachments, self.workers),
+            ),
             Action::Forward(backends) => {
                 let mut total = 0u32;
                 let backends = backends
@@ -516,7 +508,7 @@ impl Maker<'_> {
                 Ok(index_of(self.indexes, self.clusters, key)),
                 key.to_string().into(),
             ),
-            Target::Broken(refusal) => (Err(reason(refusal)), "".into()),
+            Target::Broken(refusal) => (Err(fg_router::reason(refusal.kind)), "".into()),
         };
         CompiledBackend {
             cumulative,

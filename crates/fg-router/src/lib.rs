@@ -25,9 +25,11 @@ mod hosts;
 mod paths;
 mod preflight;
 mod query;
+mod refusal;
 mod table;
 mod trace;
 
 pub use builder::Builder;
+pub use refusal::reason;
 pub use table::{ListenerTable, Router, SocketTable};
 pub use trace::{Entry, Found, Lost, Outcome, Tried};

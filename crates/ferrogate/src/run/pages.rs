@@ -102,6 +102,11 @@ impl AdminSource for Pages {
         let explanation = asked.explain(&Known {
             ir: &ir,
             findings: &findings,
+            asking: &|host| {
+                let state = self.state.lock();
+                let source = state.source.as_ref();
+                source.map(|source| source.asking(host)).unwrap_or_default()
+            },
             locate: &|origin| self.state.lock().source.as_ref()?.place(origin),
             settings: &self.settings,
         });

@@ -20,6 +20,25 @@ fn served(ip: &str) -> (Echo, Folder, Gateway) {
 }
 
 #[test]
+fn credentials_that_rules_match_on_are_not_shown() {
+    let (_echo, folder, gateway) = served("127.20.3.6");
+    let header = "{name: Authorization, value: hunter3}";
+    let query = "{name: token, value: hunter4}";
+    folder.route(
+        "shop",
+        &format!("[{{matches: [{{headers: [{header}], queryParams: [{query}]}}]}}]"),
+    );
+    let pages = ["/config", "/explain?url=http://a:8080/"];
+    until("the rule", || {
+        let shown = pages.map(|page| gateway.admin(page).body);
+        let all = |what: &str| shown.iter().all(|page| page.contains(what));
+        let none = |what: &str| !shown.iter().any(|page| page.contains(what));
+        assert!(none("hunter3") && none("hunter4"), "{shown:#?}");
+        (all("[redacted]") && all("authorization")).then_some(())
+    });
+}
+
+#[test]
 fn pages_show_what_serves_and_no_secret() {
     let (_echo, _folder, gateway) = served("127.20.3.1");
     let index = gateway.admin("/");

@@ -4,6 +4,7 @@
 //! the policies' parts are those that the proxy runs.
 
 mod choose;
+mod misses;
 mod text;
 mod tls;
 mod walk;
@@ -33,6 +34,8 @@ pub struct Question<'a> {
     pub client: IpAddr,
     /// What is wrong with the configuration: shown when no rule serves the request.
     pub findings: &'a [Arc<Finding>],
+    /// Where routes ask for a host by name, served or not.
+    pub asking: &'a dyn Fn(&str) -> Vec<Origin>,
     /// The file and line of an origin.
     pub locate: &'a dyn Fn(&Origin) -> Option<Place>,
     /// What the proxy itself writes into a request once its rule is known, before the rule's
@@ -141,8 +144,8 @@ pub struct PolicyStep {
     pub policy: String,
     /// What it does.
     pub does: String,
-    /// Where it comes from.
-    pub source: Source,
+    /// Where it comes from; several when it is made of several filters.
+    pub sources: Vec<Source>,
 }
 
 /// One backend of the rule.

@@ -74,6 +74,7 @@ fn ask(resources: &[Resource], port: Option<u16>, head: &str) -> Explanation {
             port,
             client: Ipv4Addr::LOCALHOST.into(),
             findings: &findings,
+            asking: &|host| asking(resources, host),
             locate: &|origin| {
                 (&*origin.object.kind == "HTTPRoute").then(|| Place {
                     file: "routes.yaml".into(),
@@ -83,6 +84,16 @@ fn ask(resources: &[Resource], port: Option<u16>, head: &str) -> Explanation {
             announce: &|request| request.head.set("x-announced", b"yes"),
         },
     )
+}
+
+fn asking(resources: &[Resource], host: &str) -> Vec<Origin> {
+    let named = resources.iter().filter_map(|resource| match resource {
+        Resource::HttpRoute(route) if route.spec.hostnames.iter().any(|name| &**name == host) => {
+            Some(route.origin().at("spec.hostnames[0]"))
+        }
+        _ => None,
+    });
+    named.collect()
 }
 
 fn shop() -> Vec<Resource> {
@@ -279,6 +290,74 @@ fn errors_of_routes_are_suspects() {
 }
 
 #[test]
+fn a_route_that_asked_for_the_host_says_why_it_does_not_serve() {
+    let spec = |name: &str, parent: Value| {
+        let spec = json!({"parentRefs": [parent], "hostnames": ["shop.com"],
+            "rules": [{"backendRefs": [{"name": "one", "port": 80}]}]});
+        Resource::HttpRoute(object(kinds::HTTP_ROUTE, name, spec))
+    };
+    let mut listeners = listener(80);
+    let other = json!({"name": "other", "protocol": "HTTP", "port": 81});
+    let list = listeners["listeners"].as_array_mut();
+    list.expect("a list").push(other);
+    let resources = [
+        gateway(listeners),
+        spec("elsewhere", json!({"name": "web", "sectionName": "other"})),
+        spec("lost", json!({"name": "web", "sectionName": "nope"})),
+    ];
+    let explanation = ask(&resources, Some(80), "GET / HTTP/1.1\nHost: shop.com");
+    let told: Vec<_> = explanation
+        .hints
+        .iter()
+        .filter_map(|hint| Some((&*hint.source.as_ref()?.object, &*hint.text)))
+        .collect();
+    let elsewhere = "asks for this host, but on `default/web/other` only";
+    assert!(
+        told.contains(&("HTTPRoute default/elsewhere", elsewhere)),
+        "{told:#?}"
+    );
+    let lost = "asks for this host, but none of its rules is attached to a listener";
+    let lost = told
+        .iter()
+        .position(|one| *one == ("HTTPRoute default/lost", lost));
+    let (object, why) = told[lost.expect("the lost route") + 1];
+    assert_eq!(object, "HTTPRoute default/lost");
+    assert!(why.contains("nope"), "{why}");
+}
+
+#[test]
+fn policies_name_their_own_lines() {
+    let rules = json!([{
+        "timeouts": {"request": "5s"},
+        "filters": [
+            {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["a"]}},
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}},
+        ],
+        "backendRefs": [{"name": "one", "port": 80,
+            "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["b"]}}]}],
+    }]);
+    let mut resources = vec![gateway(listener(80)), route("shop", rules)];
+    resources.extend(backend("one"));
+    let explanation = ask(&resources, Some(80), "GET / HTTP/1.1\nHost: shop.com");
+    let fields = |steps: &[PolicyStep]| -> Vec<String> {
+        let sources = steps.iter().flat_map(|step| &step.sources);
+        sources.map(|source| source.field.clone()).collect()
+    };
+    assert_eq!(
+        fields(&explanation.policies),
+        [
+            "spec.rules[0].timeouts",
+            "spec.rules[0].filters[0]",
+            "spec.rules[0].filters[1]",
+        ]
+    );
+    assert_eq!(
+        fields(&explanation.backends[0].policies),
+        ["spec.rules[0].backendRefs[0].filters[0]"]
+    );
+}
+
+#[test]
 fn the_text_is_for_people() {
     let text = ask(&shop(), Some(80), "GET /cart HTTP/1.1\nHost: shop.com").to_string();
     let expected = "\
@@ -294,7 +373,7 @@ others    HTTPRoute default/shop rule 1 `cart` match 0: path prefix /cart, metho
           HTTPRoute default/shop rule 0 match 0: path prefix /
             fits too, but the longer prefix wins
 policies  header_modifier: request headers: set a: b
-            HTTPRoute default/shop spec.rules[1] (routes.yaml:7)
+            HTTPRoute default/shop spec.rules[1].filters[1] (routes.yaml:7)
           url_rewrite: ";
     assert!(text.starts_with(expected), "{text}");
     assert!(

@@ -104,7 +104,9 @@ fn policies(f: &mut fmt::Formatter<'_>, steps: &[PolicyStep], indent: &str) -> f
             ""
         };
         line(f, word, &format!("{indent}{}: {}", step.policy, step.does))?;
-        line(f, "", &format!("{indent}  {}", step.source))?;
+        for source in &step.sources {
+            line(f, "", &format!("{indent}  {source}"))?;
+        }
     }
     Ok(())
 }

@@ -7,22 +7,22 @@ use fg_exchange::{
     Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict, grpc,
 };
 use fg_ir::{
-    Action, BackendKey, BackendKind, BackendProtocol, Ir, Protocol, RefusalKind, RouteKind, Rule,
-    RuleBackend, Target,
+    Action, BackendKey, BackendKind, BackendProtocol, Ir, Protocol, RouteKind, Rule, RuleBackend,
+    Target,
 };
-use fg_model::{Finding, HostPattern, Match, Origin, Severity, kinds};
-use fg_policies::header_modifier::{REDACTED, is_secret};
+use fg_model::secret::{REDACTED, is_secret, shown};
+use fg_model::{HostPattern, Match, Origin};
 use fg_policies::traffic;
 use fg_router::{ListenerTable, Outcome};
 
 use super::words::{Ranked, of_loss, of_match, of_precedence};
 use super::{
-    Answer, BackendStep, Explanation, Hint, Other, PolicyStep, Question, RuleStep, choose, name_of,
-    tls,
+    Answer, BackendStep, Explanation, Hint, Other, PolicyStep, Question, RuleStep, Source, choose,
+    misses, name_of, tls,
 };
 
 /// The most other matches, near misses and findings that an explanation lists.
-const LISTED: usize = 10;
+pub(super) const LISTED: usize = 10;
 
 /// Explains what happens to a request under a configuration.
 ///
@@ -62,15 +62,21 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     let router = choose::router(ir);
     let Some(table) = choose::listener(&router, question, &request, &mut explanation) else {
         explanation.answer = Some(refused(Reason::NoListener, Reason::NoListener.words()));
-        suspects(question, &mut explanation);
+        misses::suspects(ir, None, question, &request, &mut explanation);
         return explanation;
     };
     explanation.listener = Some(choose::step(table.listener(), question));
     let routed = as_routed(&table, question, &mut explanation);
     let Some((rule, facts)) = route(&table, question, &routed, &mut explanation) else {
         explanation.answer = Some(refused(Reason::NoRoute, Reason::NoRoute.words()));
-        near_misses(&table, question, &request, &mut explanation);
-        suspects(question, &mut explanation);
+        misses::near(&table, question, &request, &mut explanation);
+        misses::suspects(
+            ir,
+            Some(table.listener()),
+            question,
+            &request,
+            &mut explanation,
+        );
         return explanation;
     };
     let chain = Chain::new(&rule.policies, &rule.origin, question);
@@ -82,7 +88,7 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     }
     match &rule.action {
         Action::Refuse(refusal) => {
-            explanation.answer = Some(refused(reason(refusal.kind), &refusal.text));
+            explanation.answer = Some(refused(fg_router::reason(refusal.kind), &refusal.text));
             explanation.hints.push(Hint {
                 text: refusal.text.to_string(),
                 source: Some(question.source(&rule.origin)),
@@ -206,7 +212,7 @@ fn route(
     Some((found.rule.clone(), facts))
 }
 
-fn rule_step(
+pub(super) fn rule_step(
     question: &Question<'_>,
     rule: &Rule,
     match_index: u32,
@@ -222,81 +228,6 @@ fn rule_step(
         matches: of_match(matched),
         hostname: hostname.to_string(),
         source: question.source(&rule.origin),
-    }
-}
-
-/// The matches of the listener that were not even tried, when nothing was found: what is nearest.
-fn near_misses(
-    table: &ListenerTable<Arc<Rule>>,
-    question: &Question<'_>,
-    request: &Request,
-    explanation: &mut Explanation,
-) {
-    let host = lossy(request.host());
-    let mut entries = table.entries().peekable();
-    if entries.peek().is_none() {
-        explanation.hints.push(Hint {
-            text: "no route is attached to this listener".to_owned(),
-            source: explanation
-                .listener
-                .as_ref()
-                .map(|step| step.source.clone()),
-        });
-    }
-    for entry in entries {
-        let step = rule_step(
-            question,
-            entry.rule,
-            entry.match_index,
-            entry.matched,
-            entry.hostname,
-        );
-        if explanation.others.len() >= LISTED {
-            explanation
-                .notes
-                .push("there are more rules that do not fit".to_owned());
-            break;
-        }
-        let known = |other: &Other| other.step == step;
-        if explanation.others.iter().any(known) {
-            continue;
-        }
-        let why = if entry.hostname.matches(&host) {
-            "does not fit: the path is another".to_owned()
-        } else {
-            format!("does not fit: it is for host {}", entry.hostname)
-        };
-        explanation.others.push(Other {
-            step,
-            fits: false,
-            why,
-        });
-    }
-}
-
-/// Errors of Gateways and routes, which may be why a request is not served.
-fn suspects(question: &Question<'_>, explanation: &mut Explanation) {
-    let relevant = |finding: &&Arc<Finding>| {
-        let object = &finding.about.object;
-        finding.severity == Severity::Error
-            && [
-                kinds::GATEWAY,
-                kinds::HTTP_ROUTE,
-                kinds::GRPC_ROUTE,
-                kinds::FILE,
-            ]
-            .iter()
-            .any(|kind| object.is(*kind))
-    };
-    for finding in question.findings.iter().filter(relevant).take(LISTED) {
-        let hint = finding.hint.iter().map(|hint| format!(" ({hint})"));
-        explanation.hints.push(Hint {
-            text: format!("{}{}", finding.text, hint.collect::<String>()),
-            source: Some(super::Source {
-                place: finding.place.as_ref().map(ToString::to_string),
-                ..question.source(&finding.about)
-            }),
-        });
     }
 }
 
@@ -325,7 +256,7 @@ impl Chain {
             chain.steps.push(PolicyStep {
                 policy: meta.name.to_owned(),
                 does,
-                source: question.source(origin),
+                sources: sources(policies, meta.name, origin, question),
             });
             if let Part::Filter(filter) = part {
                 chain.filters.push((meta.name, filter));
@@ -343,6 +274,21 @@ impl Chain {
         }
         None
     }
+}
+
+/// Where a policy is written; of one that nobody noted, the place as a whole.
+fn sources(
+    policies: &traffic::Set,
+    name: &str,
+    place: &Origin,
+    question: &Question<'_>,
+) -> Vec<Source> {
+    let written = policies.origins_of(name);
+    let mut sources: Vec<_> = written.map(|origin| question.source(origin)).collect();
+    if sources.is_empty() {
+        sources.push(question.source(place));
+    }
+    sources
 }
 
 fn setting(setting: &Setting) -> Option<String> {
@@ -383,7 +329,7 @@ fn backend_step(
     };
     match &backend.target {
         Target::Broken(refusal) => {
-            step.answer = Some(refused(reason(refusal.kind), &refusal.text));
+            step.answer = Some(refused(fg_router::reason(refusal.kind), &refusal.text));
         }
         Target::Backend(key) => {
             step.backend = key.to_string();
@@ -394,7 +340,7 @@ fn backend_step(
                     step.tls = tls;
                     None
                 }
-                Some(Err(refusal)) => Some(refused(reason(refusal.kind), &refusal.text)),
+                Some(Err(refusal)) => Some(refused(fg_router::reason(refusal.kind), &refusal.text)),
                 None => None,
             };
             let mut request = announced(question);
@@ -478,16 +424,6 @@ fn target(request: &Request) -> String {
     }
 }
 
-/// The reason that goes with a refusal; `fg-proxy` answers with the same.
-fn reason(kind: RefusalKind) -> Reason {
-    match kind {
-        RefusalKind::NoBackends => Reason::NoBackends,
-        RefusalKind::InvalidBackend => Reason::InvalidBackend,
-        RefusalKind::FilterNotFound => Reason::FilterNotFound,
-        RefusalKind::InvalidRule => Reason::InvalidRule,
-    }
-}
-
 fn refused(reason: Reason, why: &str) -> Answer {
     Answer {
         status: reason.status(),
@@ -499,7 +435,8 @@ fn refused(reason: Reason, why: &str) -> Answer {
 }
 
 fn replied(policy: &str, reply: &LocalReply) -> Answer {
-    let header = |(name, value): &(&str, Vec<u8>)| format!("{name}: {}", lossy(value));
+    let header =
+        |(name, value): &(&str, Vec<u8>)| format!("{name}: {}", shown(name, &lossy(value)));
     Answer {
         status: reply.status,
         reason: String::new(),
@@ -509,6 +446,6 @@ fn replied(policy: &str, reply: &LocalReply) -> Answer {
     }
 }
 
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

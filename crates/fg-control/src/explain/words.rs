@@ -1,9 +1,11 @@
 //! Matches, losses and precedence in words.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use fg_exchange::Request;
 use fg_ir::Rule;
+use fg_model::secret::{REDACTED, is_secret};
 use fg_model::{GrpcMatch, HostPattern, Match, PathMatch, ValueMatch};
 use fg_router::Lost;
 
@@ -11,19 +13,19 @@ use fg_router::Lost;
 pub(super) fn of_match(one: &Match) -> String {
     let mut words = vec![of_path(&one.path)];
     words.extend(one.method.as_ref().map(|method| format!("method {method}")));
-    let header = |(name, value)| format!("header {name} {}", of_value(value));
+    let header = |(name, value)| format!("header {name} {}", of_value(name, value));
     words.extend(one.headers.iter().map(|h| header((&h.name, &h.value))));
-    let query = |(name, value)| format!("query {name} {}", of_value(value));
+    let query = |(name, value)| format!("query {} {}", quoted(name), of_value(name, value));
     words.extend(one.query.iter().map(|q| query((&q.name, &q.value))));
     words.join(", ")
 }
 
 fn of_path(path: &PathMatch) -> String {
     match path {
-        PathMatch::Exact(path) => format!("exact path {path}"),
+        PathMatch::Exact(path) => format!("exact path {}", quoted(path)),
         PathMatch::Prefix(prefix) if prefix.is_empty() => "path prefix /".to_owned(),
-        PathMatch::Prefix(prefix) => format!("path prefix {prefix}"),
-        PathMatch::Regex(pattern) => format!("path matching {}", pattern.source()),
+        PathMatch::Prefix(prefix) => format!("path prefix {}", quoted(prefix)),
+        PathMatch::Regex(pattern) => format!("path matching {}", quoted(pattern.source())),
         PathMatch::Grpc(call) => of_call(call),
     }
 }
@@ -46,11 +48,27 @@ fn of_call(call: &GrpcMatch) -> String {
     }
 }
 
-fn of_value(value: &ValueMatch) -> String {
+/// The value that is asked for, unless it is a credential.
+fn of_value(name: &str, value: &ValueMatch) -> String {
     match value {
-        ValueMatch::Exact(text) => format!("= {text}"),
-        ValueMatch::Regex(pattern) => format!("matching {}", pattern.source()),
+        _ if is_secret(name) => format!("= {REDACTED}"),
+        ValueMatch::Exact(text) => format!("= {}", quoted(text)),
+        ValueMatch::Regex(pattern) => format!("matching {}", quoted(pattern.source())),
     }
+}
+
+/// A value so that one sees where it begins and ends: in quotes, unless it is a plain word.
+fn quoted(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '`' | ',' | ';' | '"' | '\'');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into();
+    }
+    let escaped = text.chars().map(|c| match c {
+        '`' => "\\`".to_owned(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    });
+    format!("`{}`", escaped.collect::<String>()).into()
 }
 
 /// Why a match does not fit, given the first condition that is not met.
@@ -67,28 +85,30 @@ pub(super) fn of_loss(lost: Lost, one: &Match, request: &Request) -> String {
                 .get_all_named(&wanted.name)
                 .map(|value| String::from_utf8_lossy(value).into_owned())
                 .collect();
-            let found = found(&values);
+            let found = found(&wanted.name, &values);
             format!(
                 "does not fit: it needs header {} {}; the request has {found}",
                 wanted.name,
-                of_value(&wanted.value)
+                of_value(&wanted.name, &wanted.value)
             )
         }),
         Lost::Query(index) => one.query.get(index).map_or_else(String::new, |wanted| {
             format!(
                 "does not fit: it needs query {} {}",
-                wanted.name,
-                of_value(&wanted.value)
+                quoted(&wanted.name),
+                of_value(&wanted.name, &wanted.value)
             )
         }),
     }
 }
 
-fn found(values: &[String]) -> String {
+fn found(name: &str, values: &[String]) -> String {
     if values.is_empty() {
         "none".to_owned()
+    } else if is_secret(name) {
+        "another".to_owned()
     } else {
-        values.join(", ")
+        quoted(&values.join(", ")).into_owned()
     }
 }
 
@@ -146,5 +166,33 @@ fn path_precedence(won: &PathMatch, lost: &PathMatch) -> Option<String> {
         (PathMatch::Prefix(_), _) => Some("a prefix wins over a regular expression".to_owned()),
         (PathMatch::Regex(a), PathMatch::Regex(b)) if a.source().len() == b.source().len() => None,
         (PathMatch::Regex(_), _) => Some("the longer expression wins".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_where_their_ends_would_be_unclear() {
+        for (text, shown) in [
+            ("plain/value=1", "plain/value=1"),
+            (r"^a\d+$", r"^a\d+$"),
+            ("", "``"),
+            ("two words", "`two words`"),
+            ("a, b", "`a, b`"),
+            ("a\nb`c", r"`a\nb\`c`"),
+            ("käse", "`käse`"),
+        ] {
+            assert_eq!(quoted(text), shown);
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let secret = ValueMatch::Exact("Bearer abc".into());
+        assert_eq!(of_value("authorization", &secret), "= [redacted]");
+        assert_eq!(found("authorization", &["Bearer x".to_owned()]), "another");
+        assert_eq!(of_value("x-team", &secret), "= `Bearer abc`");
     }
 }

@@ -18,7 +18,7 @@ pub struct Ir {
 /// is removed, then replaced, then appended (the order in which Envoy does it), so that a name in
 /// several lists has the values that were set and added.
 ///
-/// Serialized, the values of credentials ([`is_secret`](super::is_secret)) are left out: the form is
+/// Serialized, the values of credentials ([`fg_model::secret`]) are left out: the form is
 /// for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Changes {

@@ -12,7 +12,6 @@ mod tests;
 mod translate;
 
 pub use ir::{Changes, Ir};
-pub use secret::{REDACTED, is_secret, shown};
 pub(crate) use translate::header_name;
 pub use translate::translate;
 

@@ -2,8 +2,9 @@
 
 use fg_base::Text;
 use fg_exchange::{Head, Name};
+use fg_model::secret::shown;
 
-use super::{Changes, Ir, shown};
+use super::{Changes, Ir};
 use crate::native::{Facts, Filter, Part, Reply, Request, Verdict};
 
 /// One filter with the changes of both directions.

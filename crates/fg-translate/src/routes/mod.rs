@@ -4,6 +4,7 @@
 mod backends;
 mod filters;
 mod matches;
+mod origins;
 mod parents;
 pub(crate) mod resolve;
 pub(crate) mod sharing;
@@ -181,6 +182,7 @@ fn translate_rule(
         };
         fg_policies::session_persistence::translate(session, scope).map(Arc::new)
     });
+    origins::note(&mut filters.set, rule.filters, &path, &notes.origin);
     let redirects = filters.set.request_redirect.is_some();
     let backends = backends::backends(frame.route, rule.backend_refs, &path, resolver, notes);
     let action = match filters.refusal {

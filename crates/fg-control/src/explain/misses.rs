@@ -1,0 +1,132 @@
+//! Why nothing serves a request: the matches that are near, and the objects that asked for its host.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fg_exchange::Request;
+use fg_ir::{Ir, Listener, ListenerKey, Rule};
+use fg_model::{Finding, ObjectRef, Severity, kinds};
+use fg_router::ListenerTable;
+
+use super::walk::{LISTED, lossy, rule_step};
+use super::{Explanation, Hint, Other, Question, Source};
+
+/// The matches of the listener that were not even tried, when nothing was found: what is nearest.
+pub(super) fn near(
+    table: &ListenerTable<Arc<Rule>>,
+    question: &Question<'_>,
+    request: &Request,
+    explanation: &mut Explanation,
+) {
+    let host = lossy(request.host());
+    let mut entries = table.entries().peekable();
+    if entries.peek().is_none() {
+        explanation.hints.push(Hint {
+            text: "no route is attached to this listener".to_owned(),
+            source: explanation
+                .listener
+                .as_ref()
+                .map(|step| step.source.clone()),
+        });
+    }
+    for entry in entries {
+        let step = rule_step(
+            question,
+            entry.rule,
+            entry.match_index,
+            entry.matched,
+            entry.hostname,
+        );
+        if explanation.others.len() >= LISTED {
+            explanation
+                .notes
+                .push("there are more rules that do not fit".to_owned());
+            break;
+        }
+        let known = |other: &Other| other.step == step;
+        if explanation.others.iter().any(known) {
+            continue;
+        }
+        let why = if entry.hostname.matches(&host) {
+            "does not fit: the path is another".to_owned()
+        } else {
+            format!("does not fit: it is for host {}", entry.hostname)
+        };
+        explanation.others.push(Other {
+            step,
+            fits: false,
+            why,
+        });
+    }
+}
+
+/// The routes that ask for the host and are not served here, with what is wrong with them; then
+/// other errors of Gateways and routes, which may be why a request is not served.
+pub(super) fn suspects(
+    ir: &Ir,
+    listener: Option<&Listener>,
+    question: &Question<'_>,
+    request: &Request,
+    explanation: &mut Explanation,
+) {
+    let mut told: BTreeSet<&ObjectRef> = BTreeSet::new();
+    let asking = (question.asking)(&lossy(request.host()));
+    for origin in asking.iter().take(LISTED) {
+        let attached = attached(ir, &origin.object);
+        let here = listener.is_some_and(|listener| attached.contains(&listener.key));
+        if here || !told.insert(&origin.object) {
+            continue;
+        }
+        let text = if attached.is_empty() {
+            "asks for this host, but none of its rules is attached to a listener".to_owned()
+        } else {
+            let names: Vec<_> = attached.iter().map(|key| format!("`{key}`")).collect();
+            format!("asks for this host, but on {} only", names.join(", "))
+        };
+        explanation.hints.push(Hint {
+            text,
+            source: Some(question.source(origin)),
+        });
+        let about = |finding: &&Arc<Finding>| finding.about.object == origin.object;
+        let about = question.findings.iter().filter(about);
+        let hints = about.take(LISTED).map(|finding| hint(finding, question));
+        explanation.hints.extend(hints);
+    }
+    let relevant = |finding: &&Arc<Finding>| {
+        let object = &finding.about.object;
+        finding.severity == Severity::Error
+            && !told.contains(&**object)
+            && [
+                kinds::GATEWAY,
+                kinds::HTTP_ROUTE,
+                kinds::GRPC_ROUTE,
+                kinds::FILE,
+            ]
+            .iter()
+            .any(|kind| object.is(*kind))
+    };
+    let others = question.findings.iter().filter(relevant).take(LISTED);
+    let others = others.map(|finding| hint(finding, question));
+    explanation.hints.extend(others);
+}
+
+/// The listeners that serve a route.
+fn attached<'a>(ir: &'a Ir, route: &ObjectRef) -> BTreeSet<&'a ListenerKey> {
+    let rules = ir.rules.iter();
+    rules
+        .filter(|(key, _)| *key.route == *route)
+        .flat_map(|(_, rule)| rule.attachments.iter())
+        .map(|attachment| &attachment.listener)
+        .collect()
+}
+
+fn hint(finding: &Finding, question: &Question<'_>) -> Hint {
+    let advice = finding.hint.iter().map(|hint| format!(" ({hint})"));
+    Hint {
+        text: format!("{}{}", finding.text, advice.collect::<String>()),
+        source: Some(Source {
+            place: finding.place.as_ref().map(ToString::to_string),
+            ..question.source(&finding.about)
+        }),
+    }
+}
