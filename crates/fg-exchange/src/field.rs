@@ -64,7 +64,7 @@ pub struct Field {
     pub(crate) id: Name,
     /// No longer part of the head.
     pub(crate) dropped: bool,
-    /// Stands in the received bytes exactly as `name: value\r\n`, so it can be copied as it is.
+    /// Stands in the bytes exactly as `name: value\r\n`, so it can be copied as it is.
     pub(crate) verbatim: bool,
 }
 

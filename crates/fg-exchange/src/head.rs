@@ -246,35 +246,43 @@ impl Head {
 
     /// Adds a field whose value `write` appends.
     pub fn append_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        let id = Name::resolve(name.as_bytes());
-        self.present |= id.bit();
-        let name = self.keep(name.as_bytes());
-        let value = self.keep_with(write);
-        self.fields.push(Field {
-            name,
-            value,
-            id,
-            dropped: false,
-            verbatim: false,
-        });
+        self.append_line(Name::resolve(name.as_bytes()), name, write);
     }
 
     /// Adds a field of a well-known name whose value `write` appends.
+    #[inline]
     pub fn append_known(&mut self, id: Name, write: impl FnOnce(&mut Vec<u8>)) {
-        let value = self.keep_with(write);
-        self.append_span(id, value);
+        self.append_line(id, id.text(), write);
     }
 
     /// Adds a field of a well-known name whose value stands in the head already.
     pub fn append_span(&mut self, id: Name, value: Span) {
-        let name = self.keep(id.text().as_bytes());
+        let range = value.start()..value.start() + value.len();
+        let bytes = std::mem::take(&mut self.bytes);
+        self.append_line(id, id.text(), |out| {
+            if !value.is_added() {
+                out.extend_from_slice(bytes.get(range).unwrap_or_default());
+            } else if range.end <= out.len() {
+                out.extend_from_within(range);
+            }
+        });
+        self.bytes = bytes;
+    }
+
+    /// Adds a field in the form in which it is sent, so that several of them are one copy.
+    #[inline]
+    fn append_line(&mut self, id: Name, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.present |= id.bit();
+        let name = self.keep(name.as_bytes());
+        self.added.extend_from_slice(b": ");
+        let value = self.keep_with(write);
+        self.added.extend_from_slice(b"\r\n");
         self.fields.push(Field {
             name,
             value,
             id,
             dropped: false,
-            verbatim: false,
+            verbatim: true,
         });
     }
 
@@ -284,36 +292,38 @@ impl Head {
         self.append(name, value);
     }
 
-    /// Writes all fields as `name: value\r\n`. Runs of untouched received fields are one copy.
+    /// Writes all fields as `name: value\r\n`. Runs of untouched fields are one copy.
     pub fn write_fields(&self, out: &mut Vec<u8>) {
-        let mut run: Option<(usize, usize)> = None;
+        // Where a run starts and ends, as spans count; empty when both are the same.
+        let mut run = (0, 0);
         for field in &self.fields {
             if field.dropped {
                 continue;
             }
-            if field.verbatim {
-                let start = field.name.start();
-                let end = field.value.start() + field.value.len() + 2;
-                run = match run {
-                    Some((from, to)) if to == start => Some((from, end)),
-                    Some((from, to)) => {
-                        out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
-                        Some((start, end))
-                    }
-                    None => Some((start, end)),
-                };
+            let start = field.name.start;
+            if field.verbatim && run.1 == start {
+                run.1 = field.value.start + field.value.len + 2;
                 continue;
             }
-            if let Some((from, to)) = run.take() {
-                out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
+            self.write_run(run, out);
+            if field.verbatim {
+                run = (start, field.value.start + field.value.len + 2);
+                continue;
             }
+            run = (0, 0);
             out.extend_from_slice(self.slice(field.name));
             out.extend_from_slice(b": ");
             out.extend_from_slice(self.slice(field.value));
             out.extend_from_slice(b"\r\n");
         }
-        if let Some((from, to)) = run {
-            out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
+        self.write_run(run, out);
+    }
+
+    #[inline]
+    fn write_run(&self, (start, end): (u32, u32), out: &mut Vec<u8>) {
+        if start < end {
+            let len = end - start;
+            out.extend_from_slice(self.slice(Span { start, len }));
         }
     }
 

@@ -95,7 +95,20 @@ fn write_framing(framing: Framing, out: &mut Vec<u8>) {
 }
 
 /// Writes a number in decimal.
-pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
+#[inline]
+pub fn write_decimal(number: u64, out: &mut Vec<u8>) {
+    // Status codes, parts of addresses, lengths of small bodies.
+    if number < 1000 {
+        let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
+        let digits = [hundreds, tens, ones].map(|digit| b'0' + digit as u8);
+        let skipped = usize::from(number < 100) + usize::from(number < 10);
+        out.extend_from_slice(&digits[skipped..]);
+        return;
+    }
+    write_long_decimal(number, out);
+}
+
+fn write_long_decimal(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -186,7 +199,7 @@ mod tests {
 
     #[test]
     fn numbers_are_written_whole() {
-        for number in [0, 7, 10, 65_535, u64::MAX] {
+        for number in [0, 7, 10, 99, 100, 128, 999, 1000, 65_535, u64::MAX] {
             let mut out = Vec::new();
             write_decimal(number, &mut out);
             assert_eq!(String::from_utf8(out).expect("text"), number.to_string());

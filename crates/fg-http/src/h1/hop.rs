@@ -90,6 +90,9 @@ struct Options {
 /// Reads `Connection` and drops it with all fields it names.
 fn connection_options(head: &mut Head) -> Options {
     let mut options = Options::default();
+    if !head.had_any(Name::Connection.bit()) {
+        return options;
+    }
     let mut named: Vec<Vec<u8>> = Vec::new();
     for value in head.get_all(Name::Connection) {
         for option in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {

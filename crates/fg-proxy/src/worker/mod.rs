@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 use fg_lb::Random;
 use fg_telemetry::WorkerStats;
 use fg_telemetry::access_log::Sink;
+use tokio::runtime::LocalOptions;
 use tokio::sync::Semaphore;
-use tokio::task::LocalSet;
 
 use self::pool::Pools;
 use self::sweep::{Sweep, TICK};
@@ -183,12 +183,11 @@ pub(crate) fn run(id: usize, shared: &Arc<Shared>) -> std::io::Result<()> {
         .enable_io()
         .enable_time()
         // Look at sockets after every few polls, so that no connection waits behind the others.
-        .event_interval(31)
-        .build()?;
-    let local = LocalSet::new();
+        .event_interval(61)
+        .build_local(LocalOptions::default())?;
     let worker = Rc::new(Worker::new(id, shared.clone()));
-    let housekeeping = local.spawn_local(worker.clone().housekeeping());
-    local.block_on(&runtime, async {
+    let housekeeping = runtime.spawn_local(worker.clone().housekeeping());
+    runtime.block_on(async {
         tokio::select! {
             () = accept::listen(worker) => {}
             // Without it no deadline passes: the worker dies of the same bug and is replaced.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) struct Endpoint {
     http2: RefCell<Vec<Rc<Http2Link>>>,
     /// Held while such a connection is made, so that requests that come together share it.
     pub(crate) greeting: tokio::sync::Mutex<()>,
+    /// Over TLS it agreed to HTTP/2 only, though HTTP/1.1 was asked for.
+    pub(crate) only_http2: Cell<bool>,
     /// Requests on their way.
     pub(crate) active: Cell<usize>,
     pub(crate) avoidance: Cell<Avoidance>,
@@ -81,7 +84,55 @@ pub(crate) type Place = (SocketAddr, u64);
 /// All endpoints of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Pools {
-    endpoints: RefCell<HashMap<Place, Rc<Endpoint>>>,
+    endpoints: RefCell<HashMap<Place, Rc<Endpoint>, BuildHasherDefault<Mix>>>,
+}
+
+/// A quick hash. Not seeded: places come from the configuration, clients only look up.
+#[derive(Debug, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        // An odd number without a pattern in its bits (of the golden ratio); both halves of the
+        // product go on, since the table looks at high and at low bits.
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
+    }
+
+    #[inline]
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number) | 1 << 32);
+    }
+
+    #[inline]
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(u64::from(number) | 1 << 33);
+    }
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number) | 1 << 34);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64 | 1 << 35);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Pools {
