@@ -36,15 +36,23 @@ pub struct GatewaySpec {
     /// Labels, annotations and settings for what is generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infrastructure: Option<Infrastructure>,
-    /// Who may add listeners by `ListenerSet`.
+    /// Who may add listeners by `ListenerSet`; absent means nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed_listeners: Option<serde_json::Value>,
+    pub allowed_listeners: Option<AllowedListeners>,
     /// TLS settings for all listeners and backends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<GatewayTls>,
     /// Whether routes without parents attach here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_scope: Option<Text>,
+}
+
+/// `spec.allowedListeners`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedListeners {
+    /// From which namespaces; here the default is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<RouteNamespaces>,
 }
 
 /// `spec.infrastructure`.
@@ -205,7 +213,7 @@ pub struct AllowedRoutes {
 /// `allowedRoutes.namespaces`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteNamespaces {
-    /// `Same` (default), `All`, or `Selector`.
+    /// `Same` (default for routes), `All`, `Selector`, or (for listeners, the default) `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Text>,
     /// Which namespaces, for `Selector`.

@@ -12,6 +12,7 @@ pub mod cors;
 pub mod gateway;
 pub mod grpc_route;
 pub mod http_route;
+pub mod listener_set;
 mod object;
 pub mod reference;
 pub mod reference_grant;

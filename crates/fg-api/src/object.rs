@@ -12,6 +12,7 @@ use crate::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use crate::gateway::{GatewayClassSpec, GatewaySpec};
 use crate::grpc_route::GrpcRouteSpec;
 use crate::http_route::HttpRouteSpec;
+use crate::listener_set::ListenerSetSpec;
 use crate::reference_grant::ReferenceGrantSpec;
 
 /// The part of `metadata` that has meaning for a gateway.
@@ -65,6 +66,8 @@ pub enum Resource {
     HttpRoute(Arc<Object<HttpRouteSpec>>),
     /// `GRPCRoute`.
     GrpcRoute(Arc<Object<GrpcRouteSpec>>),
+    /// `ListenerSet`.
+    ListenerSet(Arc<Object<ListenerSetSpec>>),
     /// `BackendTLSPolicy`.
     BackendTlsPolicy(Arc<Object<BackendTlsPolicySpec>>),
     /// `ReferenceGrant`.
@@ -91,6 +94,7 @@ impl Resource {
             Self::Gateway(o) => &o.id,
             Self::HttpRoute(o) => &o.id,
             Self::GrpcRoute(o) => &o.id,
+            Self::ListenerSet(o) => &o.id,
             Self::BackendTlsPolicy(o) => &o.id,
             Self::ReferenceGrant(o) => &o.id,
             Self::Namespace(o) => &o.id,
@@ -109,6 +113,7 @@ impl Resource {
             Self::Gateway(o) => &o.meta,
             Self::HttpRoute(o) => &o.meta,
             Self::GrpcRoute(o) => &o.meta,
+            Self::ListenerSet(o) => &o.meta,
             Self::BackendTlsPolicy(o) => &o.meta,
             Self::ReferenceGrant(o) => &o.meta,
             Self::Namespace(o) => &o.meta,
@@ -127,6 +132,7 @@ impl Resource {
             (Self::Gateway(a), Self::Gateway(b)) => a.spec == b.spec,
             (Self::HttpRoute(a), Self::HttpRoute(b)) => a.spec == b.spec,
             (Self::GrpcRoute(a), Self::GrpcRoute(b)) => a.spec == b.spec,
+            (Self::ListenerSet(a), Self::ListenerSet(b)) => a.spec == b.spec,
             (Self::BackendTlsPolicy(a), Self::BackendTlsPolicy(b)) => a.spec == b.spec,
             (Self::ReferenceGrant(a), Self::ReferenceGrant(b)) => a.spec == b.spec,
             (Self::Namespace(_), Self::Namespace(_)) => true,
@@ -149,6 +155,7 @@ impl Resource {
             Self::Gateway(o) => Arc::make_mut(o).meta.generation = generation,
             Self::HttpRoute(o) => Arc::make_mut(o).meta.generation = generation,
             Self::GrpcRoute(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::ListenerSet(o) => Arc::make_mut(o).meta.generation = generation,
             Self::BackendTlsPolicy(o) => Arc::make_mut(o).meta.generation = generation,
             Self::ReferenceGrant(o) => Arc::make_mut(o).meta.generation = generation,
             Self::Namespace(o) => Arc::make_mut(o).meta.generation = generation,

@@ -64,6 +64,8 @@ pub mod kinds {
     pub const GRPC_ROUTE: (&str, &str) = (GATEWAY_API, "GRPCRoute");
     /// `BackendTLSPolicy`.
     pub const BACKEND_TLS_POLICY: (&str, &str) = (GATEWAY_API, "BackendTLSPolicy");
+    /// `ListenerSet`.
+    pub const LISTENER_SET: (&str, &str) = (GATEWAY_API, "ListenerSet");
     /// `ReferenceGrant`.
     pub const REFERENCE_GRANT: (&str, &str) = (GATEWAY_API, "ReferenceGrant");
     /// Core `Namespace`, cluster-scoped.

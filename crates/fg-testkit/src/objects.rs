@@ -69,6 +69,7 @@ fn object(mut document: Value) -> Resource {
         "Gateway" => Resource::Gateway(shared(id, meta, read(spec))),
         "HTTPRoute" => Resource::HttpRoute(shared(id, meta, read(spec))),
         "GRPCRoute" => Resource::GrpcRoute(shared(id, meta, read(spec))),
+        "ListenerSet" => Resource::ListenerSet(shared(id, meta, read(spec))),
         "BackendTLSPolicy" => Resource::BackendTlsPolicy(shared(id, meta, read(spec))),
         "ReferenceGrant" => Resource::ReferenceGrant(shared(id, meta, read(spec))),
         "Namespace" => Resource::Namespace(shared(id, meta, ())),

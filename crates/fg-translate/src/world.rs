@@ -191,6 +191,7 @@ impl World {
             Resource::EndpointSlice(object) => self.slice(&id, Some(object.clone()), dirty),
             Resource::Secret(object) => self.secret(&id, Some(object.clone()), dirty),
             Resource::ConfigMap(object) => self.config_map(&id, Some(object.clone()), dirty),
+            Resource::ListenerSet(_) => {}
             Resource::BackendTlsPolicy(object) => self.policy(&id, Some(object.clone()), dirty),
             Resource::Backend(object) => self.backend(&id, Some(object.clone()), dirty),
         }

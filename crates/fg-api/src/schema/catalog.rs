@@ -19,10 +19,7 @@ const KGATEWAY: &str = include_str!("kgateway.json");
 
 /// Kinds of known groups that exist, but are not read: no misspelling of one that is.
 const OTHER_KINDS: &[(&str, &[&str])] = &[
-    (
-        kinds::GATEWAY_API,
-        &["ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"],
-    ),
+    (kinds::GATEWAY_API, &["TCPRoute", "TLSRoute", "UDPRoute"]),
     (
         "",
         &[

@@ -103,6 +103,7 @@ fn resource(
         "HTTPRoute" => object!(HttpRoute, spec(document)?),
         "GRPCRoute" => object!(GrpcRoute, spec(document)?),
         "BackendTLSPolicy" => object!(BackendTlsPolicy, spec(document)?),
+        "ListenerSet" => object!(ListenerSet, spec(document)?),
         "ReferenceGrant" => object!(ReferenceGrant, spec(document)?),
         "Namespace" => object!(Namespace, ()),
         "Service" => object!(Service, spec(document)?),

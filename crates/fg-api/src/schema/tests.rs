@@ -450,6 +450,10 @@ fn every_kind_that_is_read_has_a_schema_and_reads() {
             "BackendTLSPolicy",
         ),
         (
+            "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: a}, spec: {parentRef: {name: a}, listeners: [{name: a, port: 80, protocol: HTTP}]}}",
+            "ListenerSet",
+        ),
+        (
             "{apiVersion: gateway.kgateway.dev/v1alpha1, kind: Backend, metadata: {name: a}, spec: {static: {hosts: [{host: h, port: 1}]}}}",
             "Backend",
         ),

@@ -159,6 +159,7 @@ const TABLE: &[(&str, Check)] = &[
         gateway::distinct_names,
     ),
     ("#5cbaab3901d454dd", gateway::distinct_listeners),
+    ("#de8598ffdcc2eded", gateway::distinct_listeners),
     (
         "!has(self.filters) || self.protocol in ['HTTP', 'HTTPS']",
         gateway::filters_need_http,
