@@ -24,7 +24,8 @@ def answer(case, folder):
     else:
         words += ["--request", case["method"]]
     for name, value in case["headers"]:
-        words += ["--header", f"{name}: {value}"]
+        # A field without a value is written so.
+        words += ["--header", f"{name}: {value}" if value else f"{name};"]
     if case["body"] is not None:
         upload.write_bytes(body(case["body"]))
         if case["chunked"]:

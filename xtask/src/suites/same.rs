@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Fields that belong to one connection or to one moment (RFC 9110 §7.6.1, §6.6.1).
-const OF_THE_HOP: [&str; 8] = [
+const OF_THE_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -12,6 +12,8 @@ const OF_THE_HOP: [&str; 8] = [
     "http2-settings",
     "date",
     "te",
+    // curl asks for it where it speaks HTTP/1.1 only.
+    "expect",
 ];
 
 /// Fields that the gateway tells the backend.
