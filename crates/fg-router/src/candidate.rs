@@ -34,14 +34,18 @@ impl<R> CompiledRule<R> {
     }
 }
 
-/// One match of a rule.
+/// One match of a rule. Two words: requests that go to many different rules touch less memory, and
+/// those that only ask for a path touch nothing of the rule but what the caller made of it.
 pub(crate) struct Candidate<R> {
     pub(crate) rule: Arc<CompiledRule<R>>,
-    /// Index in the lists of the rule.
-    at: u32,
-    /// Whether the path is all it asks for.
-    path_only: bool,
+    /// Index in the lists of the rule, and [`PATH_ONLY`].
+    place: u32,
+    /// Index in `matches[]` as written.
+    index: u32,
 }
+
+/// Says of a candidate that the path is all it asks for.
+const PATH_ONLY: u32 = 1 << 31;
 
 impl<R> Clone for Candidate<R> {
     fn clone(&self) -> Self {
@@ -55,28 +59,37 @@ impl<R> Clone for Candidate<R> {
 impl<R> Candidate<R> {
     /// All matches of a rule.
     pub(crate) fn all(rule: &Arc<CompiledRule<R>>) -> impl Iterator<Item = Self> {
-        (0_u32..)
-            .zip(&rule.conditions)
-            .map(|(at, conditions)| Self {
+        (0_u32..).zip(&rule.conditions).zip(&rule.rule.matches).map(
+            |((at, conditions), (index, _))| Self {
                 rule: rule.clone(),
-                at,
-                path_only: conditions.is_empty(),
-            })
+                place: if conditions.is_empty() {
+                    at | PATH_ONLY
+                } else {
+                    at
+                },
+                index: *index,
+            },
+        )
     }
 
     /// The first condition that the request does not meet.
     #[inline]
     pub(crate) fn lost(&self, request: &Request) -> Option<Lost> {
-        if self.path_only {
+        if self.place & PATH_ONLY != 0 {
             return None;
         }
-        self.rule.conditions.get(self.at as usize)?.lost(request)
+        self.rule.conditions.get(self.at())?.lost(request)
+    }
+
+    /// Index in the lists of the rule.
+    const fn at(&self) -> usize {
+        (self.place & !PATH_ONLY) as usize
     }
 
     /// The index in `matches[]` as written.
     #[inline]
     pub(crate) fn match_index(&self) -> u32 {
-        self.source().0
+        self.index
     }
 
     /// The match as written.
@@ -84,7 +97,7 @@ impl<R> Candidate<R> {
         self.rule
             .rule
             .matches
-            .get(self.at as usize)
+            .get(self.at())
             .expect("a candidate is made for each match of its rule")
     }
 

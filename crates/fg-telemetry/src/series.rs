@@ -147,19 +147,36 @@ impl SeriesSum {
 /// Lives beside what it counts (a rule, a backend of a rule), so that a request finds its series by
 /// one index.
 #[derive(Debug)]
-pub struct SeriesSlots(Box<[OnceLock<Arc<Series>>]>);
+pub struct SeriesSlots(Slots);
+
+/// A few stand in place, so that a request touches one piece of memory less.
+#[derive(Debug)]
+enum Slots {
+    Few([OnceLock<Arc<Series>>; FEW]),
+    Many(Box<[OnceLock<Arc<Series>>]>),
+}
+
+/// How many slots stand in place.
+const FEW: usize = 2;
 
 impl SeriesSlots {
     /// Empty slots for that many workers.
     pub fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| OnceLock::new()).collect())
+        Self(if workers <= FEW {
+            Slots::Few([const { OnceLock::new() }; FEW])
+        } else {
+            Slots::Many((0..workers).map(|_| OnceLock::new()).collect())
+        })
     }
 
     /// The series of a worker; `make` is called the first time. `None` for a worker that there is
-    /// not.
+    /// no slot for.
     #[inline]
     pub fn get(&self, worker: usize, make: impl FnOnce() -> Arc<Series>) -> Option<&Series> {
-        let slot = self.0.get(worker)?;
+        let slot = match &self.0 {
+            Slots::Few(slots) => slots.get(worker)?,
+            Slots::Many(slots) => slots.get(worker)?,
+        };
         Some(slot.get_or_init(make))
     }
 }

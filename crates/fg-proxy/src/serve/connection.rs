@@ -338,7 +338,7 @@ impl Connection {
     fn table<'g>(
         &self,
         generation: &'g Generation,
-    ) -> Option<&'g Arc<SocketTable<Arc<CompiledRule>>>> {
+    ) -> Option<&'g Arc<SocketTable<CompiledRule>>> {
         generation.table(self.socket, || match self.local {
             Some(local) => Some(local),
             None => Some(self.client.local_addr().ok()?.ip()),

@@ -24,7 +24,7 @@ pub(crate) struct Route<'g> {
 /// # Errors
 /// [`Reason::NoListener`], [`Reason::Misdirected`] or [`Reason::NoRoute`].
 pub(crate) fn find<'g>(
-    table: Option<&'g Arc<SocketTable<Arc<CompiledRule>>>>,
+    table: Option<&'g Arc<SocketTable<CompiledRule>>>,
     connection: &Connection,
     exchange: &mut Exchange,
 ) -> Result<Route<'g>, Fault> {
