@@ -1,21 +1,26 @@
-//! The echo server: answers every request with what it got, as JSON. A backend to try things with.
+//! The echo server: answers every request with what it got, as JSON, and every call of a gRPC method
+//! with its own message. A backend to try things with, by HTTP/1.1 and HTTP/2 with prior knowledge.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
+use fg_exchange::grpc;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use serde::Serialize;
 
 use crate::cli::EchoArgs;
@@ -23,6 +28,11 @@ use crate::{exit, signals};
 
 /// A pause after accepting failed, as it does without descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest messages of a call that come back. Units: bytes.
+const LONGEST_CALL: usize = 4 << 20;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What an echo server says about a request.
 ///
@@ -72,15 +82,73 @@ async fn accept(socket: tokio::net::TcpListener, name: Arc<str>) {
                 async move { Ok::<_, Infallible>(answer(request, &name).await) }
             });
             // A client that goes away is no news to an echo server.
-            let _ = http1::Builder::new()
-                .half_close(true)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http1().half_close(true);
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, name: &str) -> Response<Full<Bytes>> {
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+async fn answer(request: Request<Incoming>, name: &str) -> Answer {
+    let kind = request.headers().get(CONTENT_TYPE).cloned();
+    match kind.filter(|kind| grpc::is_content_type(kind.as_bytes())) {
+        Some(kind) => called(request, kind, name).await,
+        None => echo(request, name).await,
+    }
+}
+
+/// Answers a call: its messages come back as they are.
+async fn called(request: Request<Incoming>, kind: HeaderValue, name: &str) -> Answer {
+    let messages = Limited::new(request.into_body(), LONGEST_CALL)
+        .collect()
+        .await;
+    let (messages, status) = match messages {
+        Ok(messages) => (messages.to_bytes(), HeaderValue::from_static("0")),
+        Err(_) => {
+            let code = grpc::Code::ResourceExhausted.digits();
+            (Bytes::new(), HeaderValue::from_static(code))
+        }
+    };
+    let trailers = HeaderMap::from_iter([(GRPC_STATUS, status)]);
+    let body = Messages {
+        data: Some(messages).filter(|data| !data.is_empty()),
+        trailers: Some(trailers),
+    };
+    let mut response = Response::new(body.boxed());
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    if let Ok(name) = HeaderValue::from_str(name) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("x-echo"), name);
+    }
+    response
+}
+
+/// Messages, then trailers; of a length that is not said, as servers of gRPC have it.
+struct Messages {
+    data: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl Body for Messages {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let data = self.data.take().map(Frame::data);
+        Poll::Ready(
+            data.or_else(|| self.trailers.take().map(Frame::trailers))
+                .map(Ok),
+        )
+    }
+}
+
+async fn echo(request: Request<Incoming>, name: &str) -> Answer {
     let (head, mut body) = request.into_parts();
     let mut body_bytes = 0;
     while let Some(frame) = body.frame().await {
@@ -111,11 +179,11 @@ async fn answer(request: Request<Incoming>, name: &str) -> Response<Full<Bytes>>
         text.push(b'\n');
         text
     });
-    let mut response = Response::new(Full::new(Bytes::from(text.unwrap_or_default())));
+    let body = Full::new(Bytes::from(text.unwrap_or_default()));
+    let mut response = Response::new(body.boxed());
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    *response.status_mut() = StatusCode::OK;
     response
 }
 
