@@ -4,6 +4,7 @@
 //! time. Workers serve (`fg-proxy`); one more thread has a runtime for admin pages, signals and the
 //! echo servers of the quickstart.
 
+mod addresses;
 mod banner;
 mod pages;
 mod serving;
@@ -136,18 +137,20 @@ fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let changes = match event {
-            Event::Changed(changes) => changes,
+        let (changes, asked) = match event {
+            Event::Changed(changes) => (changes, false),
             Event::Reload => {
                 tracing::info!("reading everything again, as asked by SIGHUP");
-                Changes::everything()
+                (Changes::everything(), true)
             }
             Event::End => return,
         };
         if let Some(warning) = &changes.warning {
             tracing::warn!("{warning}");
         }
-        serving.step(&changes);
+        if !serving.step(&changes) && asked {
+            tracing::info!("nothing changed");
+        }
         if let Some(watch) = watch {
             watch.follow(serving.outside());
         }

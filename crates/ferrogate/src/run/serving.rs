@@ -13,6 +13,7 @@ use fg_status::summary;
 use fg_telemetry::{FindingCounts, Registry};
 use fg_translate::Options;
 
+use super::addresses;
 use super::pages::{Shared, State};
 use crate::exit;
 use crate::folder::{Source, now};
@@ -61,6 +62,7 @@ impl Serving {
         let start = Instant::now();
         // The admin pages see it when it is complete, and are not kept waiting until then.
         let mut control = Control::new(self.options.clone());
+        control.set_addresses(addresses::of_this_machine());
         control.set_time(now());
         let change = control.apply(objects);
         self.serve(&mut control, &change);
@@ -71,8 +73,8 @@ impl Serving {
         self.told(&mut state, &change, start);
     }
 
-    /// Looks at what changed, and serves it.
-    pub(crate) fn step(&mut self, changes: &Changes) {
+    /// Looks at what changed, and serves it. Says whether anything is different.
+    pub(crate) fn step(&mut self, changes: &Changes) -> bool {
         let start = Instant::now();
         let state = self.state.clone();
         let mut state = state.lock();
@@ -80,7 +82,7 @@ impl Serving {
             control, source, ..
         } = &mut *state;
         let Some(objects) = source.as_mut().and_then(|source| source.apply(changes)) else {
-            return;
+            return false;
         };
         tracing::debug!(
             paths = ?changes.paths,
@@ -96,6 +98,7 @@ impl Serving {
         }
         self.registry.control(|stats| stats.reloads += 1);
         self.told(&mut state, &change, start);
+        true
     }
 
     /// Tries again to bind listeners that could not be bound.

@@ -183,6 +183,32 @@ fn reserved_ports_are_no_listeners() {
 }
 
 #[test]
+fn a_gateway_on_all_addresses_shows_one_that_can_be_used() {
+    let ip = "127.20.2.9";
+    let folder = Folder::new();
+    let everywhere = gateway(ip).replace(&format!("  addresses: [{{value: {ip}}}]\n"), "");
+    folder.write(
+        "gateway.yaml",
+        &everywhere.replace("port: 80", "port: 28480"),
+    );
+    let gateway = Gateway::start(ip, &folder, &[]);
+    let status = gateway.admin("/status").json();
+    let addresses = status["objects"][0]["status"]["addresses"].clone();
+    let addresses = addresses.as_array().expect("addresses");
+    assert!(!addresses.is_empty());
+    let reply = get(gateway.socket(28480), "/").expect("it serves on all");
+    assert_eq!(reply.status, 404);
+    for address in addresses {
+        assert_eq!(address["type"], "IPAddress");
+        let own: std::net::IpAddr = address["value"]
+            .as_str()
+            .and_then(|value| value.parse().ok())
+            .expect("an address");
+        assert!(!own.is_unspecified(), "{own}");
+    }
+}
+
+#[test]
 fn ready_is_said_when_everything_is_read() {
     let ip = "127.20.2.8";
     let folder = Folder::new();

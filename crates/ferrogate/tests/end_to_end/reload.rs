@@ -217,11 +217,13 @@ fn sighup_reads_everything_again() {
     folder.gateway(ip);
     let gateway = Gateway::start(ip, &folder, &[]);
     gateway.process.signal(Signal::HUP);
-    until("the word about SIGHUP", || {
+    let says = |words: &str| {
         let said = gateway.process.stderr();
-        said.iter()
-            .any(|line| line.contains("SIGHUP"))
-            .then_some(())
+        said.iter().any(|line| line.contains(words)).then_some(())
+    };
+    until("the word about SIGHUP", || says("SIGHUP"));
+    until("the word that it was for nothing", || {
+        says("nothing changed")
     });
     assert_eq!(gateway.get("/").status, 404, "it serves on");
 }

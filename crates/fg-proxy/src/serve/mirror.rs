@@ -233,6 +233,10 @@ impl Copy {
         let get = upstream::get(worker, &self.cluster, None, None, false, self.speak, tls);
         let mut upstream = get.await.map_err(|_| Lost::Failed)?;
         let mut output = Vec::new();
+        if self.request.authority().is_empty() {
+            let address = upstream.address.to_string();
+            self.request.set_authority(address.as_bytes());
+        }
         if upstream.is_http2() {
             let sending = Sending {
                 body: self.body,

@@ -123,6 +123,9 @@ fn old_clients_get_what_they_understand() {
     let mut client = gateway.connect();
     client.send("GET / HTTP/1.0\r\n\r\n");
     assert_eq!(client.reply().text(), "abc", "no host at all");
+    let requests = upstream.lines();
+    let named = format!("GET {} /", upstream.address());
+    assert_eq!(requests.last(), Some(&named), "the backend is told its own");
 }
 
 #[test]
