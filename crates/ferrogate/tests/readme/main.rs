@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod pages;
 mod quickstart;
 #[path = "../end_to_end/support/mod.rs"]
 mod support;

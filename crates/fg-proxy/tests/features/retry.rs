@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fg_ir::{Change, Rule};
+use fg_ir::{Change, CredentialKind, Rule, TlsOrigination, Trust};
+use fg_model::Origin;
 use fg_policies::{retry, timeouts};
 use fg_proxy::Settings;
+use fg_testkit::certificates::Authority;
+use fg_testkit::tls::{Serving, authorities};
 use fg_testkit::{PATIENCE, Upstream, address, ir, upstream};
 
 use crate::gateway::{Gateway, plain};
@@ -347,6 +350,50 @@ fn retries_do_not_multiply_an_outage() {
     let requests = upstream.requests().len();
     assert!((110..=120).contains(&requests), "{requests}");
     assert!(outcome(&gateway, "over_budget") > 0.0);
+}
+
+#[test]
+fn a_handshake_that_fails_is_tried_again_elsewhere() {
+    let authority = Authority::new("ca");
+    let good = Upstream::start_secure(
+        Serving::new(&authority.issue(&["backend.test"])),
+        |connection, _| {
+            while connection.request().is_some() {
+                connection.send(upstream::ok("ok"));
+            }
+        },
+    );
+    let clear = Upstream::start(|connection, _| {
+        connection.receive();
+        connection.send("HTTP/1.1 400 X\r\n\r\n");
+    });
+    let at = address::own_address();
+    let mut rule = ir::rule("all", "http", "/", "backend");
+    rule.policies.retry = Some(Arc::new(policy(&[], 100)));
+    let origination = TlsOrigination {
+        origin: Origin::of(ir::backend_key("backend").object, 1),
+        hostname: "backend.test".into(),
+        names: Vec::new(),
+        trust: Trust::Authorities(vec![ir::credential_key("ca", CredentialKind::Authorities)]),
+    };
+    let change = ir::Changes::new()
+        .credential("ca", authorities(&[&authority]))
+        .listener(ir::listener("http", at, None))
+        .rule(rule)
+        .secure_backend("backend", &[good.address(), clear.address()], origination)
+        .build();
+    let settings = Settings {
+        avoid_endpoint: Duration::ZERO,
+        ..plain()
+    };
+    let gateway = Gateway::serving(settings, at, &change);
+    for _ in 0..20 {
+        // A new connection each time.
+        let mut client = gateway.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        assert_eq!(client.reply().text(), "ok");
+    }
+    assert!(gateway.metric("ferrogate_upstream_retries_total") > 0.0);
 }
 
 #[test]
