@@ -3,7 +3,8 @@
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
-pub use crate::cors::HttpCorsFilter;
+pub use crate::external_auth::HttpExternalAuthFilter;
+use crate::cors::HttpCorsFilter;
 
 use crate::request_mirror::HttpRequestMirror;
 use crate::retry::HttpRouteRetry;
@@ -130,7 +131,7 @@ pub struct HttpRouteFilter {
     pub cors: Option<HttpCorsFilter>,
     /// Asks another service for permission (experimental).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_auth: Option<serde_json::Value>,
+    pub external_auth: Option<HttpExternalAuthFilter>,
     /// A filter of the implementation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension_ref: Option<LocalObjectReference>,

@@ -9,6 +9,7 @@ pub mod backend_tls_policy;
 pub mod classes;
 pub mod core;
 pub mod cors;
+pub mod external_auth;
 pub mod gateway;
 pub mod grpc_route;
 pub mod http_route;

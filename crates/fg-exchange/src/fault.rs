@@ -85,6 +85,7 @@ reasons! {
     Overloaded = "overloaded" 503 Gateway "The gateway is at its limit of connections.",
     Draining = "draining" 503 Gateway "The gateway is shutting down.",
     UpstreamTls = "upstream_tls" 502 Upstream "No secure connection to the backend could be made.",
+    AuthUnavailable = "auth_unavailable" 403 Upstream "The service that decides about access did not answer.",
     UpstreamClosed = "upstream_closed" 502 Upstream "The backend closed the connection before it replied.",
     UpstreamReset = "upstream_reset" 502 Upstream "The backend reset the connection.",
     BadReply = "bad_reply" 502 Upstream "The backend's reply is malformed or ambiguous.",

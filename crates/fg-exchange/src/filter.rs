@@ -1,9 +1,10 @@
 //! What a policy gives a data plane that runs in Rust: one [`Part`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::body::BodyFilter;
-use crate::{Facts, Reply, Request, Session, Setting};
+use crate::{Facts, Reply, Request, Session, Setting, WaitingFilter};
 
 /// What a filter wants to happen next.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct LocalReply {
     /// Status, 200 to 599.
     pub status: u16,
     /// Header fields: lower-case name and a valid value. Framing fields are the engine's.
-    pub headers: Vec<(&'static str, Vec<u8>)>,
+    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
     /// Body; may be empty.
     pub body: Vec<u8>,
 }
@@ -56,6 +57,8 @@ pub trait Filter: Send + Sync + fmt::Debug {
 pub enum Part {
     /// A filter of heads that decides at once.
     Filter(Box<dyn Filter>),
+    /// A filter of heads that asks somebody first.
+    Waiting(Box<dyn WaitingFilter>),
     /// A filter of bodies.
     Body(Box<dyn BodyFilter>),
     /// Settings that the engine reads.

@@ -4,6 +4,7 @@
 //! Source: "gRPC over HTTP2", "Status codes and their use in gRPC", "HTTP to gRPC status code
 //! mapping" of the gRPC documentation.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::{LocalReply, Method, Name, Reason, Request};
@@ -99,23 +100,23 @@ pub fn answer(reply: LocalReply, reason: Option<Reason>) -> LocalReply {
         return reply;
     }
     let code = reason.map_or_else(|| code_of_status(reply.status), code_of);
-    let mut headers: Vec<(&'static str, Vec<u8>)> = reply
+    let mut headers: Vec<(Cow<'static, str>, Vec<u8>)> = reply
         .headers
         .into_iter()
         .filter(|(name, _)| {
             !matches!(
-                *name,
+                &**name,
                 "content-type" | "content-encoding" | "grpc-status" | "grpc-message"
             )
         })
         .collect();
-    headers.push(("content-type", b"application/grpc".to_vec()));
-    headers.push(("grpc-status", code.digits().into()));
+    headers.push(("content-type".into(), b"application/grpc".to_vec()));
+    headers.push(("grpc-status".into(), code.digits().into()));
     let message = match std::str::from_utf8(&reply.body).map(str::trim) {
         Ok(line) if !line.is_empty() && line.len() <= LONGEST_MESSAGE => encoded(line),
         _ => format!("HTTP status {}", reply.status),
     };
-    headers.push(("grpc-message", message.into_bytes()));
+    headers.push(("grpc-message".into(), message.into_bytes()));
     LocalReply {
         status: 200,
         headers,
@@ -248,8 +249,8 @@ mod tests {
         let reply = LocalReply {
             status: 403,
             headers: vec![
-                ("content-type", b"text/plain".to_vec()),
-                ("x-why", b"policy".to_vec()),
+                ("content-type".into(), b"text/plain".to_vec()),
+                ("x-why".into(), b"policy".to_vec()),
             ],
             body: b"not 100% you\n".to_vec(),
         };
@@ -258,10 +259,10 @@ mod tests {
         assert_eq!(
             answer.headers,
             [
-                ("x-why", b"policy".to_vec()),
-                ("content-type", b"application/grpc".to_vec()),
-                ("grpc-status", b"7".to_vec()),
-                ("grpc-message", b"not 100%25 you".to_vec()),
+                ("x-why".into(), b"policy".to_vec()),
+                ("content-type".into(), b"application/grpc".to_vec()),
+                ("grpc-status".into(), b"7".to_vec()),
+                ("grpc-message".into(), b"not 100%25 you".to_vec()),
             ]
         );
     }
@@ -270,7 +271,7 @@ mod tests {
     fn an_answer_that_is_no_error_stays() {
         let reply = LocalReply {
             status: 302,
-            headers: vec![("location", b"/".to_vec())],
+            headers: vec![("location".into(), b"/".to_vec())],
             body: Vec::new(),
         };
         assert_eq!(answer(reply, None).status, 302);
@@ -285,7 +286,7 @@ mod tests {
                 body,
             };
             let message = answer(reply, None).headers.pop();
-            assert_eq!(message, Some(("grpc-message", b"HTTP status 503".to_vec())));
+            assert_eq!(message, Some(("grpc-message".into(), b"HTTP status 503".to_vec())));
         }
     }
 

@@ -14,6 +14,7 @@ mod reply;
 mod request;
 mod session;
 mod setting;
+mod waiting;
 
 pub use edit::{is_token, is_value};
 pub use facts::{Facts, Scheme};
@@ -26,3 +27,4 @@ pub use reply::Reply;
 pub use request::{CheckedAuthority, Method, Request, Version};
 pub use session::{Carrier, Session};
 pub use setting::{Mirror, Retries, Setting};
+pub use waiting::{Answer, Call, Decision, WaitingFilter};

@@ -12,6 +12,7 @@ pub mod native;
 pub mod scope;
 
 pub mod cors;
+pub mod external_auth;
 pub mod header_modifier;
 pub mod path_modifier;
 pub mod request_mirror;
@@ -26,5 +27,5 @@ pub use scope::TranslateScope;
 
 catalogue! {
     /// Policies of a route's rule, or of one backend reference of it.
-    traffic: { cors, header_modifier, request_mirror, request_redirect, retry, session_persistence, timeouts, url_rewrite },
+    traffic: { cors, external_auth, header_modifier, request_mirror, request_redirect, retry, session_persistence, timeouts, url_rewrite },
 }

@@ -3,5 +3,6 @@
 //! A policy's `native.rs` has one function, `build(&Ir) -> Vec<Part>`; most give one part.
 
 pub use fg_exchange::{
-    Carrier, Facts, Filter, LocalReply, Mirror, Name, Part, Reply, Request, Retries, Session, Setting, Verdict,
+    Answer, Call, Carrier, Decision, Facts, Fault, Filter, LocalReply, Mirror, Name, Part, Reason,
+    Reply, Request, Retries, Session, Setting, Verdict, WaitingFilter,
 };

@@ -64,7 +64,12 @@ pub fn translate(
     }
 }
 
-fn canonical(written: &Text, place: &str, scope: &mut dyn TranslateScope) -> Option<Text> {
+/// A path, or a prefix of one, in the form of all paths here.
+pub(crate) fn canonical(
+    written: &Text,
+    place: &str,
+    scope: &mut dyn TranslateScope,
+) -> Option<Text> {
     let absolute: Text = if written.starts_with('/') {
         written.clone()
     } else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fg_base::{Secret, Text};
 use fg_exchange::body::BodyFilter;
-use fg_exchange::{Filter, Part, Reason, Retries, Session, Setting};
+use fg_exchange::{Filter, Part, Reason, Retries, Session, Setting, WaitingFilter};
 use fg_ir::{
     Action, Backend, BackendKey, BackendKind, BackendProtocol, BackendTls, Change, Endpoints, Rule,
     Target,
@@ -96,6 +96,7 @@ impl Deref for Policies {
     fn deref(&self) -> &Chain {
         static NONE: Chain = Chain {
             filters: Vec::new(),
+            waiting: Vec::new(),
             bodies: Vec::new(),
             request_timeout: None,
             backend_timeout: None,
@@ -110,6 +111,7 @@ impl Deref for Policies {
 impl From<Chain> for Policies {
     fn from(chain: Chain) -> Self {
         let is_empty = chain.filters.is_empty()
+            && chain.waiting.is_empty()
             && chain.bodies.is_empty()
             && chain.request_timeout.is_none()
             && chain.backend_timeout.is_none()
@@ -123,6 +125,8 @@ impl From<Chain> for Policies {
 #[derive(Default)]
 pub(crate) struct Chain {
     pub(crate) filters: Vec<Box<dyn Filter>>,
+    /// In the order of their places.
+    pub(crate) waiting: Vec<CompiledWaiting>,
     pub(crate) bodies: Vec<Box<dyn BodyFilter>>,
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) backend_timeout: Option<Duration>,
@@ -130,6 +134,15 @@ pub(crate) struct Chain {
     pub(crate) mirrors: Vec<CompiledMirror>,
     /// Until the rule has made its sessions of it.
     session: Option<Box<Session>>,
+}
+
+/// A filter that asks somebody before it decides.
+pub(crate) struct CompiledWaiting {
+    /// So many of the other filters come before it.
+    pub(crate) at: usize,
+    pub(crate) filter: Box<dyn WaitingFilter>,
+    /// Index of the cluster that it asks.
+    pub(crate) target: usize,
 }
 
 /// Who gets a copy of which part of the requests.
@@ -201,6 +214,11 @@ impl Chain {
     fn add(&mut self, part: Part, index: &mut impl FnMut(&BackendKey) -> usize) {
         match part {
             Part::Filter(filter) => self.filters.push(filter),
+            Part::Waiting(filter) => self.waiting.push(CompiledWaiting {
+                at: self.filters.len(),
+                target: index(filter.backend()),
+                filter,
+            }),
             Part::Body(filter) => self.bodies.push(filter),
             Part::Session(session) => self.session = Some(session),
             Part::Settings(settings) => {

@@ -1,5 +1,6 @@
 //! The way of a request, step by step, as the proxy goes it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -246,6 +247,7 @@ impl Chain {
         for (meta, part) in policies.chain() {
             let does = match &part {
                 Part::Filter(filter) => filter.describe(),
+                Part::Waiting(filter) => filter.describe(),
                 Part::Body(filter) => filter.describe(),
                 Part::Session(session) => format!("keeps a client at one endpoint {session}"),
                 Part::Settings(settings) => {
@@ -435,8 +437,9 @@ fn refused(reason: Reason, why: &str) -> Answer {
 }
 
 fn replied(policy: &str, reply: &LocalReply) -> Answer {
-    let header =
-        |(name, value): &(&str, Vec<u8>)| format!("{name}: {}", shown(name, &lossy(value)));
+    let header = |(name, value): &(Cow<'_, str>, Vec<u8>)| {
+        format!("{name}: {}", shown(name, &lossy(value)))
+    };
     Answer {
         status: reply.status,
         reason: String::new(),

@@ -2,6 +2,7 @@
 //!
 //! What stands here replaces what a backend says: its own `Access-Control-…` fields are removed.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Ir, Names, Origins};
@@ -92,7 +93,7 @@ impl Cors {
     }
 
     fn preflight(&self, request: &Request, origin: &[u8]) -> LocalReply {
-        let mut headers: Vec<(&'static str, Vec<u8>)> = Vec::new();
+        let mut headers: Vec<(Cow<'static, str>, Vec<u8>)> = Vec::new();
         if self.allows(origin) {
             let method = request.head.get_named(REQUEST_METHOD);
             let asked = request.head.get_named(REQUEST_HEADERS);
@@ -106,12 +107,12 @@ impl Cors {
             headers.extend(
                 fields
                     .filter(|(_, value)| !value.is_empty())
-                    .map(|(name, value)| (name, value.to_vec())),
+                    .map(|(name, value)| (name.into(), value.to_vec())),
             );
         }
         if !self.is_for_all() {
             let vary = format!("Origin, {REQUEST_METHOD}, {REQUEST_HEADERS}");
-            headers.push(("vary", vary.into_bytes()));
+            headers.push(("vary".into(), vary.into_bytes()));
         }
         LocalReply {
             status: 204,

@@ -1,6 +1,6 @@
 //! Edges that the examples of the README do not show.
 
-use fg_api::http_route::HttpCorsFilter;
+use fg_api::cors::HttpCorsFilter;
 
 use super::{Names, OriginPattern, Origins, translate};
 

@@ -1,6 +1,6 @@
 //! From the filter of a route to the checked form.
 
-use fg_api::http_route::HttpCorsFilter;
+use fg_api::cors::HttpCorsFilter;
 use fg_base::Text;
 use fg_model::FindingKind;
 

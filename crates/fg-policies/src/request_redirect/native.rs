@@ -72,7 +72,7 @@ impl Filter for Redirect {
         let location = self.location(request, facts);
         Verdict::Reply(Box::new(LocalReply {
             status: self.0.status,
-            headers: vec![("location", location)],
+            headers: vec![("location".into(), location)],
             body: Vec::new(),
         }))
     }

@@ -1,36 +1,96 @@
 //! One exchange through the chains of a rule, from lines to lines.
 
-use fg_exchange::{Facts, Filter, Head, LocalReply, Method, Reply, Request, Scheme, Verdict};
+use std::borrow::Cow;
 
+use fg_exchange::{
+    Answer, Decision, Facts, Filter, Head, LocalReply, Method, Reply, Request, Scheme, Verdict,
+    WaitingFilter,
+};
+
+use crate::markdown::Exchange;
 use crate::rule::Compiled;
 
+/// Names and values.
+type Fields = Vec<(Cow<'static, str>, Vec<u8>)>;
+
 /// What becomes of a request.
+#[derive(Default)]
 pub(crate) struct Outcome {
+    /// What somebody is asked first; `None` when nobody is.
+    pub(crate) call: Option<Vec<String>>,
     /// What the backend receives; `None` when a filter answers.
     pub(crate) backend: Option<Vec<String>>,
     /// What the client receives.
     pub(crate) reply: Vec<String>,
 }
 
-/// Sends a request through. `answer` is what the backend says; empty is a bare 200.
-pub(crate) fn run(rule: &Compiled, request: &[String], answer: &[String]) -> Outcome {
-    let (mut request, mut facts) = parse_request(request);
+/// Sends an exchange's request through. Its `answer` is what the backend says, its `said` what
+/// somebody says who is asked first; empty is a bare 200.
+pub(crate) fn run(rule: &Compiled, exchange: &Exchange) -> Outcome {
+    let (mut request, mut facts) = parse_request(&exchange.request);
     let path = String::from_utf8(request.path().to_vec()).expect("text");
     facts.matched_prefix = rule.matched_prefix(&path);
+    let mut outcome = Outcome::default();
     let mut passed: Vec<&dyn Filter> = Vec::new();
-    for filter in rule.filters.iter().chain(&rule.backend_filters) {
+    let mut more = Vec::new();
+    let mut waiting = rule.waiting.iter().peekable();
+    for (at, filter) in rule.filters.iter().chain(&rule.backend_filters).enumerate() {
+        while let Some((_, filter)) = waiting.next_if(|(before, _)| *before == at) {
+            match ask(&**filter, exchange, &mut request, &facts, &mut outcome) {
+                Ok(fields) => more.extend(fields),
+                Err(reply) => {
+                    outcome.reply = back(&passed, reply, &request, &facts);
+                    return outcome;
+                }
+            }
+        }
         passed.push(&**filter);
         if let Verdict::Reply(local) = filter.request(&mut request, &facts) {
-            let reply = back(&passed, local_reply(*local), &request, &facts);
-            return Outcome {
-                backend: None,
-                reply,
-            };
+            outcome.reply = back(&passed, local_reply(*local), &request, &facts);
+            return outcome;
         }
     }
-    Outcome {
-        backend: Some(request_lines(&request)),
-        reply: back(&passed, parse_reply(answer), &request, &facts),
+    for (_, filter) in waiting {
+        match ask(&**filter, exchange, &mut request, &facts, &mut outcome) {
+            Ok(fields) => more.extend(fields),
+            Err(reply) => {
+                outcome.reply = back(&passed, reply, &request, &facts);
+                return outcome;
+            }
+        }
+    }
+    outcome.backend = Some(request_lines(&request));
+    let mut reply = parse_reply(&exchange.answer);
+    for (name, value) in more {
+        reply.head.append(&name, &value);
+    }
+    outcome.reply = back(&passed, reply, &request, &facts);
+    outcome
+}
+
+/// Asks somebody first: fields for the reply, or the reply.
+fn ask(
+    filter: &dyn WaitingFilter,
+    exchange: &Exchange,
+    request: &mut Request,
+    facts: &Facts,
+    outcome: &mut Outcome,
+) -> Result<Fields, Reply> {
+    let Some(call) = filter.call(request, b"", facts) else {
+        return Ok(Vec::new());
+    };
+    outcome.call = Some(request_lines(&call.head));
+    let answer = Answer {
+        reply: parse_reply(&exchange.said),
+        body: Vec::new(),
+    };
+    match filter.decide(request, Ok(answer), facts) {
+        Decision::Continue(fields) => Ok(fields),
+        Decision::Reply(local) => Err(local_reply(*local)),
+        Decision::Fault(fault) => Err(local_reply(LocalReply {
+            status: fault.reason.status(),
+            ..LocalReply::default()
+        })),
     }
 }
 
@@ -112,7 +172,7 @@ fn local_reply(local: LocalReply) -> Reply {
     let mut reply = Reply::new();
     reply.status = local.status;
     for (name, value) in local.headers {
-        reply.head.append(name, &value);
+        reply.head.append(&name, &value);
     }
     reply
 }

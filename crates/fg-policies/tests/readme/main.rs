@@ -2,7 +2,8 @@
 //!
 //! An example is a fenced `yaml` block, a rule of an HTTPRoute, and what follows it:
 //! `finding` (what is wrong with it, a line each), `explain` (what its filters say they do),
-//! `limits` (what the engine reads), and exchanges: `request` (from the client), `backend` (what
+//! `limits` (what the engine reads), and exchanges: `request` (from the client), `call` (what
+//! somebody is asked first), `said` (what that one answers; default a bare 200), `backend` (what
 //! the backend receives), `answer` (what it answers; default a bare 200) and `reply` (what the
 //! client receives). What an example does not show is not compared; what it shows is, line by line.
 
@@ -64,10 +65,17 @@ fn run(example: &Example, place: &str) {
 fn compare(compiled: &Compiled, exchange: &Exchange, place: &str) {
     let place = format!("{place}: {}", exchange.request.join(" / "));
     assert!(
-        exchange.backend.is_some() || exchange.reply.is_some(),
+        exchange.call.is_some() || exchange.backend.is_some() || exchange.reply.is_some(),
         "{place}: nothing is shown of what becomes of it"
     );
-    let Outcome { backend, reply } = exchange::run(compiled, &exchange.request, &exchange.answer);
+    let Outcome {
+        call,
+        backend,
+        reply,
+    } = exchange::run(compiled, exchange);
+    if let Some(expected) = &exchange.call {
+        assert_eq!(call.as_ref(), Some(expected), "{place}: call");
+    }
     if let Some(expected) = &exchange.backend {
         assert_eq!(backend.as_ref(), Some(expected), "{place}: backend");
     }

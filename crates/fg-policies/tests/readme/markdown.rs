@@ -16,6 +16,8 @@ pub(crate) struct Example {
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) request: Vec<String>,
+    pub(crate) call: Option<Vec<String>>,
+    pub(crate) said: Vec<String>,
     pub(crate) answer: Vec<String>,
     pub(crate) backend: Option<Vec<String>>,
     pub(crate) reply: Option<Vec<String>>,
@@ -61,12 +63,14 @@ fn put(example: &mut Example, kind: &str, block: Vec<String>) {
             request: block,
             ..Exchange::default()
         }),
-        "answer" | "backend" | "reply" => {
+        "call" | "said" | "answer" | "backend" | "reply" => {
             let exchange = example
                 .exchanges
                 .last_mut()
                 .expect("it follows its request");
             match kind {
+                "call" => exchange.call = Some(block),
+                "said" => exchange.said = block,
                 "answer" => exchange.answer = block,
                 "backend" => exchange.backend = Some(block),
                 _ => exchange.reply = Some(block),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fg_api::http_route::{BackendObjectReference, HttpRouteFilter, HttpRouteRule};
-use fg_exchange::{Filter, Part, Session, Setting};
+use fg_exchange::{Filter, Part, Session, Setting, WaitingFilter};
 use fg_model::{BackendKey, FindingKind};
 use fg_policies::{
-    TranslateScope, cors, header_modifier, request_mirror, request_redirect, retry, session_persistence, timeouts,
-    traffic, url_rewrite,
+    TranslateScope, cors, external_auth, header_modifier, request_mirror, request_redirect, retry,
+    session_persistence, timeouts, traffic, url_rewrite,
 };
 
 /// A rule, ready for requests.
@@ -17,6 +17,8 @@ pub(crate) struct Compiled {
     pub(crate) findings: Vec<String>,
     /// Filters of the rule, by the order of their stages.
     pub(crate) filters: Vec<Box<dyn Filter>>,
+    /// Filters of the rule that ask first, each with the number of filters before it.
+    pub(crate) waiting: Vec<(usize, Box<dyn WaitingFilter>)>,
     /// Filters of the first backend.
     pub(crate) backend_filters: Vec<Box<dyn Filter>>,
     settings: Vec<Setting>,
@@ -72,22 +74,24 @@ impl Compiled {
             .backend_refs
             .first()
             .map(|backend| filters(&backend.filters, "backendRefs[0].filters", &mut findings));
-        let (filters, settings, session) = chain(&set);
-        let (backend_filters, ..) = chain(&of_backend.unwrap_or_default());
+        let chain = Chain::of(&set);
+        let of_backend = Chain::of(&of_backend.unwrap_or_default());
         Ok(Self {
             rule,
             findings,
-            filters,
-            backend_filters,
-            settings,
-            session,
+            filters: chain.filters,
+            waiting: chain.waiting,
+            backend_filters: of_backend.filters,
+            settings: chain.settings,
+            session: chain.session,
         })
     }
 
     /// What every filter says about itself.
     pub(crate) fn explain(&self) -> Vec<String> {
+        let waiting = self.waiting.iter().map(|(_, filter)| filter.describe());
         let all = self.filters.iter().chain(&self.backend_filters);
-        all.map(|filter| filter.describe()).collect()
+        waiting.chain(all.map(|filter| filter.describe())).collect()
     }
 
     /// What the engine reads, a line each.
@@ -149,6 +153,9 @@ fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> 
         if let Some(written) = &filter.cors {
             set.cors = Some(Arc::new(cors::translate(written, scope)));
         }
+        if let Some(auth) = &filter.external_auth {
+            set.external_auth = external_auth::translate(auth, scope).map(Arc::new);
+        }
         if let Some(mirror) = &filter.request_mirror {
             mirrors.extend(request_mirror::translate(mirror, scope));
         }
@@ -168,16 +175,27 @@ fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> 
     set
 }
 
-fn chain(set: &traffic::Set) -> (Vec<Box<dyn Filter>>, Vec<Setting>, Option<Session>) {
-    let (mut filters, mut settings) = (Vec::new(), Vec::new());
-    let mut session = None;
-    for (meta, part) in set.chain() {
-        match part {
-            Part::Filter(filter) => filters.push(filter),
-            Part::Settings(some) => settings.extend(some),
-            Part::Session(some) => session = Some(*some),
-            Part::Body(_) => panic!("{} has no example with a body yet", meta.name),
+/// The parts of one place.
+#[derive(Default)]
+struct Chain {
+    filters: Vec<Box<dyn Filter>>,
+    waiting: Vec<(usize, Box<dyn WaitingFilter>)>,
+    settings: Vec<Setting>,
+    session: Option<Session>,
+}
+
+impl Chain {
+    fn of(set: &traffic::Set) -> Self {
+        let mut chain = Self::default();
+        for (meta, part) in set.chain() {
+            match part {
+                Part::Filter(filter) => chain.filters.push(filter),
+                Part::Waiting(filter) => chain.waiting.push((chain.filters.len(), filter)),
+                Part::Settings(some) => chain.settings.extend(some),
+                Part::Session(some) => chain.session = Some(*some),
+                Part::Body(_) => panic!("{} has no example with a body yet", meta.name),
+            }
         }
+        chain
     }
-    (filters, settings, session)
 }

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use super::exchange::Exchange;
 use super::http2::{self, Origin};
-use super::{finish, forward, local, route};
+use super::{ask, finish, forward, local, route};
 use crate::generation::{CompiledRule, Generation};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
@@ -352,18 +352,30 @@ impl Connection {
         let last = self.requests >= self.worker.shared.settings.max_requests_per_connection;
         // Of a socket that is gone, requests are still answered, but no more than that.
         let ends = last || table.is_none() || self.is_draining();
-        let terms = Terms {
+        let mut terms = Terms {
             parsed,
             keep_alive: parsed.hop.keep_alive && !ends,
         };
         let (route, next) = match route::find(table, self, exchange) {
             Ok(route) => {
-                let next = match route::request_filters(&route, exchange) {
-                    Verdict::Continue => {
+                let verdict = if route.rule.chain.waiting.is_empty() {
+                    Ok(route::request_filters(&route, exchange))
+                } else {
+                    let filters =
+                        ask::request_filters(self, exchange, &generation, &route, &mut terms);
+                    // Few rules have such filters: the others do not pay for their state.
+                    Box::pin(filters).await
+                };
+                let next = match verdict {
+                    Ok(Verdict::Continue) => {
                         forward::forward(self, exchange, &generation, &route, terms).await
                     }
-                    Verdict::Reply(reply) => {
+                    Ok(Verdict::Reply(reply)) => {
                         local::answer(self, exchange, *reply, Some((&route, None)), terms).await
+                    }
+                    Err(fault) => {
+                        let route = Some((&route, None));
+                        local::answer_fault(self, exchange, fault, route, terms).await
                     }
                 };
                 (Some(route), next)

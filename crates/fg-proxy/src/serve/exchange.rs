@@ -1,5 +1,6 @@
 //! Everything that one request and its reply need, pooled by the worker.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,6 +45,10 @@ pub(crate) struct Record {
     pub(crate) passed: usize,
     /// The same for the filters of the backend.
     pub(crate) backend_passed: usize,
+    /// Time that filters waited for what they asked.
+    pub(crate) waited: Duration,
+    /// Fields for the reply that filters were told to add.
+    pub(crate) reply_fields: Vec<(Cow<'static, str>, Vec<u8>)>,
     /// A reply head, or a part of it, was given to the client's socket.
     pub(crate) replied: bool,
 }

@@ -115,11 +115,11 @@ fn reply_to(fault: &Fault) -> LocalReply {
     let mut headers = Vec::new();
     if fault.reason == Reason::MethodNotAllowed {
         headers.push((
-            "allow",
+            "allow".into(),
             b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_vec(),
         ));
     }
-    headers.push(("content-type", b"text/plain; charset=utf-8".to_vec()));
+    headers.push(("content-type".into(), b"text/plain; charset=utf-8".to_vec()));
     let body = format!("{}\n", fault.reason.words()).into_bytes();
     LocalReply {
         status: fault.reason.status(),

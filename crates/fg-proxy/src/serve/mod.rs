@@ -4,6 +4,8 @@
 //! receive from the backend, send to the client. Reading downward: [`connection`] → [`exchange`] →
 //! [`route`] → [`forward`] → [`flow`].
 
+mod ask;
+mod call;
 mod connection;
 mod exchange;
 mod finish;

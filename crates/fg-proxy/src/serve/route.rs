@@ -1,5 +1,6 @@
 //! From a request to its rule, and through the rule's filters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fg_exchange::{Facts, Fault, Reason, Scheme, Verdict};
@@ -80,27 +81,46 @@ pub(crate) fn find<'g>(
 
 /// Leads the request through the rule's filters.
 pub(crate) fn request_filters(route: &Route<'_>, exchange: &mut Exchange) -> Verdict {
+    some_request_filters(route, exchange, 0..route.rule.chain.filters.len())
+}
+
+/// Leads the request through some of the rule's filters, by their numbers.
+pub(super) fn some_request_filters(
+    route: &Route<'_>,
+    exchange: &mut Exchange,
+    which: Range<usize>,
+) -> Verdict {
     let facts = exchange.record.facts();
-    run(&route.rule.chain, &facts, exchange, |record, passed| {
-        record.passed = passed
-    })
+    run(
+        &route.rule.chain,
+        which,
+        &facts,
+        exchange,
+        |record, passed| record.passed = passed,
+    )
 }
 
 /// Leads the request through the filters of a backend.
 pub(super) fn backend_filters(chain: &Chain, exchange: &mut Exchange) -> Verdict {
     let facts = exchange.record.facts();
-    run(chain, &facts, exchange, |record, passed| {
-        record.backend_passed = passed
-    })
+    run(
+        chain,
+        0..chain.filters.len(),
+        &facts,
+        exchange,
+        |record, passed| record.backend_passed = passed,
+    )
 }
 
 fn run(
     chain: &Chain,
+    which: Range<usize>,
     facts: &Facts,
     exchange: &mut Exchange,
     note: impl Fn(&mut super::exchange::Record, usize),
 ) -> Verdict {
-    for (index, filter) in chain.filters.iter().enumerate() {
+    let filters = chain.filters.get(which.clone()).unwrap_or_default();
+    for (index, filter) in which.zip(filters) {
         note(&mut exchange.record, index + 1);
         match filter.request(&mut exchange.request, facts) {
             Verdict::Continue => {}
@@ -113,6 +133,9 @@ fn run(
 /// Leads the reply back through the filters that the request passed.
 pub(super) fn reply_filters(route: &Route<'_>, backend: Option<&Chain>, exchange: &mut Exchange) {
     let facts = exchange.record.facts();
+    for (name, value) in &exchange.record.reply_fields {
+        exchange.reply.head.append(name, value);
+    }
     let of_backend = backend.map_or(&[][..], |chain| &chain.filters);
     let of_backend = of_backend.iter().take(exchange.record.backend_passed).rev();
     let of_rule = route
@@ -134,5 +157,13 @@ pub(super) fn owned_fields<'a>(
     reply: bool,
 ) -> impl Iterator<Item = &'a str> {
     let filters = route.rule.chain.filters.iter().chain(&backend.filters);
-    filters.flat_map(move |filter| filter.owned_fields(reply))
+    let waiting = if reply {
+        &[][..]
+    } else {
+        &route.rule.chain.waiting
+    };
+    let of_waiting = waiting.iter().flat_map(|one| one.filter.owned_fields());
+    filters
+        .flat_map(move |filter| filter.owned_fields(reply))
+        .chain(of_waiting)
 }

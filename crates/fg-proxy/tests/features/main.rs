@@ -2,6 +2,7 @@
 
 mod body_limit;
 mod cors;
+mod ext_auth;
 #[expect(dead_code, reason = "the other stack tests use the rest of it")]
 #[path = "../stack/gateway.rs"]
 mod gateway;

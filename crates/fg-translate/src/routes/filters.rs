@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fg_api::http_route::HttpRouteFilter;
 use fg_ir::{Refusal, RefusalKind};
 use fg_model::FindingKind;
-use fg_policies::{cors, header_modifier, request_mirror, request_redirect, traffic, url_rewrite};
+use fg_policies::{cors, external_auth, header_modifier, request_mirror, request_redirect, traffic, url_rewrite};
 
 use super::resolve::Resolver;
 use crate::notes::{Notes, PolicyScope};
@@ -170,14 +170,23 @@ fn one(
             }
         }
         "ExtensionRef" => extension(filter, path, found, notes),
-        // They protect: without them nothing may pass.
-        "ExternalAuth" => {
+        "ExternalAuth" if place == Place::Backend => {
             found.fence(
                 path,
                 FindingKind::RuleDropped,
-                format!("{kind} is not supported yet"),
+                "ExternalAuth is supported for whole rules only".to_owned(),
                 notes,
             );
+        }
+        // It protects: without it nothing may pass.
+        "ExternalAuth" if let Some(auth) = &filter.external_auth => {
+            let scope = &mut PolicyScope {
+                notes,
+                at: path,
+                resolver,
+            };
+            let ir = external_auth::translate(auth, scope);
+            found.set.external_auth = found.or_fence(ir, path, kind, notes);
         }
         _ => found.fence(
             path,

@@ -317,7 +317,7 @@ fn a_filter_that_protects_or_does_not_exist_closes_its_rule() {
     for (filter, kind, answer, path) in [
         ("{type: CORS}", "RuleDropped", "refuse(InvalidRule)", ""),
         (
-            "{type: ExternalAuth, externalAuth: {}}",
+            "{type: ExternalAuth}",
             "RuleDropped",
             "refuse(InvalidRule)",
             "",
@@ -366,7 +366,7 @@ fn a_filter_that_protects_or_does_not_exist_closes_its_rule() {
 
 #[test]
 fn a_closed_route_still_answers_so_that_nothing_behind_it_opens() {
-    let world = translated(&filtering("[{type: ExternalAuth, externalAuth: {}}]"));
+    let world = translated(&filtering("[{type: ExternalAuth}]"));
     assert_eq!(action(&rule(&world, "r", 0)), "refuse(InvalidRule)");
     assert!(!rule(&world, "r", 0).attachments.is_empty());
     assert_eq!(

@@ -121,10 +121,10 @@ pub(super) async fn forward(
         );
     }
     let clocks = Clocks {
-        exchange: clock(grpc::time_limit(
-            &exchange.request,
-            route.rule.chain.request_timeout,
-        )),
+        exchange: clock(
+            grpc::time_limit(&exchange.request, route.rule.chain.request_timeout)
+                .map(|limit| limit.saturating_sub(exchange.record.waited)),
+        ),
         attempt: None,
     };
     let mut job = Job {

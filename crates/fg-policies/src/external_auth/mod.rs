@@ -1,0 +1,33 @@
+//! Asks another service for permission: `ExternalAuth`.
+//!
+//! Source: Gateway API `HTTPExternalAuthFilter`, GEP-1494 (experimental); for `GRPC`
+//! `envoy.service.auth.v3.Authorization/Check`.
+
+#[cfg(feature = "native")]
+mod grpc;
+#[cfg(feature = "native")]
+mod http;
+mod ir;
+#[cfg(feature = "native")]
+mod messages;
+#[cfg(feature = "native")]
+pub mod native;
+#[cfg(test)]
+mod tests;
+mod translate;
+
+pub use ir::{Ir, Protocol};
+pub use translate::translate;
+
+use crate::{Meta, Stage, Support};
+
+/// Name, place and support.
+pub const META: Meta = Meta {
+    name: "external_auth",
+    stage: Stage::Auth,
+    per_backend: false,
+    support: Support {
+        native: true,
+        envoy: false,
+    },
+};
