@@ -126,6 +126,10 @@ pub(crate) struct ServingArgs {
     /// Time to connect to an endpoint [default: 5s]
     #[arg(long, env = "FERROGATE_CONNECT_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub(crate) connect_timeout: Option<Duration>,
+    /// How long an endpoint that could not be reached is avoided at first; doubles with each
+    /// failure in a row, up to 64 times [default: 250ms]
+    #[arg(long, env = "FERROGATE_AVOID_ENDPOINT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) avoid_endpoint: Option<Duration>,
     /// How long an upgraded connection (WebSocket) may be silent [default: 1h]
     #[arg(long, env = "FERROGATE_TUNNEL_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub(crate) tunnel_timeout: Option<Duration>,

@@ -15,6 +15,7 @@ pub(crate) fn settings(args: &RunArgs) -> Settings {
     set(&mut settings.body_timeout, serving.body_timeout);
     set(&mut settings.reply_timeout, serving.reply_timeout);
     set(&mut settings.connect_timeout, serving.connect_timeout);
+    set(&mut settings.avoid_endpoint, serving.avoid_endpoint);
     set(&mut settings.tunnel_timeout, serving.tunnel_timeout);
     set(
         &mut settings.upstream_idle_timeout,

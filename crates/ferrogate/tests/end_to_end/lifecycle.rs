@@ -31,6 +31,35 @@ impl Slow {
     }
 }
 
+/// A gateway with a request that its backend has and does not answer.
+struct UnderWay {
+    gateway: Gateway,
+    client: Client,
+    upstream: TcpStream,
+    _folder: Folder,
+    _backend: Slow,
+}
+
+impl UnderWay {
+    fn start(ip: &str, args: &[&str]) -> Self {
+        let backend = Slow::bind(ip);
+        let folder = folder(ip, &backend);
+        let gateway = Gateway::start(ip, &folder, args);
+        let mut client = Client::connect(gateway.listener()).expect("the listener accepts");
+        client
+            .send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .expect("sent");
+        let upstream = backend.accept();
+        Self {
+            gateway,
+            client,
+            upstream,
+            _folder: folder,
+            _backend: backend,
+        }
+    }
+}
+
 fn folder(ip: &str, backend: &Slow) -> Folder {
     let folder = Folder::new();
     folder.gateway(ip);
@@ -41,15 +70,8 @@ fn folder(ip: &str, backend: &Slow) -> Folder {
 
 #[test]
 fn sigterm_finishes_requests_under_way() {
-    let ip = "127.20.2.1";
-    let backend = Slow::bind(ip);
-    let folder = folder(ip, &backend);
-    let mut gateway = Gateway::start(ip, &folder, &[]);
-    let mut client = Client::connect(gateway.listener()).expect("the listener accepts");
-    client
-        .send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .expect("sent");
-    let mut upstream = backend.accept();
+    let mut slow = UnderWay::start("127.20.2.1", &[]);
+    let gateway = &mut slow.gateway;
     gateway.process.signal(Signal::TERM);
     until("no new connections", || {
         Client::connect(gateway.listener()).is_err().then_some(())
@@ -57,10 +79,11 @@ fn sigterm_finishes_requests_under_way() {
     let ready = get(gateway.socket(8082), "/ready").expect("readiness answers while draining");
     assert_eq!(ready.status, 503);
     assert!(gateway.process.ended().is_none(), "a request is under way");
-    upstream
+    slow.upstream
         .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
         .expect("the gateway still listens");
-    let reply = client
+    let reply = slow
+        .client
         .response(false)
         .expect("the request under way is finished");
     assert_eq!((reply.status, reply.body.as_str()), (200, "late"));
@@ -69,30 +92,16 @@ fn sigterm_finishes_requests_under_way() {
 
 #[test]
 fn the_drain_timeout_bounds_the_end() {
-    let ip = "127.20.2.2";
-    let backend = Slow::bind(ip);
-    let folder = folder(ip, &backend);
-    let mut gateway = Gateway::start(ip, &folder, &["--drain-timeout", "200ms"]);
-    let mut client = Client::connect(gateway.listener()).expect("the listener accepts");
-    client
-        .send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .expect("sent");
-    let _stuck = backend.accept();
+    let mut stuck = UnderWay::start("127.20.2.2", &["--drain-timeout", "200ms"]);
+    let gateway = &mut stuck.gateway;
     gateway.process.signal(Signal::TERM);
     assert_eq!(gateway.process.exit_code(), Some(0));
 }
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let ip = "127.20.2.3";
-    let backend = Slow::bind(ip);
-    let folder = folder(ip, &backend);
-    let mut gateway = Gateway::start(ip, &folder, &["--drain-timeout", "1h"]);
-    let mut client = Client::connect(gateway.listener()).expect("the listener accepts");
-    client
-        .send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        .expect("sent");
-    let _stuck = backend.accept();
+    let mut stuck = UnderWay::start("127.20.2.3", &["--drain-timeout", "1h"]);
+    let gateway = &mut stuck.gateway;
     gateway.process.signal(Signal::TERM);
     until("draining", || {
         let said = gateway.process.stderr();

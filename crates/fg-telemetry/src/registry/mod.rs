@@ -98,7 +98,10 @@ impl Registry {
         self.purge();
     }
 
-    /// Removes the series that are not wanted any more, because their objects are gone.
+    /// Removes the series that are not wanted any more, because their objects are gone: at once, as
+    /// the deletion of a label set does in Prometheus' own clients. What was counted after the last
+    /// scrape is not seen; a series that lingered would keep a place below the cap, and would be
+    /// seen by one of several scrapers only.
     pub fn purge(&self) {
         let mut state = self.lock();
         let mut series = std::mem::take(&mut state.series);
