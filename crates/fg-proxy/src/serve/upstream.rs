@@ -137,7 +137,29 @@ pub(super) async fn get(
     };
     let address = address.ok_or_else(none)?;
     let endpoint = worker.pools.endpoint((address, identity));
-    if speak == Speak::Http2 {
+    // Over TLS a backend that said nothing may turn out to speak HTTP/2 only.
+    let either =
+        speak == Speak::Http1 && tls.is_some() && cluster.protocol == BackendProtocol::Auto;
+    let by_http2 = || speak == Speak::Http2 || (either && endpoint.only_http2.get());
+    let mut taken = None;
+    if !by_http2() {
+        taken = if fresh { None } else { endpoint.take() }.map(|link| (link, true));
+        if taken.is_some() {
+            worker.stats.upstream_reused.increment();
+        } else {
+            match connect(worker, address, &endpoint, speak, tls).await {
+                Ok(link) => taken = Some((link, false)),
+                Err(_) if by_http2() => {}
+                Err(fault) => {
+                    return Err(Refused {
+                        fault,
+                        address: Some(address),
+                    });
+                }
+            }
+        }
+    }
+    let Some((link, reused)) = taken else {
         let shared = share(worker, address, &endpoint, fresh, tls).await;
         let (link, reused) = shared.map_err(|fault| Refused {
             fault,
@@ -154,24 +176,6 @@ pub(super) async fn get(
             reused,
             endpoint,
         });
-    }
-    let (link, reused) = match if fresh { None } else { endpoint.take() } {
-        Some(link) => {
-            worker.stats.upstream_reused.increment();
-            (link, true)
-        }
-        None => {
-            let refused = |fault| Refused {
-                fault,
-                address: Some(address),
-            };
-            (
-                connect(worker, address, &endpoint, speak, tls)
-                    .await
-                    .map_err(refused)?,
-                false,
-            )
-        }
     };
     endpoint.active.set(endpoint.active.get() + 1);
     Ok(Upstream {
@@ -370,12 +374,20 @@ async fn connect(
                 Speak::Http2 => Alpn::Http2,
             };
             let handshake = Box::pin(handshake::connect(stream, tls, alpn));
-            let secured = match tokio::time::timeout_at(ends, handshake).await {
-                Ok(secured) => secured,
-                Err(_) => Err(format!("no handshake in {:?}", settings.connect_timeout)),
-            };
-            let refuse = |error| failed(Reason::UpstreamTls, format!("{address}: TLS: {error}"));
-            Stream::Tls(Box::new(secured.map_err(refuse)?))
+            let refuse = |detail| failed(Reason::UpstreamTls, format!("{address}: TLS: {detail}"));
+            match tokio::time::timeout_at(ends, handshake).await {
+                Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+                Ok(Err(refused)) => {
+                    endpoint
+                        .only_http2
+                        .set(refused.other_protocol && speak == Speak::Http1);
+                    return Err(refuse(refused.detail));
+                }
+                Err(_) => {
+                    let detail = format!("no handshake in {:?}", settings.connect_timeout);
+                    return Err(refuse(detail));
+                }
+            }
         }
     };
     let mut avoidance = endpoint.avoidance.get();

@@ -80,7 +80,9 @@ impl From<Error> for Failure {
         let why = match &error {
             Error::PeerIncompatible(_)
             | Error::NoApplicationProtocol
-            | Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFailure::Incompatible,
+            | Error::AlertReceived(
+                AlertDescription::ProtocolVersion | AlertDescription::NoApplicationProtocol,
+            ) => TlsFailure::Incompatible,
             Error::InvalidCertificate(_) | Error::NoCertificatesPresented => {
                 TlsFailure::ClientCertificate
             }
@@ -418,30 +420,47 @@ fn give(tls: &mut Connection, mut received: &[u8], rest: &mut Vec<u8>) -> Result
     Ok(())
 }
 
+/// Why a backend's handshake failed.
+pub(crate) struct Refused {
+    /// For the log.
+    pub(crate) detail: String,
+    /// The backend speaks none of the protocols that were offered.
+    pub(crate) other_protocol: bool,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self {
+            other_protocol: failure.why == TlsFailure::Incompatible,
+            detail: failure.detail,
+        }
+    }
+}
+
 /// Shakes hands with a backend.
 ///
 /// # Errors
-/// In words, for the log.
+/// Why not.
 pub(crate) async fn connect(
     mut socket: TcpStream,
     target: &ClientTls,
     alpn_wanted: Alpn,
-) -> Result<TlsStream, String> {
+) -> Result<TlsStream, Refused> {
     let config = match alpn_wanted {
         Alpn::Http1 => &target.http1,
         Alpn::Http2 => &target.http2,
     };
-    let tls = ClientConnection::new(config.clone(), target.name.clone())
-        .map_err(|error| error.to_string())?;
+    let tls = ClientConnection::new(config.clone(), target.name.clone()).map_err(Failure::from)?;
     let mut tls = Connection::Client(tls);
     let mut rest = Vec::new();
     let driven = drive(&mut socket, &mut tls, &mut rest, None, |_| false).await;
     if let Err(failure) = driven {
         let _ = tls.write_tls(&mut Trying(&socket));
-        return Err(failure.detail);
+        return Err(failure.into());
     }
     if alpn_wanted == Alpn::Http2 && alpn(&tls) != Alpn::Http2 {
-        return Err("the backend does not speak HTTP/2 over TLS".to_owned());
+        let detail = "the backend does not speak HTTP/2 over TLS";
+        return Err(Failure::new(TlsFailure::Incompatible, detail).into());
     }
     Ok(TlsStream::new(socket, tls, rest))
 }

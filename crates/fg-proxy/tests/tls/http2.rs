@@ -89,8 +89,21 @@ impl AsyncRead for Secure {
             }
             match this.tls.read_tls(&mut Now(&this.socket)) {
                 Ok(_) => {
-                    let processed = this.tls.process_new_packets();
-                    processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                    if let Err(error) = this.tls.process_new_packets() {
+                        // The other side is told why, and the socket stays until it has left:
+                        // closing it earlier could take the words back.
+                        ready!(this.poll_out(context))?;
+                        match this.socket.try_read(&mut [0; 1]) {
+                            Ok(0) => {}
+                            Ok(_) => continue,
+                            Err(_) => {
+                                ready!(this.socket.poll_read_ready(context))?;
+                                continue;
+                            }
+                        }
+                        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                        return Poll::Ready(Err(error));
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(this.socket.poll_read_ready(context))?;
@@ -243,7 +256,9 @@ fn a_backend_that_agrees_is_called_by_http2() {
                     tls: Connection::Server(tls),
                 };
                 tokio::task::spawn_local(async move {
-                    let mut server = h2::server::handshake(secure).await.expect("greeted");
+                    let Ok(mut server) = h2::server::handshake(secure).await else {
+                        return;
+                    };
                     while let Some(Ok((_, mut reply))) = server.accept().await {
                         let head = Response::builder().status(200).body(()).expect("a reply");
                         let mut stream = reply.send_response(head, false).expect("sent");
@@ -252,19 +267,25 @@ fn a_backend_that_agrees_is_called_by_http2() {
                 });
             }
         });
-        let at = address::own_address();
-        let change = change(at, backend, &authority, origination(Vec::new()));
-        let gateway = Gateway::serving(plain(), at, &by_http2(change.build()));
-        for _ in 0..2 {
-            let mut client = gateway.connect();
-            let reply = tokio::task::spawn_blocking(move || {
-                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-                client.reply()
-            });
-            assert_eq!(reply.await.expect("no panic").text(), "by h2");
+        // Whether it was said that it speaks HTTP/2, or it only turns out.
+        for said in [true, false] {
+            let at = address::own_address();
+            let mut change = change(at, backend, &authority, origination(Vec::new())).build();
+            if said {
+                change = by_http2(change);
+            }
+            let gateway = Gateway::serving(plain(), at, &change);
+            for _ in 0..2 {
+                let mut client = gateway.connect();
+                let reply = tokio::task::spawn_blocking(move || {
+                    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                    client.reply()
+                });
+                assert_eq!(reply.await.expect("no panic").text(), "by h2");
+            }
+            let opened = gateway.metric("ferrogate_upstream_connections_opened_total");
+            assert_eq!(opened, 1.0);
         }
-        let opened = gateway.metric("ferrogate_upstream_connections_opened_total");
-        assert_eq!(opened, 1.0);
     });
 }
 
