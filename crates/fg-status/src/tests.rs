@@ -423,6 +423,56 @@ fn accepted_and_resolved_are_told_apart_for_each_parent() {
 }
 
 #[test]
+fn a_grpc_route_has_the_status_of_a_route_and_loses_hosts_to_an_older_one() {
+    let listener = "  listeners: [{name: http, port: 80, protocol: HTTP}]";
+    let route = |kind: &str, name: &str, created: i64, port: u16| {
+        format!(
+            "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: {kind}
+metadata: {{name: {name}, creationTimestamp: {created}}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules: [{{backendRefs: [{{name: web, port: {port}}}]}}]
+"
+        )
+    };
+    let objects = |created| {
+        let parts = [
+            gateway(listener),
+            ROUTE.replace("name: r,", "name: other,") + "  parentRefs: [{name: elsewhere}]",
+            route("GRPCRoute", "calls", created, 9),
+            route("HTTPRoute", "web", 5, 80),
+        ];
+        parts.concat()
+    };
+    let refused = "Accepted=False/HostnameConflict";
+    for (created, of_grpc, of_http) in [
+        (4, "Accepted=True/Accepted", refused),
+        (6, refused, "Accepted=True/Accepted"),
+    ] {
+        let world = translated(&objects(created));
+        let acks = bound(&world);
+        let calls = shown(&world, &acks, kinds::GRPC_ROUTE, "calls");
+        assert_eq!(calls["apiVersion"], "gateway.networking.k8s.io/v1");
+        assert_eq!(calls["kind"], "GRPCRoute");
+        // Both conditions are always there, and apart.
+        assert_eq!(
+            conditions(&calls["status"]["parents"][0], 1),
+            [of_grpc, "ResolvedRefs=False/BackendNotFound"]
+        );
+        let web = shown(&world, &acks, kinds::HTTP_ROUTE, "web");
+        assert_eq!(
+            conditions(&web["status"]["parents"][0], 1),
+            [of_http, "ResolvedRefs=True/ResolvedRefs"]
+        );
+        let gw = shown(&world, &acks, kinds::GATEWAY, "gw");
+        assert_eq!(gw["status"]["listeners"][0]["attachedRoutes"], 1);
+    }
+}
+
+#[test]
 fn each_parent_of_a_route_has_its_own_entry() {
     let refs = "  parentRefs: [{name: gw, sectionName: gone}, {name: gw}, {name: nobody}, {name: gw, namespace: default, port: 99}]";
     let world = translated(&format!("{}{ROUTE}{refs}", gateway(PLAIN)));
