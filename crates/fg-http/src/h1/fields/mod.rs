@@ -40,12 +40,11 @@ pub(super) fn read(
 ) -> Result<Option<usize>, Wrong> {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        match rest {
-            [] | [b'\r'] => return Ok(None),
-            [b'\r', b'\n', ..] => return Ok(Some(at + 2)),
-            [b'\r' | b'\n', ..] => return Err(Wrong::Malformed("line that does not end in CRLF")),
-            _ if head.indexed() == most => return Err(Wrong::TooMany),
-            _ => {}
+        if !matches!(rest.first(), Some(byte) if *byte > b'\r') {
+            return end(rest).map(|length| length.map(|length| at + length));
+        }
+        if head.indexed() == most {
+            return Err(Wrong::TooMany);
         }
         let Some(name) = name(rest)? else {
             return Ok(None);
@@ -62,6 +61,16 @@ pub(super) fn read(
         );
         head.push_checked(field, name.odd);
         at += name.length + 1 + value.line;
+    }
+}
+
+/// The length of the empty line that ends a head; `None` when it is not there yet.
+fn end(line: &[u8]) -> Result<Option<usize>, Wrong> {
+    match line {
+        [] | [b'\r'] => Ok(None),
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        [b'\r' | b'\n', ..] => Err(Wrong::Malformed("line that does not end in CRLF")),
+        _ => Err(Wrong::Malformed("invalid field name")),
     }
 }
 
@@ -125,21 +134,19 @@ fn name(line: &[u8]) -> Result<Option<FieldName>, Wrong> {
     }))
 }
 
-/// Flags the bytes that are no letter, digit or dash.
+/// Flags the bytes that are no letter or dash.
 #[inline]
 const fn unusual_bytes(word: u64) -> u64 {
     // Seven bits a byte, so that no sum below touches the next byte.
-    let low = (word | all(0x20)) & !FLAGS;
-    let letters = (low + all(0x80 - b'a')) & !(low + all(0x7f - b'z'));
-    let digits = (low + all(0x80 - b'0')) & !(low + all(0x7f - b'9'));
+    let low = word & !FLAGS;
+    let lower = low | all(0x20);
+    let letters = (lower + all(0x80 - b'a')) & !(lower + all(0x7f - b'z'));
     let no_dash = (low ^ all(b'-')) + all(0x7f);
-    // Neither bit 5 nor bit 6: control characters, some of which became digits and dashes above.
-    let control = !(word << 1 | word << 2);
-    (!(letters | digits | !no_dash) | control | word) & FLAGS
+    (!letters & no_dash | word) & FLAGS
 }
 
 /// A name that is long, holds a token's other characters, or is not whole or no name at all.
-#[cold]
+#[inline(never)]
 fn unusual_name(line: &[u8]) -> Result<Option<FieldName>, Wrong> {
     let is_name_byte = |byte: &u8| is_token(std::slice::from_ref(byte));
     let length = line.iter().take_while(|byte| is_name_byte(byte)).count();
