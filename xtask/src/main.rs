@@ -4,6 +4,7 @@
 //! and a verb that needs a tool installs it or says which one is missing.
 
 mod bench;
+mod certificates;
 mod check;
 mod facets;
 mod fuzz;

@@ -8,11 +8,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::site::{self, Route};
+use super::site::{self, Route, Way};
 use super::upstream::LOAD_CORE;
 
 /// The fields of each request besides `Host`: eight, as a browser's call to an API has them.
-const FIELDS: [(&str, &str); 8] = [
+pub(crate) const FIELDS: [(&str, &str); 8] = [
     (
         "User-Agent",
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
@@ -97,7 +97,13 @@ pub(crate) fn run(
     script: &Script,
     connections: u32,
     seconds: u64,
+    way: &Way,
 ) -> anyhow::Result<Count> {
+    let scheme = if matches!(way, Way::Tls(_)) {
+        "https"
+    } else {
+        "http"
+    };
     let output = Command::new("taskset")
         .args([
             "-c",
@@ -113,7 +119,7 @@ pub(crate) fn run(
             "-s".to_owned(),
         ])
         .arg(&script.0)
-        .arg(format!("http://{address}"))
+        .arg(format!("{scheme}://{address}"))
         .output()
         .context("cannot run wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);

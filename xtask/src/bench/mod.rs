@@ -4,6 +4,7 @@
 //! small machine than requests a second: the proxy has a core for itself, load and upstream share another one.
 
 mod chart;
+mod h2load;
 mod http;
 mod load;
 mod options;
@@ -25,7 +26,7 @@ use anyhow::{Context as _, bail};
 use self::options::Options;
 pub(crate) use self::results::Stamp;
 use self::results::{Machine, Results};
-use self::scenarios::{Bench, cpu, live, memory};
+use self::scenarios::{Bench, cpu, latency, live, memory};
 pub(crate) use self::tools::target_folder;
 use crate::workspace;
 
@@ -91,10 +92,14 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 /// A scenario's name, and what measures it.
 type Scenario = (&'static str, fn(&Bench, &mut Results) -> anyhow::Result<()>);
 
-const SCENARIOS: [Scenario; 5] = [
+const SCENARIOS: [Scenario; 9] = [
     ("keep-alive", cpu::keep_alive),
     ("large", cpu::large),
     ("routes", cpu::routes),
+    ("tls", cpu::tls),
+    ("http2", cpu::http2),
+    ("workers", cpu::workers),
+    ("latency", latency::measure),
     ("memory", memory::measure),
     ("live", live::measure),
 ];

@@ -11,7 +11,7 @@ cargo xtask bench [options]
 Measures the CPU time that each proxy takes for a request, its memory, and how fast an edit is live.
 Results of a whole run go to bench/; those of a run with --quick or --peers go to target/bench/.
 
-  --only NAME     one scenario: keep-alive, large, routes, memory, live (repeatable)
+  --only NAME     one scenario: keep-alive, large, routes, tls, http2, workers, latency, memory, live (repeatable)
   --peers A,B     only these: ferrogate, nginx, haproxy, envoy
   --rounds N      interleaved rounds (5)
   --seconds N     length of a round (4)
@@ -20,7 +20,17 @@ Results of a whole run go to bench/; those of a run with --quick or --peers go t
 ";
 
 /// The groups of measurements, in the order in which they run.
-pub(crate) const SCENARIOS: [&str; 5] = ["keep-alive", "large", "routes", "memory", "live"];
+pub(crate) const SCENARIOS: [&str; 9] = [
+    "keep-alive",
+    "large",
+    "routes",
+    "tls",
+    "http2",
+    "workers",
+    "latency",
+    "memory",
+    "live",
+];
 
 /// The proxies, in the order in which they are shown.
 pub(crate) const PEERS: [&str; 4] = ["ferrogate", "nginx", "haproxy", "envoy"];

@@ -87,6 +87,28 @@ impl Process {
         }
     }
 
+    /// Waits until a probe succeeds; an error if the process ends or takes too long.
+    pub(crate) fn wait_until(
+        &mut self,
+        probe: impl Fn() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status}:\n{}", self.name, self.last_words());
+            }
+            let Err(error) = probe() else { return Ok(()) };
+            if begin.elapsed() > START_LIMIT / 4 {
+                bail!(
+                    "{} does not answer: {error:#}\n{}",
+                    self.name,
+                    self.last_words()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The end of what the process printed.
     fn last_words(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
@@ -236,6 +258,18 @@ fn parent_of(pid: u32) -> Option<u32> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = line.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// How many connections are established at a local address (IPv4), by the kernel's table.
+pub(crate) fn established(address: SocketAddr) -> anyhow::Result<usize> {
+    let port = format!(":{:04X}", address.port());
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    // Number, local address, remote address, state, …; 01 is established.
+    let open = table.lines().filter(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next().is_some_and(|local| local.ends_with(&port)) && words.nth(1) == Some("01")
+    });
+    Ok(open.count())
 }
 
 /// Lets this process itself open as many descriptors as its children may: the hard limit, if that is less. Errors: the

@@ -8,7 +8,7 @@ use super::scenarios::{cpu, live, memory};
 use super::targets::{self, name, ratio, title};
 
 /// The scenarios of CPU time, in the order in which they are shown.
-const CPU: [&str; 8] = [
+const CPU: [&str; 14] = [
     "keep-alive-16",
     "keep-alive-128",
     "keep-alive-512",
@@ -17,8 +17,21 @@ const CPU: [&str; 8] = [
     cpu::ONE_ROUTE,
     cpu::ONE_HOST,
     cpu::MANY_HOSTS,
+    cpu::TLS,
+    cpu::TLS_NEW,
+    cpu::HTTP2,
+    cpu::GRPC,
+    cpu::ONE_WORKER,
+    cpu::TWO_WORKERS,
 ];
-const MEMORY: [&str; 3] = [memory::IDLE, memory::ROUTES, memory::CONNECTION];
+const MEMORY: [&str; 6] = [
+    memory::IDLE,
+    memory::ROUTES,
+    memory::CONNECTION,
+    memory::IDLE_TLS,
+    memory::IDLE_H2C,
+    memory::IDLE_H2_TLS,
+];
 const LIVE: [&str; 2] = [live::ONE_A_FILE, live::HUNDRED_A_FILE];
 
 /// What other processes may have of the proxy's core before the page warns, in percent: the kernel's own work, rounding.
@@ -32,6 +45,7 @@ pub(crate) fn text(results: &Results) -> String {
     page.push_str("![CPU time for a request, by proxy](chart.svg)\n\n");
     page.push_str(&ground(results));
     page.push_str(&cpu_tables(results));
+    page.push_str(&latency_table(results));
     page.push_str(&memory_table(results));
     page.push_str(&live_table(results));
     page.push_str(&target_table(results));
@@ -62,7 +76,10 @@ pub(crate) fn failures(results: &Results) -> Vec<String> {
         .live
         .iter()
         .filter_map(|(name, live)| Some(format!("{name}: {}", live.failed.as_ref()?)));
-    cpu.chain(memory).chain(live).collect()
+    let latency = results.latency.iter();
+    let latency =
+        latency.filter_map(|latency| Some(format!("latency: {}", latency.failed.as_ref()?)));
+    cpu.chain(latency).chain(memory).chain(live).collect()
 }
 
 fn ground(results: &Results) -> String {
@@ -143,7 +160,7 @@ fn cpu_tables(results: &Results) -> String {
             "**The machine was not quiet:** others had up to {others:.0} % of the proxy's core. Read the figures as rough.\n"
         );
     }
-    let mut head = vec!["HTTP/1.1, keep-alive".to_owned()];
+    let mut head = vec![String::new()];
     head.extend(peers.iter().map(|peer| name(peer).to_owned()));
     let others: Vec<&str> = peers
         .iter()
@@ -172,6 +189,31 @@ fn cpu_tables(results: &Results) -> String {
                 .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"))
         }));
         text.push_str(&row(&cells));
+    }
+    text
+}
+
+fn latency_table(results: &Results) -> String {
+    let Some(latency) = results
+        .latency
+        .as_ref()
+        .filter(|latency| !latency.peers.is_empty())
+    else {
+        return String::new();
+    };
+    let mut text = format!(
+        "\n## Answer times at {} requests a second\n\n60 % of what the slowest serves on one core; HTTP/1.1, 64 connections.\n\n",
+        latency.per_second
+    );
+    text.push_str(&table_head(&["", "median", "99th percentile"]));
+    for peer in PEERS {
+        if let Some((median, p99)) = latency.peers.get(peer) {
+            text.push_str(&row(&[
+                name(peer).to_owned(),
+                format!("{median:.0} µs"),
+                format!("{p99:.0} µs"),
+            ]));
+        }
     }
     text
 }

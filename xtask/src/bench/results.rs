@@ -19,6 +19,9 @@ pub(crate) struct Results {
     pub(crate) versions: BTreeMap<String, String>,
     /// CPU time for a request, by scenario.
     pub(crate) cpu: BTreeMap<String, Cpu>,
+    /// Answer times at a fixed rate.
+    #[serde(default)]
+    pub(crate) latency: Option<Latency>,
     /// Memory, by scenario.
     pub(crate) memory: BTreeMap<String, Memory>,
     /// Edits and starts of Ferrogate with 10,000 routes, by scenario.
@@ -76,6 +79,19 @@ pub(crate) struct CpuFigure {
     pub(crate) p99_us: f64,
     /// Median of the share of the proxy's core that other processes had, in percent: how quiet the machine was.
     pub(crate) others_percent: f64,
+}
+
+/// Answer times at a rate that is the same for all.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    /// When it was measured.
+    pub(crate) stamp: Stamp,
+    /// Why there is no valid result, if so.
+    pub(crate) failed: Option<String>,
+    /// Requests a second.
+    pub(crate) per_second: u32,
+    /// By proxy: medians over the rounds of the median and of the 99th percentile, in microseconds.
+    pub(crate) peers: BTreeMap<String, (f64, f64)>,
 }
 
 /// One figure of memory.

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::Context as _;
 
+use crate::certificates::Certificates;
+
 /// The first port that the benchmark takes: below the range from which the kernel takes ports for clients.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(21_000);
 
@@ -15,6 +17,20 @@ pub(crate) struct Route {
     pub(crate) host: Option<String>,
     /// The path prefix, without a slash at its end (but for `/` itself).
     pub(crate) prefix: String,
+}
+
+/// What a client speaks to the proxy, and the proxy to the upstream.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Way {
+    /// HTTP/1.1 in clear on both sides.
+    #[default]
+    Clear,
+    /// HTTP/1.1 or HTTP/2 over TLS 1.3 (an ECDSA P-256 certificate), HTTP/1.1 in clear to the upstream.
+    Tls(Certificates),
+    /// HTTP/2 in clear by prior knowledge, HTTP/1.1 to the upstream.
+    Http2,
+    /// HTTP/2 in clear by prior knowledge on both sides: gRPC.
+    Grpc,
 }
 
 /// One proxy's task.
@@ -32,6 +48,8 @@ pub(crate) struct Site {
     pub(crate) core: Option<u32>,
     /// Client connections that it must be able to hold.
     pub(crate) connections: u32,
+    /// What client and upstream speak.
+    pub(crate) way: Way,
     /// Whether nginx gets larger buffers than its defaults, as suits large replies.
     pub(crate) large_buffers: bool,
 }
@@ -118,6 +136,7 @@ mod tests {
             workers: 1,
             core: None,
             connections: 1,
+            way: Way::Clear,
             large_buffers: false,
         };
         let hosts = site.prefixes_by_host();

@@ -72,10 +72,22 @@ pub(crate) fn all(results: &Results) -> Vec<Target> {
             unit: "×",
         });
     }
+    targets.push(Target {
+        what: format!("{}, against one worker", title(cpu::TWO_WORKERS)),
+        limit: 1.05,
+        measured: ratio(
+            cost(results, cpu::TWO_WORKERS, "ferrogate"),
+            cost(results, cpu::ONE_WORKER, "ferrogate"),
+        ),
+        unit: "×",
+    });
     for (scenario, limit, unit, kib_in_unit) in [
         (memory::IDLE, 15.0, "MiB", 1024.0),
         (memory::ROUTES, 64.0, "MiB", 1024.0),
         (memory::CONNECTION, 8.0, "KiB", 1.0),
+        (memory::IDLE_TLS, 24.0, "KiB", 1.0),
+        (memory::IDLE_H2C, 48.0, "KiB", 1.0),
+        (memory::IDLE_H2_TLS, 60.0, "KiB", 1.0),
     ] {
         let kib = results
             .memory
@@ -128,6 +140,13 @@ const AGAINST_PEERS: &[(&str, &str, f64)] = &[
     ("keep-alive-512", "haproxy", 0.70),
     ("keep-alive-512", "envoy", 0.25),
     ("large-64k", "nginx", 0.65),
+    (cpu::TLS, "nginx", 0.65),
+    (cpu::TLS, "envoy", 0.25),
+    (cpu::TLS_NEW, "nginx", 0.50),
+    (cpu::TLS_NEW, "envoy", 0.60),
+    (cpu::HTTP2, "nginx", 1.10),
+    (cpu::HTTP2, "envoy", 0.35),
+    (cpu::GRPC, "envoy", 0.40),
 ];
 
 /// What a reader calls a scenario.
@@ -141,9 +160,18 @@ pub(crate) fn title(scenario: &str) -> &str {
         cpu::ONE_ROUTE => "1 route",
         cpu::ONE_HOST => "5,000 routes on one host",
         cpu::MANY_HOSTS => "5,000 routes on 50 hosts",
+        cpu::TLS => "TLS 1.3, 128 connections",
+        cpu::TLS_NEW => "a new TLS 1.3 connection for each request",
+        cpu::HTTP2 => "HTTP/2 to HTTP/1.1, 100 streams",
+        cpu::GRPC => "gRPC, HTTP/2 on both sides, 100 streams",
+        cpu::ONE_WORKER => "limited load, one worker",
+        cpu::TWO_WORKERS => "limited load, two workers",
         memory::IDLE => "memory, idle, two workers",
         memory::ROUTES => "memory with 5,000 routes",
         memory::CONNECTION => "memory of an idle connection",
+        memory::IDLE_TLS => "memory of an idle connection, HTTP/1.1 over TLS",
+        memory::IDLE_H2C => "memory of an idle connection, HTTP/2 in clear",
+        memory::IDLE_H2_TLS => "memory of an idle connection, HTTP/2 over TLS",
         live::ONE_A_FILE => "10,000 routes in 10,000 files",
         live::HUNDRED_A_FILE => "10,000 routes in 100 files",
         other => other,

@@ -13,6 +13,7 @@ use crate::{packages, workspace};
 /// (yet) is left out with a word.
 pub(crate) fn peers(options: &Options, folder: &Path) -> anyhow::Result<Vec<Peer>> {
     find("wrk", "wrk")?;
+    find("h2load", "nghttp2-client")?;
     find("taskset", "util-linux")?;
     find("prlimit", "util-linux")?;
     let mut peers = Vec::new();
@@ -108,7 +109,7 @@ pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
 }
 
 /// Finds a program, on the path or among the servers' programs; installs its Debian package if need be.
-fn find(program: &str, package: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(program: &str, package: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let look = || {
         std::env::split_paths(&path)

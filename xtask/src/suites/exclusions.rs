@@ -14,6 +14,16 @@ const EXCLUSIONS: &[Exclusion] = &[
         &["HTTP/2", "undici", "DELETE /report 1000"],
         UNDICI_DELETE,
     ),
+    (
+        "pairwise",
+        &["HTTP/2", "undici", " 0 without length"],
+        "undici says Content-Length 0 of an empty stream in HTTP/1.1 and nothing in HTTP/2",
+    ),
+    (
+        "pairwise",
+        &["HTTP/2 to the server", "to go", "GET /status/304"],
+        "Go's server leaves Content-Type out of a 304 in HTTP/1.1 and keeps it in HTTP/2",
+    ),
 ];
 
 /// A request that is not sent at all, see [`is_never_sent`].

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 
 use super::Run;
-use super::certificates::Certificates;
 use crate::bench::process::Process;
 use crate::bench::site::{self, PROXY_IP};
+use crate::certificates::{Certificates, base64};
 
 /// A backend behind the gateway.
 #[derive(Debug, Clone)]
@@ -241,43 +241,4 @@ spec:
         );
     }
     text
-}
-
-/// Base64 with padding (RFC 4648 §4), as Secrets hold it.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let number = three
-            .iter()
-            .fold(0_u32, |number, byte| number << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(number >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= three.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_standards_examples() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }

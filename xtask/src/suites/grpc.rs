@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::Run;
-use super::certificates::Certificates;
 use super::gateway::{Backend, Gateway};
 use super::results::Outcome;
 use super::servers::{SERVER_IP, Server};
 use crate::bench::site;
+use crate::certificates::Certificates;
 
 /// Every case of the client but those that want credentials of a cloud, and but `pick_first_unary`, which is about the
 /// client's choice among several addresses and wants a server that names itself.

@@ -5,11 +5,11 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 use super::Run;
-use super::certificates::Certificates;
 use super::gateway::{Backend, Gateway};
 use super::results::Outcome;
 use super::servers::{self, SERVER_IP, Server};
 use crate::bench::site;
+use crate::certificates::Certificates;
 
 /// Runs all tests on both kinds of listeners.
 pub(crate) fn run(run: &Run) -> anyhow::Result<Outcome> {

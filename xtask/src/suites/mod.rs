@@ -5,7 +5,6 @@
 //! in a folder outside the clone; see `suites/README.md`.
 
 mod cases;
-mod certificates;
 mod exclusions;
 mod gateway;
 mod grpc;

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::Run;
 use super::cases::{self, Case, Request};
-use super::certificates::Certificates;
 use super::exclusions;
 use super::gateway::{Backend, Gateway, Served};
 use super::lines;
@@ -18,6 +17,7 @@ use super::same;
 use super::servers::{self, SERVER_IP, Server};
 use super::tools::said;
 use crate::bench::site;
+use crate::certificates::Certificates;
 
 const CLIENTS: [&str; 5] = ["curl", "go", "httpx", "undici", "hyper"];
 const SERVERS: [&str; 4] = ["go", "node", "aiohttp", "hyper"];
@@ -214,9 +214,10 @@ fn through(
         way.protocol,
         &ca,
     )?;
+    let combined = client == "undici" && way.protocol != "h1";
     for (name, direct) in direct {
         let wrong = match answers.get(name) {
-            Some(answer) => same::difference(direct, answer),
+            Some(answer) => same::difference(direct, answer, combined),
             None => Some("not sent".to_owned()),
         };
         outcome.count("pairwise", &format!("{client} to {server}, {name}"), wrong);

@@ -26,9 +26,10 @@ const OF_THE_GATEWAY: [&str; 6] = [
     "forwarded",
 ];
 
-/// The first difference that matters, in words; `None` if there is none.
-pub(crate) fn difference(direct: &Value, through: &Value) -> Option<String> {
-    let (direct, through) = (settled(direct), settled(through));
+/// The first difference that matters, in words; `None` if there is none. `combined` is for a client that makes one
+/// field of several of a name, as anyone may (RFC 9110 §5.3).
+pub(crate) fn difference(direct: &Value, through: &Value, combined: bool) -> Option<String> {
+    let (direct, through) = (settled(direct, combined), settled(through, combined));
     let keys = [
         "error", "status", "headers", "length", "sha256", "text", "seen",
     ];
@@ -52,7 +53,7 @@ pub(crate) fn difference(direct: &Value, through: &Value) -> Option<String> {
 }
 
 /// An answer without what may differ.
-fn settled(answer: &Value) -> Value {
+fn settled(answer: &Value, combined: bool) -> Value {
     let mut answer = answer.clone();
     let seen = answer["text"]
         .as_str()
@@ -62,6 +63,7 @@ fn settled(answer: &Value) -> Value {
         seen["headers"] = fields(
             &seen["headers"],
             &[&OF_THE_HOP[..], &OF_THE_GATEWAY].concat(),
+            combined,
         );
         answer["seen"] = seen;
         // The backend's report has the gateway's fields in it, so it is compared as what it says.
@@ -70,12 +72,12 @@ fn settled(answer: &Value) -> Value {
         }
         dropped.push("content-length");
     }
-    answer["headers"] = fields(&answer["headers"], &dropped);
+    answer["headers"] = fields(&answer["headers"], &dropped, combined);
     answer
 }
 
 /// Fields by name, with the values of each name in their order.
-fn fields(list: &Value, dropped: &[&str]) -> Value {
+fn fields(list: &Value, dropped: &[&str], combined: bool) -> Value {
     let mut kept: Vec<(String, String)> = list
         .as_array()
         .into_iter()
@@ -98,6 +100,15 @@ fn fields(list: &Value, dropped: &[&str]) -> Value {
         })
         .collect();
     kept.sort_by(|a, b| a.0.cmp(&b.0));
+    if combined {
+        kept.dedup_by(|next, first| {
+            let same = next.0 == first.0 && next.0 != "set-cookie";
+            if same {
+                first.1 = format!("{}, {}", first.1, next.1);
+            }
+            same
+        });
+    }
     kept.into_iter()
         .map(|(name, value)| Value::from(vec![name, value]))
         .collect()

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Run;
-use super::certificates::Certificates;
 use super::gateway::{Backend, Gateway};
 use super::lines;
 use super::results::Outcome;
 use super::servers::{self, SERVER_IP, Server};
 use super::tools::said;
 use crate::bench::site;
+use crate::certificates::Certificates;
 
 const PEERS: [&str; 3] = ["tungstenite", "wsproto", "ws"];
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::bench::process::Process;
-use crate::bench::site::{self, Site};
+use crate::bench::site::{self, Site, Way};
 
 /// Writes the bootstrap file and starts Envoy in the foreground.
 pub(crate) fn start(program: &Path, site: &Site, folder: &Path) -> anyhow::Result<Process> {
@@ -47,25 +47,51 @@ fn configuration(site: &Site) -> anyhow::Result<Value> {
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         }],
     });
+    let mut chain = json!({
+        "filters": [{ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager }],
+    });
+    if let Way::Tls(files) = &site.way {
+        chain["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_params": { "tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3" },
+                    "tls_certificates": [{
+                        "certificate_chain": { "filename": files.certificate },
+                        "private_key": { "filename": files.key },
+                    }],
+                },
+            },
+        });
+    }
+    let mut cluster = json!({
+        "name": "shop",
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": "shop",
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(site.upstream) } }] }],
+        },
+    });
+    if matches!(site.way, Way::Grpc) {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+    }
     Ok(json!({
         "admin": { "address": address(site::free_address(site::PROXY_IP)?) },
         "static_resources": {
             "listeners": [{
                 "name": "shop",
                 "address": address(site.listen),
-                "filter_chains": [{
-                    "filters": [{ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager }],
-                }],
+                "filter_chains": [chain],
             }],
-            "clusters": [{
-                "name": "shop",
-                "type": "STATIC",
-                "connect_timeout": "5s",
-                "load_assignment": {
-                    "cluster_name": "shop",
-                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(site.upstream) } }] }],
-                },
-            }],
+            "clusters": [cluster],
         },
     }))
 }

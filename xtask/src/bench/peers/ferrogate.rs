@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::bench::process::Process;
-use crate::bench::site::{self, Route, Site};
+use crate::bench::site::{self, Route, Site, Way};
+use crate::certificates::base64;
 
 /// Routes in a file, where a scenario does not say.
 const ROUTES_IN_FILE: usize = 100;
@@ -79,12 +80,38 @@ pub(crate) fn start_on(
 pub(crate) fn write_base(site: &Site, folder: &Path) -> anyhow::Result<PathBuf> {
     let objects = folder.join("objects");
     fs::create_dir_all(&objects).with_context(|| format!("cannot make {}", objects.display()))?;
-    fs::write(objects.join("base.yaml"), base(site.listen, site.upstream))?;
+    fs::write(objects.join("base.yaml"), base(site)?)?;
     Ok(objects)
 }
 
-fn base(listen: SocketAddr, upstream: SocketAddr) -> String {
-    format!(
+fn base(site: &Site) -> anyhow::Result<String> {
+    let (listen, upstream): (SocketAddr, SocketAddr) = (site.listen, site.upstream);
+    let listener = match site.way {
+        Way::Tls(_) => "HTTPS\n    tls:\n      certificateRefs:\n      - name: localhost",
+        _ => "HTTP",
+    };
+    let protocol = match site.way {
+        Way::Grpc => "    appProtocol: kubernetes.io/h2c\n",
+        _ => "",
+    };
+    let secret = match &site.way {
+        Way::Tls(files) => format!(
+            "---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: localhost
+type: kubernetes.io/tls
+data:
+  tls.crt: {}
+  tls.key: {}
+",
+            base64(&fs::read(&files.certificate)?),
+            base64(&fs::read(&files.key)?)
+        ),
+        _ => String::new(),
+    };
+    Ok(format!(
         "apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata:
@@ -97,7 +124,7 @@ spec:
   listeners:
   - name: http
     port: {listen_port}
-    protocol: HTTP
+    protocol: {listener}
 ---
 apiVersion: v1
 kind: Service
@@ -108,7 +135,7 @@ spec:
   - name: http
     port: 80
     targetPort: {upstream_port}
----
+{protocol}---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata:
@@ -124,12 +151,12 @@ ports:
 - name: http
   port: {upstream_port}
   protocol: TCP
-",
+{secret}",
         listen_ip = listen.ip(),
         listen_port = listen.port(),
         upstream_ip = upstream.ip(),
         upstream_port = upstream.port(),
-    )
+    ))
 }
 
 /// The text of a file with these routes, the first of which has the index `first`. Where `edition` gives a number for

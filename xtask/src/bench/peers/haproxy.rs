@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::bench::process::Process;
-use crate::bench::site::{self, Site};
+use crate::bench::site::{self, Site, Way};
 
 /// Writes `haproxy.cfg` (with a map where there are many routes) and starts HAProxy in the foreground.
 pub(crate) fn start(program: &Path, site: &Site, folder: &Path) -> anyhow::Result<Process> {
@@ -33,6 +33,27 @@ fn configuration(site: &Site, folder: &Path) -> anyhow::Result<String> {
         fs::write(&file, map)?;
         format!("use_backend %[base,map_beg({})]", file.display())
     };
+    let bind = match &site.way {
+        Way::Clear => String::new(),
+        Way::Tls(files) => {
+            // HAProxy reads certificate and key from one file.
+            let both = folder.join("both.pem");
+            fs::write(
+                &both,
+                [fs::read(&files.certificate)?, fs::read(&files.key)?].concat(),
+            )?;
+            format!(
+                " ssl crt {} alpn h2,http/1.1 ssl-min-ver TLSv1.3",
+                both.display()
+            )
+        }
+        Way::Http2 | Way::Grpc => " proto h2".to_owned(),
+    };
+    let server = if matches!(site.way, Way::Grpc) {
+        " proto h2"
+    } else {
+        ""
+    };
     // `maxconn` counts for memory; the pool ratios keep HAProxy from closing upstream connections that it could reuse
     // when more than a fifth of the descriptors that `maxconn` allows are taken.
     Ok(format!(
@@ -52,9 +73,9 @@ defaults
   timeout server 1h
   timeout http-keep-alive 1h
 frontend shop
-  bind {listen}
+  bind {listen}{bind}
   option forwardfor
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto {scheme}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Request-Id %[uuid()]
   {choice}
@@ -62,8 +83,13 @@ frontend metrics
   bind {metrics}
   http-request use-service prometheus-exporter if {{ path /metrics }}
 backend shop
-  server one {upstream}
+  server one {upstream}{server}
 ",
+        scheme = if matches!(site.way, Way::Tls(_)) {
+            "https"
+        } else {
+            "http"
+        },
         workers = site.workers,
         connections = 1024 + site.connections,
         listen = site.listen,

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use ferrogate::{EDITION, route_file, start_on as start_ferrogate_on, write_base};
 
+use super::h2load;
 use super::process::Process;
-use super::site::Site;
+use super::site::{Site, Way};
 
 /// The core that a proxy is pinned to where its CPU time is measured.
 pub(crate) const PROXY_CORE: u32 = 0;
@@ -41,8 +42,12 @@ impl Peer {
             "ferrogate" => ferrogate::start(&self.program, site, folder)?,
             other => anyhow::bail!("no such proxy: {other}"),
         };
-        let (host, path) = site.probe();
-        process.wait_until_ok(site.listen, &host, &path)?;
+        if matches!(site.way, Way::Clear) {
+            let (host, path) = site.probe();
+            process.wait_until_ok(site.listen, &host, &path)?;
+        } else {
+            process.wait_until(|| h2load::probe(site.listen, &site.way))?;
+        }
         Ok(Running {
             name: self.name,
             process,

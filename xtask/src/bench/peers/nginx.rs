@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::bench::process::Process;
-use crate::bench::site::{self, Site};
+use crate::bench::site::{self, Site, Way};
 
 /// Writes `nginx.conf` and starts nginx in the foreground.
 pub(crate) fn start(program: &Path, site: &Site, folder: &Path) -> anyhow::Result<Process> {
@@ -33,6 +33,19 @@ fn configuration(site: &Site, folder: &Path) -> anyhow::Result<String> {
     } else {
         ""
     };
+    let tls = match &site.way {
+        Way::Tls(files) => format!(
+            "ssl_protocols TLSv1.3;\n  ssl_certificate {};\n  ssl_certificate_key {};",
+            files.certificate.display(),
+            files.key.display()
+        ),
+        Way::Http2 | Way::Grpc => "grpc_set_header X-Forwarded-For $remote_addr;
+  grpc_set_header X-Forwarded-Proto $scheme;
+  grpc_set_header X-Forwarded-Host $host;
+  grpc_set_header X-Request-Id $request_id;"
+            .to_owned(),
+        Way::Clear => String::new(),
+    };
     // A reply larger than the buffers waits for the client; the default would be to spill it to a file.
     let mut text = format!(
         "daemon off;
@@ -54,6 +67,7 @@ http {{
   server_names_hash_max_size 4096;
   proxy_http_version 1.1;
   {buffers}
+  {tls}
   proxy_max_temp_file_size 0;
   proxy_set_header Host $host;
   proxy_set_header Connection \"\";
@@ -73,15 +87,24 @@ http {{
         upstream = site.upstream,
     );
     for (index, (host, prefixes)) in site.prefixes_by_host().into_iter().enumerate() {
+        let protocol = match site.way {
+            Way::Clear => "",
+            Way::Tls(_) => " ssl http2",
+            Way::Http2 | Way::Grpc => " http2",
+        };
         let default = if index == 0 { " reuseport" } else { "" };
         writeln!(
             text,
-            "  server {{\n    listen {}{default};\n    server_name {};",
+            "  server {{\n    listen {}{protocol}{default};\n    server_name {};",
             site.listen,
             host.unwrap_or("_")
         )?;
         for prefix in prefixes {
-            writeln!(text, "    location {prefix} {{ proxy_pass http://shop; }}")?;
+            let pass = match site.way {
+                Way::Grpc => "grpc_pass grpc://shop",
+                _ => "proxy_pass http://shop",
+            };
+            writeln!(text, "    location {prefix} {{ {pass}; }}")?;
         }
         writeln!(text, "  }}")?;
     }

@@ -1,15 +1,18 @@
 //! CPU time of a proxy for each completed request: proxy on one core, load and upstream on the other.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use super::Bench;
+use crate::bench::h2load::{self, Load};
 use crate::bench::load::{self, Script};
 use crate::bench::peers::{PROXY_CORE, Running};
 use crate::bench::process::CoreTime;
 use crate::bench::results::{Cpu, CpuFigure, Results, Stamp, median};
-use crate::bench::site::{self, PROXY_IP, Route, Site, UPSTREAM_IP};
+use crate::bench::site::{self, PROXY_IP, Route, Site, UPSTREAM_IP, Way};
 use crate::bench::upstream;
+use crate::certificates::Certificates;
 
 /// Bytes of a small reply and of a large one.
 const SMALL: usize = 128;
@@ -24,6 +27,25 @@ pub(crate) const ONE_HOST: &str = "routes-5000-on-1-host";
 /// 5,000 routes spread over 50 hosts.
 pub(crate) const MANY_HOSTS: &str = "routes-5000-on-50-hosts";
 
+/// TLS 1.3 on kept connections.
+pub(crate) const TLS: &str = "tls-keep-alive";
+/// One request on each TLS 1.3 connection, no session resumed.
+pub(crate) const TLS_NEW: &str = "tls-new";
+/// HTTP/2 in, HTTP/1.1 out.
+pub(crate) const HTTP2: &str = "http2";
+/// HTTP/2 on both sides.
+pub(crate) const GRPC: &str = "grpc";
+/// A limited load on one worker and on two.
+pub(crate) const ONE_WORKER: &str = "workers-1";
+/// See [`ONE_WORKER`].
+pub(crate) const TWO_WORKERS: &str = "workers-2";
+
+/// Streams at once of the HTTP/2 scenarios.
+const STREAMS: u32 = 100;
+
+/// Requests a second of the scenario with limited load: well below what half a core of the slowest proxy serves.
+const LIMITED: u32 = 4000;
+
 /// One measurement that is interleaved with others.
 struct Case {
     /// The name of its results.
@@ -34,6 +56,29 @@ struct Case {
     requests: Vec<Route>,
     connections: u32,
     large_buffers: bool,
+    /// What is spoken.
+    way: Way,
+    /// What is sent; `None` is `wrk` with its script, on kept connections.
+    load: Option<Load>,
+    /// The workers of a proxy, and whether it has a core for itself.
+    workers: u32,
+    pinned: bool,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            name: "",
+            routes: site::one_route(),
+            requests: site::one_route(),
+            connections: 128,
+            large_buffers: false,
+            way: Way::Clear,
+            load: None,
+            workers: 1,
+            pinned: true,
+        }
+    }
 }
 
 /// HTTP/1.1 keep-alive, small replies, three numbers of connections.
@@ -45,10 +90,8 @@ pub(crate) fn keep_alive(bench: &Bench, results: &mut Results) -> anyhow::Result
     ] {
         let case = Case {
             name,
-            routes: site::one_route(),
-            requests: site::one_route(),
             connections,
-            large_buffers: false,
+            ..Case::default()
         };
         measure(bench, results, SMALL, &[case])?;
     }
@@ -59,13 +102,68 @@ pub(crate) fn keep_alive(bench: &Bench, results: &mut Results) -> anyhow::Result
 pub(crate) fn large(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
     let case = |name, large_buffers| Case {
         name,
-        routes: site::one_route(),
-        requests: site::one_route(),
-        connections: 128,
         large_buffers,
+        ..Case::default()
     };
     let cases = [case("large-64k", false), case(LARGE_BUFFERS, true)];
     measure(bench, results, LARGE, &cases)
+}
+
+/// TLS 1.3: kept connections, and new ones.
+pub(crate) fn tls(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    let way = Way::Tls(Certificates::make(&bench.folder.join("certificates"))?);
+    let kept = Case {
+        name: TLS,
+        way: way.clone(),
+        ..Case::default()
+    };
+    measure(bench, results, SMALL, &[kept])?;
+    let new = Case {
+        name: TLS_NEW,
+        way,
+        load: Some(Load::New),
+        ..Case::default()
+    };
+    measure(bench, results, SMALL, &[new])
+}
+
+/// HTTP/2 from one client connection: to HTTP/1.1, and gRPC to HTTP/2.
+pub(crate) fn http2(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    let streams = STREAMS;
+    let one = Case {
+        name: HTTP2,
+        way: Way::Http2,
+        load: Some(Load::Http2 { streams }),
+        ..Case::default()
+    };
+    measure(bench, results, SMALL, &[one])?;
+    let both = Case {
+        name: GRPC,
+        way: Way::Grpc,
+        load: Some(Load::Grpc { streams }),
+        ..Case::default()
+    };
+    measure(bench, results, SMALL, &[both])
+}
+
+/// One worker and two, not pinned, with a load that leaves both cores idle for a part of the time.
+pub(crate) fn workers(bench: &Bench, results: &mut Results) -> anyhow::Result<()> {
+    let case = |name, workers| Case {
+        name,
+        workers,
+        pinned: false,
+        load: Some(Load::Rate {
+            per_second: LIMITED,
+            connections: 64,
+        }),
+        ..Case::default()
+    };
+    measure(
+        bench,
+        results,
+        SMALL,
+        &[case(ONE_WORKER, 1), case(TWO_WORKERS, 2)],
+    )
 }
 
 /// One route against 5,000, with the same requests.
@@ -76,8 +174,7 @@ pub(crate) fn routes(bench: &Bench, results: &mut Results) -> anyhow::Result<()>
         name,
         routes,
         requests,
-        connections: 128,
-        large_buffers: false,
+        ..Case::default()
     };
     let cases = [
         case(ONE_ROUTE, site::one_route(), one_host.clone()),
@@ -139,7 +236,10 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
     let folder = bench.folder.join("cpu");
     std::fs::create_dir_all(&folder)?;
     let address = site::free_address(UPSTREAM_IP)?;
-    let _upstream = upstream::start(address, reply, &folder)?;
+    let _upstream = match cases.first().map(|case| &case.way) {
+        Some(Way::Grpc) => upstream::start_grpc(address, &folder)?,
+        _ => upstream::start(address, reply, &folder)?,
+    };
     let mut running: Vec<(&Case, Script, Running)> = Vec::new();
     for case in cases {
         let script = Script::write(&case.requests, &folder.join(format!("{}.lua", case.name)))?;
@@ -148,9 +248,10 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
                 listen: site::free_address(PROXY_IP)?,
                 upstream: address,
                 routes: case.routes.clone(),
-                workers: 1,
-                core: Some(PROXY_CORE),
+                workers: case.workers,
+                core: case.pinned.then_some(PROXY_CORE),
                 connections: case.connections,
+                way: case.way.clone(),
                 large_buffers: case.large_buffers,
             };
             let proxy = peer.start(&site, &folder.join(format!("{}-{}", case.name, peer.name)))?;
@@ -162,7 +263,7 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
         for (case, script, proxy) in &running {
             let warm_up = round == 0;
             let seconds = if warm_up { 1 } else { bench.options.seconds };
-            let one = self::round(proxy, script, case.connections, seconds)
+            let one = self::round(proxy, case, script, seconds, &folder)
                 .map_err(|error| error.context(format!("{} in {}", proxy.name, case.name)))?;
             let label = if warm_up {
                 "warm-up".to_owned()
@@ -188,14 +289,18 @@ fn go_round(bench: &Bench, reply: usize, cases: &[Case]) -> anyhow::Result<Figur
 
 fn round(
     proxy: &Running,
+    case: &Case,
     script: &Script,
-    connections: u32,
     seconds: u64,
+    folder: &Path,
 ) -> anyhow::Result<Round> {
     let core_before = CoreTime::read(PROXY_CORE)?;
     let cpu_before = proxy.process.cpu_time()?;
     let begin = Instant::now();
-    let count = load::run(proxy.listen, script, connections, seconds)?;
+    let count = match case.load {
+        None => load::run(proxy.listen, script, case.connections, seconds, &case.way)?,
+        Some(load) => h2load::run(proxy.listen, &case.way, load, seconds, folder)?,
+    };
     let elapsed = begin.elapsed();
     let cpu = proxy.process.cpu_time()?.saturating_sub(cpu_before);
     let others = core_before.taken_by_others(PROXY_CORE, cpu)?;

@@ -74,6 +74,7 @@ fn one_layout(
         workers: 1,
         core: None,
         connections: 512,
+        way: site::Way::Clear,
         large_buffers: false,
     };
     let objects = peers::write_base(&site, &folder)?;

@@ -1,6 +1,7 @@
 //! The groups of measurements.
 
 pub(crate) mod cpu;
+pub(crate) mod latency;
 pub(crate) mod live;
 pub(crate) mod memory;
 

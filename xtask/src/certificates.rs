@@ -1,4 +1,5 @@
-//! A certificate authority for one run, and a certificate of `localhost`, made by openssl.
+//! A certificate authority for one run, and a certificate of `localhost`, made by openssl; and Base64, as Secrets hold
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,4 +96,43 @@ fn openssl(folder: &Path, words: &[&str], more: &[&str]) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Base64 with padding (RFC 4648 §4), as Secrets hold it.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = three
+            .iter()
+            .fold(0_u32, |number, byte| number << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(number >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= three.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_standards_examples() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
 }
