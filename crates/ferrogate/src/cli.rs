@@ -130,6 +130,9 @@ pub(crate) struct ServingArgs {
     /// failure in a row, up to 64 times [default: 250ms]
     #[arg(long, env = "FERROGATE_AVOID_ENDPOINT", value_parser = duration, value_name = "DURATION")]
     pub(crate) avoid_endpoint: Option<Duration>,
+    /// Time for a client's TLS handshake [default: 10s]
+    #[arg(long, env = "FERROGATE_HANDSHAKE_TIMEOUT", value_parser = duration, value_name = "DURATION")]
+    pub(crate) handshake_timeout: Option<Duration>,
     /// How long an upgraded connection (WebSocket) may be silent [default: 1h]
     #[arg(long, env = "FERROGATE_TUNNEL_TIMEOUT", value_parser = duration, value_name = "DURATION")]
     pub(crate) tunnel_timeout: Option<Duration>,
@@ -164,6 +167,9 @@ pub(crate) struct LimitArgs {
     /// Open client connections, all workers together [default: 100000]
     #[arg(long, env = "FERROGATE_MAX_CONNECTIONS", value_name = "NUMBER")]
     pub(crate) max_connections: Option<usize>,
+    /// TLS handshakes with clients at one time, all workers together [default: 10000]
+    #[arg(long, env = "FERROGATE_MAX_HANDSHAKES", value_name = "NUMBER")]
+    pub(crate) max_handshakes: Option<usize>,
     /// Requests on one client connection [default: 1000000]
     #[arg(
         long,

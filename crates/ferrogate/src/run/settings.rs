@@ -16,6 +16,7 @@ pub(crate) fn settings(args: &RunArgs) -> Settings {
     set(&mut settings.reply_timeout, serving.reply_timeout);
     set(&mut settings.connect_timeout, serving.connect_timeout);
     set(&mut settings.avoid_endpoint, serving.avoid_endpoint);
+    set(&mut settings.handshake_timeout, serving.handshake_timeout);
     set(&mut settings.tunnel_timeout, serving.tunnel_timeout);
     set(
         &mut settings.upstream_idle_timeout,
@@ -26,6 +27,7 @@ pub(crate) fn settings(args: &RunArgs) -> Settings {
         serving.upstream_idle_connections,
     );
     set(&mut settings.max_connections, limits.max_connections);
+    set(&mut settings.max_handshakes, limits.max_handshakes);
     set(&mut settings.max_request_body, limits.max_request_body);
     set(&mut settings.replay_buffer, limits.retry_body_buffer);
     set(&mut settings.mirror_buffer, limits.mirror_body_buffer);
