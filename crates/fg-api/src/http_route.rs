@@ -3,8 +3,8 @@
 use fg_base::Text;
 use serde::{Deserialize, Serialize};
 
-pub use crate::external_auth::HttpExternalAuthFilter;
 use crate::cors::HttpCorsFilter;
+pub use crate::external_auth::HttpExternalAuthFilter;
 
 use crate::request_mirror::HttpRequestMirror;
 use crate::retry::HttpRouteRetry;

@@ -94,12 +94,16 @@ pub const fn code_of(reason: Reason) -> Code {
 
 /// The answer to a call instead of an answer by HTTP status: 200, the code and the message as
 /// header fields, no body ("Trailers-Only"). Other header fields stay. The message is the body, if
-/// that is a line of text. One of a status below 400 is given back as it is: it is no error.
+/// that is plain text and short. One of a status below 400 is given back as it is: it is no error.
 pub fn answer(reply: LocalReply, reason: Option<Reason>) -> LocalReply {
     if reply.status < 400 {
         return reply;
     }
     let code = reason.map_or_else(|| code_of_status(reply.status), code_of);
+    let mut kinds = reply.headers.iter();
+    let is_text = kinds
+        .find(|(name, _)| *name == "content-type")
+        .is_none_or(|(_, kind)| kind.starts_with(b"text/plain"));
     let mut headers: Vec<(Cow<'static, str>, Vec<u8>)> = reply
         .headers
         .into_iter()
@@ -113,7 +117,7 @@ pub fn answer(reply: LocalReply, reason: Option<Reason>) -> LocalReply {
     headers.push(("content-type".into(), b"application/grpc".to_vec()));
     headers.push(("grpc-status".into(), code.digits().into()));
     let message = match std::str::from_utf8(&reply.body).map(str::trim) {
-        Ok(line) if !line.is_empty() && line.len() <= LONGEST_MESSAGE => encoded(line),
+        Ok(line) if is_text && !line.is_empty() && line.len() <= LONGEST_MESSAGE => encoded(line),
         _ => format!("HTTP status {}", reply.status),
     };
     headers.push(("grpc-message".into(), message.into_bytes()));
@@ -279,14 +283,23 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_message_is_not_sent() {
-        for body in [vec![0xff], Vec::new(), vec![b'a'; LONGEST_MESSAGE + 1]] {
+        let page = ("content-type".into(), b"text/html".to_vec());
+        for (headers, body) in [
+            (Vec::new(), vec![0xff]),
+            (Vec::new(), Vec::new()),
+            (Vec::new(), vec![b'a'; LONGEST_MESSAGE + 1]),
+            (vec![page], b"<p>no</p>".to_vec()),
+        ] {
             let reply = LocalReply {
                 status: 503,
-                headers: Vec::new(),
+                headers,
                 body,
             };
             let message = answer(reply, None).headers.pop();
-            assert_eq!(message, Some(("grpc-message".into(), b"HTTP status 503".to_vec())));
+            assert_eq!(
+                message,
+                Some(("grpc-message".into(), b"HTTP status 503".to_vec()))
+            );
         }
     }
 

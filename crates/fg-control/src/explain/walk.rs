@@ -437,9 +437,8 @@ fn refused(reason: Reason, why: &str) -> Answer {
 }
 
 fn replied(policy: &str, reply: &LocalReply) -> Answer {
-    let header = |(name, value): &(Cow<'_, str>, Vec<u8>)| {
-        format!("{name}: {}", shown(name, &lossy(value)))
-    };
+    let header =
+        |(name, value): &(Cow<'_, str>, Vec<u8>)| format!("{name}: {}", shown(name, &lossy(value)));
     Answer {
         status: reply.status,
         reason: String::new(),

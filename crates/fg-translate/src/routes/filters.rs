@@ -8,7 +8,9 @@ use std::sync::Arc;
 use fg_api::http_route::HttpRouteFilter;
 use fg_ir::{Refusal, RefusalKind};
 use fg_model::FindingKind;
-use fg_policies::{cors, external_auth, header_modifier, request_mirror, request_redirect, traffic, url_rewrite};
+use fg_policies::{
+    cors, external_auth, header_modifier, request_mirror, request_redirect, traffic, url_rewrite,
+};
 
 use super::resolve::Resolver;
 use crate::notes::{Notes, PolicyScope};
