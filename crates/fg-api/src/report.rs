@@ -35,6 +35,8 @@ pub enum Subject {
     Route(RouteReport),
     /// kgateway's `Backend`.
     Backend,
+    /// A `ListenerSet` of a Gateway of ours.
+    ListenerSet(ListenerSetReport),
     /// A `BackendTLSPolicy`.
     Policy(PolicyReport),
 }
@@ -46,6 +48,8 @@ pub struct GatewayReport {
     pub addresses: Vec<IpAddr>,
     /// Whether clients that fail the check of their certificate are let in anywhere.
     pub insecure_fallback: bool,
+    /// How many `ListenerSet`s add listeners; `None` when it lets none in.
+    pub attached_sets: Option<u32>,
     /// Its listeners, in the order of the spec.
     pub listeners: Vec<ListenerReport>,
 }
@@ -55,6 +59,8 @@ pub struct GatewayReport {
 pub struct ListenerReport {
     /// Its name.
     pub name: Text,
+    /// Its name in the IR, where it differs for listeners of a `ListenerSet`.
+    pub section: Text,
     /// The route kinds that can attach, group filled in.
     pub supported_kinds: Vec<RouteGroupKind>,
     /// Routes that are accepted on it, also while it does not serve itself.
@@ -81,6 +87,17 @@ pub struct RouteReport {
     pub parents: Vec<ParentReport>,
     /// Rules that cannot work. Units: rules of the route.
     pub broken_rules: u32,
+}
+
+/// What the status of a `ListenerSet` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSetReport {
+    /// Namespace and name of its Gateway.
+    pub gateway: (Text, Text),
+    /// Whether the Gateway is accepted, listeners aside.
+    pub parent_accepted: bool,
+    /// Its listeners, in the order of the spec; none when it is not let in.
+    pub listeners: Vec<ListenerReport>,
 }
 
 /// What a policy's status needs.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use fg_api::Resource;
+use fg_base::Text;
 use fg_ir::{Change, Ir, ListenerKey};
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Scope, kinds};
 use fg_status::{Ack, Acknowledgements, Document, document};
@@ -92,7 +93,7 @@ impl Control {
                     let origin = self.origin_of(&listener);
                     let finding =
                         Finding::error(origin, FindingKind::PortUnavailable, words.clone())
-                            .scope(Scope::Listener(listener.section.clone()));
+                            .scope(Scope::Listener(name_of(&listener)));
                     self.of_binding.push(Arc::new(finding));
                     Err(words)
                 }
@@ -181,6 +182,14 @@ impl Control {
                 Origin::of(Arc::new(gateway), 0)
             }
         }
+    }
+}
+
+/// The name of a listener in the object that holds it: the IR's name bears that of a `ListenerSet`.
+fn name_of(listener: &ListenerKey) -> Text {
+    match listener.section.rsplit_once('/') {
+        Some((_, name)) => name.into(),
+        None => listener.section.clone(),
     }
 }
 

@@ -16,7 +16,7 @@ pub struct ListenerKey {
     pub namespace: Text,
     /// Name of the Gateway.
     pub gateway: Text,
-    /// Name of the listener.
+    /// Name of the listener; `namespace/set/name` for that of a `ListenerSet`.
     pub section: Text,
 }
 

@@ -108,6 +108,8 @@ pub enum FindingKind {
     InsecureFallback,
     /// None of the references to certificate authorities can be used.
     NoValidCaCertificate,
+    /// A Gateway does not let a `ListenerSet` in.
+    SetNotAllowed,
     /// A namespace selector that cannot be used.
     InvalidSelector,
     // -- routes -------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 //! The status of a Gateway and its listeners.
 
 use fg_api::gateway::RouteGroupKind;
-use fg_api::report::{GatewayReport, ListenerReport, Report};
+use fg_api::report::{GatewayReport, ListenerReport, ListenerSetReport, Report};
 use fg_base::Text;
 use fg_ir::ListenerKey;
 use fg_model::{Finding, Scope};
@@ -20,7 +20,22 @@ pub struct GatewayStatus {
     /// `Accepted`, `Programmed`, `ResolvedRefs`, and `InsecureFrontendValidationMode` while it is
     /// true.
     pub conditions: Vec<Condition>,
+    /// How many `ListenerSet`s are accepted; absent when it lets none in.
+    #[serde(
+        rename = "attachedListenerSets",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_listener_sets: Option<u32>,
     /// One entry for each listener, in the order of the spec.
+    pub listeners: Vec<ListenerStatus>,
+}
+
+/// `status` of a `ListenerSet`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListenerSetStatus {
+    /// `Accepted`, `Programmed`.
+    pub conditions: Vec<Condition>,
+    /// One entry for each listener, in the order of the spec; none while it is not let in.
     pub listeners: Vec<ListenerStatus>,
 }
 
@@ -72,7 +87,11 @@ pub(crate) fn status(
     let listeners: Vec<Listener> = gateway
         .listeners
         .iter()
-        .map(|listener| self::listener(report, listener, findings, acks))
+        .map(|listener| {
+            let object = &report.object;
+            let gateway = (&object.namespace, &object.name);
+            self::listener(report.generation, gateway, listener, findings, acks)
+        })
         .collect();
     let accepted = accepted(&judge, &listeners);
     let programmed = programmed(&judge, &accepted, &listeners);
@@ -103,6 +122,7 @@ pub(crate) fn status(
             })
             .collect(),
         conditions,
+        attached_listener_sets: gateway.attached_sets,
         listeners: listeners
             .into_iter()
             .map(|listener| listener.status)
@@ -181,8 +201,74 @@ fn resolved(judge: &Judge<'_>, listeners: &[Listener]) -> Condition {
     })
 }
 
-fn listener(
+/// The status of a set: one good listener is enough.
+pub(crate) fn set_status(
     report: &Report,
+    set: &ListenerSetReport,
+    findings: &[&Finding],
+    acks: &Acknowledgements,
+) -> ListenerSetStatus {
+    use ConditionStatus::{False, True, Unknown};
+    let judge = Judge::new(
+        Subject::ListenerSet,
+        report.generation,
+        findings.iter().copied(),
+        &[Scope::Object],
+    );
+    let gateway = (&set.gateway.0, &set.gateway.1);
+    let listeners: Vec<Listener> = set
+        .listeners
+        .iter()
+        .map(|listener| self::listener(report.generation, gateway, listener, findings, acks))
+        .collect();
+    let any = |status| {
+        listeners
+            .iter()
+            .any(|listener| listener.programmed == status)
+    };
+    let accepted = judge.found("Accepted").unwrap_or_else(|| {
+        let (status, reason, message) = if !set.parent_accepted {
+            (False, "ParentNotAccepted", "its Gateway is not accepted")
+        } else if any(True) || any(Unknown) {
+            (True, "Accepted", "the ListenerSet is accepted")
+        } else {
+            (
+                False,
+                "ListenersNotValid",
+                "none of its listeners can serve",
+            )
+        };
+        judge.condition("Accepted", status, reason, message)
+    });
+    let programmed = if accepted.status == False {
+        judge.condition(
+            "Programmed",
+            False,
+            accepted.reason,
+            accepted.message.clone(),
+        )
+    } else if any(True) {
+        judge.condition("Programmed", True, "Programmed", "the ListenerSet serves")
+    } else {
+        judge.condition(
+            "Programmed",
+            Unknown,
+            "Pending",
+            "waiting for the data plane",
+        )
+    };
+    ListenerSetStatus {
+        conditions: vec![accepted, programmed],
+        listeners: listeners
+            .into_iter()
+            .map(|listener| listener.status)
+            .collect(),
+    }
+}
+
+fn listener(
+    generation: i64,
+    gateway: (&Text, &Text),
     listener: &ListenerReport,
     findings: &[&Finding],
     acks: &Acknowledgements,
@@ -190,14 +276,14 @@ fn listener(
     use ConditionStatus::{False, True, Unknown};
     let judge = Judge::new(
         Subject::Listener,
-        report.generation,
+        generation,
         findings.iter().copied(),
         &[Scope::Listener(listener.name.clone())],
     );
     let key = ListenerKey {
-        namespace: report.object.namespace.clone(),
-        gateway: report.object.name.clone(),
-        section: listener.name.clone(),
+        namespace: gateway.0.clone(),
+        gateway: gateway.1.clone(),
+        section: listener.section.clone(),
     };
     let ack = acks.listeners.get(&key).filter(|_| listener.served);
     let accepted = judge.found("Accepted").unwrap_or_else(|| match ack {

@@ -14,11 +14,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_sets;
+#[cfg(test)]
 mod tests_tls;
 
 pub use acks::{Ack, Acknowledgements};
 pub use condition::{Condition, ConditionStatus};
 pub use document::{Document, DocumentMeta, FindingEntry, Summary, document, summary};
-pub use gateway::{GatewayStatus, ListenerStatus, StatusAddress};
+pub use gateway::{GatewayStatus, ListenerSetStatus, ListenerStatus, StatusAddress};
 pub use objects::{ConditionsStatus, RouteParentStatus, RouteStatus, Status, status};
 pub use policy::{PolicyAncestorStatus, PolicyStatus};

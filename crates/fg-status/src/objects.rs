@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::acks::Acknowledgements;
 use crate::condition::{Condition, ConditionStatus};
-use crate::gateway::{self, GatewayStatus};
+use crate::gateway::{self, GatewayStatus, ListenerSetStatus};
 use crate::policy::PolicyStatus;
 use crate::table::{Judge, Subject};
 
@@ -20,6 +20,8 @@ pub enum Status {
     Gateway(GatewayStatus),
     /// Of a route.
     Route(RouteStatus),
+    /// Of a `ListenerSet`.
+    ListenerSet(ListenerSetStatus),
     /// Of a policy.
     Policy(PolicyStatus),
     /// Of a kind that has conditions only: `GatewayClass`, kgateway's `Backend`.
@@ -59,6 +61,9 @@ pub fn status(report: &Report, acks: &Acknowledgements) -> Status {
         Of::GatewayClass => Status::Conditions(class(report.generation, &findings)),
         Of::Gateway(gateway) => Status::Gateway(gateway::status(report, gateway, &findings, acks)),
         Of::Route(route) => Status::Route(self::route(report.generation, route, &findings)),
+        Of::ListenerSet(set) => {
+            Status::ListenerSet(gateway::set_status(report, set, &findings, acks))
+        }
         Of::Policy(policy) => {
             Status::Policy(crate::policy::status(report.generation, policy, &findings))
         }

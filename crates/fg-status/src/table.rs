@@ -17,6 +17,7 @@ pub(crate) enum Subject {
     Route,
     Backend,
     Policy,
+    ListenerSet,
 }
 
 /// One row: on this subject this kind of finding gives this condition that status and reason.
@@ -33,7 +34,7 @@ struct Row(
 const TABLE: &[Row] = {
     use ConditionStatus::{False, True};
     use FindingKind as Kind;
-    use Subject::{Backend, Class, Gateway, Listener, Policy, Route};
+    use Subject::{Backend, Class, Gateway, Listener, ListenerSet, Policy, Route};
     &[
         Row(Class, Kind::UnsupportedClass, "Accepted", False, "Unsupported"),
         Row(Class, Kind::InvalidParameters, "Accepted", False, "InvalidParameters"),
@@ -73,6 +74,7 @@ const TABLE: &[Row] = {
         Row(Route, Kind::UnsupportedBackendProtocol, "ResolvedRefs", False, "UnsupportedProtocol"),
         Row(Backend, Kind::InvalidBackend, "Accepted", False, "Invalid"),
         Row(Backend, Kind::UnsupportedBackendProtocol, "Accepted", False, "Invalid"),
+        Row(ListenerSet, Kind::SetNotAllowed, "Accepted", False, "NotAllowed"),
         Row(Policy, Kind::PolicyConflict, "Accepted", False, "Conflicted"),
         Row(Policy, Kind::TargetNotFound, "Accepted", False, "TargetNotFound"),
         Row(Policy, Kind::InvalidPolicy, "Accepted", False, "Invalid"),

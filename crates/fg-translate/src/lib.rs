@@ -6,7 +6,7 @@
 //! | folder | section |
 //! |---|---|
 //! | `classes` | `GatewayClass` |
-//! | `gateways` | `Gateway`: listeners, their TLS, addresses, conflicts, `allowedRoutes` |
+//! | `gateways` | `Gateway` and `ListenerSet`: listeners, their TLS, addresses, conflicts, `allowedRoutes` |
 //! | `routes` | `HTTPRoute`: parents, hostnames, matches, filters, backend references |
 //! | `backends` | `Service` with its `EndpointSlice`s, kgateway's `Backend` |
 //! | `backend_tls` | `BackendTLSPolicy` |

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fg_api::Object;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::core::{EndpointSlice, ServiceSpec};
+use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
 
@@ -51,6 +52,12 @@ pub trait Lookup {
     fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>>;
     /// The `BackendTLSPolicy`s of a namespace that name a Service of it, sorted by name.
     fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>>;
+    /// The `ListenerSet`s that name a Gateway, sorted by namespace and name.
+    fn listener_sets(&self, namespace: &Text, gateway: &Text) -> Vec<Arc<Object<ListenerSetSpec>>>;
+    /// A `ListenerSet` as routes see it, whether its Gateway is ours or not.
+    fn listener_set(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>>;
+    /// The names of all `ListenerSet`s of a namespace, sorted.
+    fn listener_set_names(&self, namespace: &Text) -> Vec<Text>;
     /// The labels of a namespace; one that is not written down has the label that every
     /// namespace has.
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text>;

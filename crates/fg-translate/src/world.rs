@@ -7,6 +7,7 @@ use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::classes::BUILT_IN;
 use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
+use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_api::{Object, Resource};
 use fg_base::Text;
@@ -17,7 +18,7 @@ use crate::backend_tls::{self, PolicyView};
 use crate::backends::{BackendView, SERVICE_NAME, judge};
 use crate::classes::{self, Class};
 use crate::credentials::Holder;
-use crate::gateways::GatewayView;
+use crate::gateways::{self, GatewayView};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
 use crate::routes::Written;
@@ -54,6 +55,12 @@ pub(crate) enum Read {
     ConfigMapNames(Text),
     /// Whether an instant lies in the past.
     Passed(i64),
+    /// The sets that name a Gateway.
+    SetsOf(Text, Text),
+    /// A set as routes see it.
+    ListenerSet(Text, Text),
+    /// The names of a namespace's sets.
+    ListenerSetNames(Text),
     /// The policies of a Service.
     Policies(Text, Text),
     /// The grants of a namespace.
@@ -75,6 +82,11 @@ pub(crate) struct World {
     services: ByName<Arc<Object<ServiceSpec>>>,
     slices: BTreeMap<Arc<ObjectRef>, Arc<Object<EndpointSlice>>>,
     slices_of: ByName<BTreeSet<Arc<ObjectRef>>>,
+    pub(crate) sets: BTreeMap<Arc<ObjectRef>, Arc<Object<ListenerSetSpec>>>,
+    /// By the Gateways that they name.
+    sets_of: BTreeMap<ObjectRef, BTreeSet<Arc<ObjectRef>>>,
+    /// Filled by the translator, as Gateways are finished.
+    set_views: ByName<Arc<GatewayView>>,
     pub(crate) policies: BTreeMap<Arc<ObjectRef>, Arc<Object<BackendTlsPolicySpec>>>,
     /// Filled by the translator.
     pub(crate) policy_views: BTreeMap<Arc<ObjectRef>, Arc<PolicyView>>,
@@ -105,6 +117,8 @@ pub(crate) struct Dirty {
     pub(crate) targets: BTreeSet<Arc<ObjectRef>>,
     /// Services whose endpoints may have changed.
     pub(crate) endpoints: BTreeSet<Arc<ObjectRef>>,
+    /// `ListenerSet`s that are new, changed or gone.
+    pub(crate) sets: BTreeSet<Arc<ObjectRef>>,
     /// `BackendTLSPolicy`s that are new, changed or gone.
     pub(crate) policies: BTreeSet<Arc<ObjectRef>>,
     /// Secrets and ConfigMaps that are new, changed or gone.
@@ -191,7 +205,7 @@ impl World {
             Resource::EndpointSlice(object) => self.slice(&id, Some(object.clone()), dirty),
             Resource::Secret(object) => self.secret(&id, Some(object.clone()), dirty),
             Resource::ConfigMap(object) => self.config_map(&id, Some(object.clone()), dirty),
-            Resource::ListenerSet(_) => {}
+            Resource::ListenerSet(object) => self.listener_set(&id, Some(object.clone()), dirty),
             Resource::BackendTlsPolicy(object) => self.policy(&id, Some(object.clone()), dirty),
             Resource::Backend(object) => self.backend(&id, Some(object.clone()), dirty),
         }
@@ -209,6 +223,7 @@ impl World {
             kinds::SERVICE => self.service(&id, None, dirty),
             kinds::ENDPOINT_SLICE => self.slice(&id, None, dirty),
             kinds::SECRET => self.secret(&id, None, dirty),
+            kinds::LISTENER_SET => self.listener_set(&id, None, dirty),
             kinds::BACKEND_TLS_POLICY => self.policy(&id, None, dirty),
             kinds::CONFIG_MAP => self.config_map(&id, None, dirty),
             kinds::BACKEND => self.backend(&id, None, dirty),
@@ -375,6 +390,54 @@ impl World {
         }
     }
 
+    fn listener_set(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        set: Option<Arc<Object<ListenerSetSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let old = match &set {
+            Some(set) => self.sets.insert(id.clone(), set.clone()),
+            None => self.sets.remove(id),
+        };
+        if old == set {
+            return;
+        }
+        let parent = |set: &Option<Arc<Object<ListenerSetSpec>>>| {
+            set.as_ref().and_then(|set| gateways::parent(set))
+        };
+        let (before, after) = (parent(&old), parent(&set));
+        if let Some(before) = &before
+            && let Some(sets) = self.sets_of.get_mut(before)
+        {
+            sets.remove(id);
+            if sets.is_empty() {
+                self.sets_of.remove(before);
+            }
+        }
+        if let Some(after) = &after {
+            let sets = self.sets_of.entry(after.clone()).or_default();
+            sets.insert(id.clone());
+        }
+        for gateway in before.into_iter().chain(after) {
+            dirty
+                .reads
+                .insert(Read::SetsOf(gateway.namespace, gateway.name));
+        }
+        if old.is_some() != set.is_some() {
+            dirty
+                .reads
+                .insert(Read::ListenerSetNames(id.namespace.clone()));
+        }
+        dirty.sets.insert(id.clone());
+    }
+
+    /// Sets what routes see of a set; whether that changed.
+    pub(crate) fn set_set_view(&mut self, id: &ObjectRef, view: Option<Arc<GatewayView>>) -> bool {
+        let new = view.clone();
+        put(&mut self.set_views, &id.namespace, &id.name, view) != new
+    }
+
     fn policy(
         &mut self,
         id: &Arc<ObjectRef>,
@@ -527,6 +590,24 @@ impl Lookup for World {
             .flatten()
             .filter_map(|id| self.policies.get(id).cloned())
             .collect()
+    }
+
+    fn listener_sets(&self, namespace: &Text, gateway: &Text) -> Vec<Arc<Object<ListenerSetSpec>>> {
+        let gateway = ObjectRef::new(kinds::GATEWAY.0, kinds::GATEWAY.1, namespace, gateway);
+        self.sets_of
+            .get(&gateway)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.sets.get(id).cloned())
+            .collect()
+    }
+
+    fn listener_set(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
+        get(&self.set_views, namespace, name).cloned()
+    }
+
+    fn listener_set_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.set_views, namespace)
     }
 
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {

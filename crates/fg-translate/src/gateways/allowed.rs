@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use fg_api::gateway::{
-    AllowedRoutes, LabelRequirement, LabelSelector, RouteGroupKind, RouteNamespaces,
+    AllowedListeners, AllowedRoutes, LabelRequirement, LabelSelector, RouteGroupKind,
+    RouteNamespaces,
 };
 use fg_base::Text;
 use fg_ir::RouteKind;
@@ -80,6 +81,28 @@ pub(super) fn namespaces(
                 &format!("{path}.from"),
                 FindingKind::InvalidSelector,
                 format!("`{other}` is none of `Same`, `All`, `Selector`; no route can attach"),
+            );
+            Allowed::Nobody
+        }
+    }
+}
+
+/// Reads `spec.allowedListeners.namespaces`; default `None`.
+pub(super) fn listeners(allowed: Option<&AllowedListeners>, notes: &mut Notes) -> Allowed {
+    let Some(namespaces) = allowed.and_then(|allowed| allowed.namespaces.as_ref()) else {
+        return Allowed::Nobody;
+    };
+    let path = "spec.allowedListeners.namespaces";
+    match namespaces.from.as_deref().unwrap_or("None") {
+        "None" => Allowed::Nobody,
+        "Same" => Allowed::Same,
+        "All" => Allowed::All,
+        "Selector" => selector(namespaces, &format!("{path}.selector"), notes),
+        other => {
+            notes.error(
+                &format!("{path}.from"),
+                FindingKind::InvalidSelector,
+                format!("`{other}` is none of `None`, `Same`, `All`, `Selector`"),
             );
             Allowed::Nobody
         }

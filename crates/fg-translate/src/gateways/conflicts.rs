@@ -1,70 +1,93 @@
-//! Conflicts among the listeners of one Gateway: nobody wins.
+//! Conflicts among the listeners of one Gateway, or of one `ListenerSet`: nobody wins. Between
+//! them the Gateway's own win, then those of the older set.
 //!
 //! HTTP, HTTPS and TLS are told apart by port and hostname, TCP and UDP by port alone. TCP shares
 //! no port with any of the first three, and HTTP none with HTTPS and TLS: what begins in clear
 //! text and what begins with a handshake cannot be told apart before the first byte.
 //! Source: Gateway API `Gateway.spec.listeners`.
 
-use fg_api::gateway::Listener;
 use fg_model::{FindingKind, Scope};
 
 use super::ListenerDraft;
 use crate::notes::Notes;
 
 /// How a protocol begins on the wire.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
     Http,
     Tls,
     Tcp,
     Udp,
 }
 
-fn family(protocol: &str) -> Option<Family> {
-    match protocol {
-        "HTTP" => Some(Family::Http),
-        "HTTPS" | "TLS" => Some(Family::Tls),
-        "TCP" => Some(Family::Tcp),
-        "UDP" => Some(Family::Udp),
-        _ => None,
+impl Family {
+    /// That of a protocol that is known, supported or not.
+    pub(super) fn of(protocol: &str) -> Option<Self> {
+        match protocol {
+            "HTTP" => Some(Self::Http),
+            "HTTPS" | "TLS" => Some(Self::Tls),
+            "TCP" => Some(Self::Tcp),
+            "UDP" => Some(Self::Udp),
+            _ => None,
+        }
     }
 }
 
-/// Marks and reports all listeners that cannot be told apart from another one.
-pub(super) fn within(listeners: &[Listener], drafts: &mut [ListenerDraft], notes: &mut Notes) {
-    let families: Vec<Option<Family>> = drafts
+/// Marks and reports all listeners of one object that cannot be told apart from another one.
+pub(super) fn within(drafts: &mut [ListenerDraft], notes: &mut Notes) {
+    let all: Vec<&ListenerDraft> = drafts.iter().collect();
+    let conflicts: Vec<Option<Conflict>> = all
         .iter()
         .map(|draft| {
-            let listener = listeners
-                .iter()
-                .find(|listener| listener.name == draft.key.section);
-            listener.and_then(|listener| family(&listener.protocol))
+            let others = all.iter().filter(|other| other.name != draft.name);
+            Conflict::find(draft, others.copied())
         })
         .collect();
-    let mut conflicts: Vec<(usize, FindingKind, Vec<String>)> = Vec::new();
-    for (at, draft) in drafts.iter().enumerate() {
-        for kind in [FindingKind::ProtocolConflict, FindingKind::HostnameConflict] {
-            let others: Vec<String> = drafts
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != at)
-                .filter(|(other, o)| {
-                    conflict(draft, families[at], o, families[*other]) == Some(kind)
-                })
-                .map(|(_, other)| format!("`{}`", other.key.section))
-                .collect();
-            if !others.is_empty() {
-                conflicts.push((at, kind, others));
-                break;
-            }
+    for (draft, conflict) in drafts.iter_mut().zip(conflicts) {
+        if let Some(conflict) = conflict {
+            conflict.report(draft, notes);
         }
     }
-    for (at, kind, others) in conflicts {
-        let draft = &mut drafts[at];
+}
+
+/// Marks and reports the listeners of a set that others, which go before it, have already.
+pub(super) fn against(taken: &[&ListenerDraft], drafts: &mut [ListenerDraft], notes: &mut Notes) {
+    for draft in drafts.iter_mut().filter(|draft| !draft.conflicted) {
+        if let Some(conflict) = Conflict::find(draft, taken.iter().copied()) {
+            conflict.report(draft, notes);
+        }
+    }
+}
+
+/// That a listener cannot be told apart from others.
+struct Conflict {
+    kind: FindingKind,
+    others: Vec<String>,
+}
+
+impl Conflict {
+    fn find<'a>(
+        draft: &ListenerDraft,
+        others: impl Iterator<Item = &'a ListenerDraft> + Clone,
+    ) -> Option<Self> {
+        [FindingKind::ProtocolConflict, FindingKind::HostnameConflict]
+            .into_iter()
+            .find_map(|kind| {
+                let others: Vec<String> = others
+                    .clone()
+                    .filter(|other| conflict(draft, other) == Some(kind))
+                    .map(|other| format!("`{}`", other.key.section))
+                    .collect();
+                (!others.is_empty()).then_some(Self { kind, others })
+            })
+    }
+
+    fn report(self, draft: &mut ListenerDraft, notes: &mut Notes) {
         draft.usable = false;
-        notes.scope = Scope::Listener(draft.key.section.clone());
-        let others = others.join(", ");
-        let (text, hint) = match (kind, &draft.hostname) {
+        draft.conflicted = true;
+        notes.scope = Scope::Listener(draft.name.clone());
+        let others = self.others.join(", ");
+        let (text, hint) = match (self.kind, &draft.hostname) {
             (FindingKind::HostnameConflict, Some(hostname)) => (
                 format!(
                     "shares port {} and hostname `{hostname}` with listener {others}",
@@ -81,19 +104,14 @@ pub(super) fn within(listeners: &[Listener], drafts: &mut [ListenerDraft], notes
             ),
         };
         notes
-            .error(&draft.origin.path.clone(), kind, text)
+            .error(&draft.origin.path.clone(), self.kind, text)
             .hint(hint);
     }
 }
 
-fn conflict(
-    a: &ListenerDraft,
-    a_family: Option<Family>,
-    b: &ListenerDraft,
-    b_family: Option<Family>,
-) -> Option<FindingKind> {
+fn conflict(a: &ListenerDraft, b: &ListenerDraft) -> Option<FindingKind> {
     use Family::{Tcp, Udp};
-    let (a_family, b_family) = (a_family?, b_family?);
+    let (a_family, b_family) = (a.family?, b.family?);
     if a.port != b.port || (a_family == Udp) != (b_family == Udp) {
         return None;
     }

@@ -2,11 +2,13 @@
 
 use fg_api::Object;
 use fg_api::gateway::{GatewaySpec, Listener};
+use fg_base::Text;
 use fg_ir::{ListenerKey, Protocol};
-use fg_model::{FindingKind, HostPattern, Scope};
+use fg_model::{FindingKind, HostPattern, Origin, Scope, kinds};
 
+use super::conflicts::{self, Family};
 use super::tls::{self, Terminated};
-use super::{Allowed, ListenerDraft, allowed, conflicts, overlaps};
+use super::{Allowed, ListenerDraft, allowed};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
 
@@ -19,20 +21,46 @@ pub(crate) const RESERVED: [(u16, &str); 3] = [
     (9091, "metrics"),
 ];
 
-/// Judges the listeners of a Gateway.
+/// Whose listeners these are.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// The Gateway that they are for.
+    pub(super) gateway: &'a Object<GatewaySpec>,
+    /// The object that holds them.
+    pub(super) origin: &'a Origin,
+    /// They themselves.
+    pub(super) listeners: &'a [Listener],
+}
+
+impl Owner<'_> {
+    /// Whether they are those of a `ListenerSet`.
+    pub(super) fn is_set(&self) -> bool {
+        self.origin.object.is(kinds::LISTENER_SET)
+    }
+
+    /// The name of a listener in the IR: that of a set bears the set's, which no name can be
+    /// mistaken for, since names hold no `/`.
+    fn section(&self, name: &Text) -> Text {
+        let object = &self.origin.object;
+        if self.is_set() {
+            format!("{}/{}/{name}", object.namespace, object.name).into()
+        } else {
+            name.clone()
+        }
+    }
+}
+
+/// Judges the listeners of a Gateway or of a set.
 pub(super) fn listeners(
-    gateway: &Object<GatewaySpec>,
+    owner: Owner<'_>,
     lookup: &dyn Lookup,
     notes: &mut Notes,
 ) -> Vec<ListenerDraft> {
     let mut drafts: Vec<ListenerDraft> = Vec::new();
-    for (at, listener) in gateway.spec.listeners.iter().enumerate() {
+    for (at, listener) in owner.listeners.iter().enumerate() {
         notes.scope = Scope::Listener(listener.name.clone());
         let path = format!("spec.listeners[{at}]");
-        if drafts
-            .iter()
-            .any(|draft| draft.key.section == listener.name)
-        {
+        if drafts.iter().any(|draft| draft.name == listener.name) {
             notes.error(
                 &format!("{path}.name"),
                 FindingKind::SchemaViolation,
@@ -43,16 +71,15 @@ pub(super) fn listeners(
             );
             continue;
         }
-        drafts.push(one(gateway, listener, &path, lookup, notes));
+        drafts.push(one(owner, listener, &path, lookup, notes));
     }
-    conflicts::within(&gateway.spec.listeners, &mut drafts, notes);
-    overlaps::mark(&mut drafts);
+    conflicts::within(&mut drafts, notes);
     notes.scope = Scope::Object;
     drafts
 }
 
 fn one(
-    gateway: &Object<GatewaySpec>,
+    owner: Owner<'_>,
     listener: &Listener,
     path: &str,
     lookup: &dyn Lookup,
@@ -94,7 +121,7 @@ fn one(
         tls,
         names: certificate_names,
     } = if &*listener.protocol == "HTTPS" {
-        tls::terminate(gateway, listener, hostname.as_ref(), path, lookup, notes)
+        tls::terminate(owner, listener, hostname.as_ref(), path, lookup, notes)
     } else {
         Terminated::default()
     };
@@ -104,11 +131,14 @@ fn one(
     usable &= allowed != Allowed::Nobody;
     ListenerDraft {
         key: ListenerKey {
-            namespace: gateway.id.namespace.clone(),
-            gateway: gateway.id.name.clone(),
-            section: listener.name.clone(),
+            namespace: owner.gateway.id.namespace.clone(),
+            gateway: owner.gateway.id.name.clone(),
+            section: owner.section(&listener.name),
         },
-        origin: gateway.origin().at(path),
+        name: listener.name.clone(),
+        origin: owner.origin.at(path),
+        family: Family::of(&listener.protocol),
+        conflicted: false,
         port: listener.port,
         hostname,
         protocol,

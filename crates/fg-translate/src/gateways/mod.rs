@@ -9,12 +9,15 @@ mod conflicts;
 mod listeners;
 mod overlaps;
 mod ports;
+mod sets;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use allowed::Allowed;
+pub(crate) use conflicts::Family;
 pub(crate) use ports::{Claim, Loss, across};
+pub(crate) use sets::{SetDraft, parent};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use fg_base::Text;
 use fg_ir::{CredentialKey, ListenerKey, ListenerTls, Protocol, RouteKind};
 use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
 
+use self::listeners::Owner;
 use crate::classes::Served;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -43,8 +47,10 @@ pub struct GatewayView {
 /// A listener as routes see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerView {
-    /// Its name.
+    /// Its name in the IR.
     pub key: ListenerKey,
+    /// Its name, as routes refer to it.
+    pub name: Text,
     /// Its port.
     pub port: u16,
     /// The hosts that it owns; `None` when its hostname is none.
@@ -73,12 +79,18 @@ pub(crate) struct Draft {
     pub(crate) controller: Option<Text>,
     /// Addresses to bind; empty means all.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Whether it is accepted, listeners aside.
+    pub(crate) accepted: bool,
+    /// Whether it lets any sets in.
+    pub(crate) takes_sets: bool,
     /// Whether clients that fail the check of their certificate are let in anywhere.
     pub(crate) insecure_fallback: bool,
     /// What backends are shown that ask for a certificate.
     pub(crate) backend_certificate: Option<CredentialKey>,
     /// Its listeners, in the order of the spec; none when it is not ours.
     pub(crate) listeners: Vec<ListenerDraft>,
+    /// The sets that name it, oldest first, let in or not; none when it is not ours.
+    pub(crate) sets: Vec<SetDraft>,
     /// What was found.
     pub(crate) findings: Vec<Finding>,
 }
@@ -86,8 +98,10 @@ pub(crate) struct Draft {
 /// What can be said about a listener without looking at other Gateways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenerDraft {
-    /// Its name.
+    /// Its name in the IR.
     pub(crate) key: ListenerKey,
+    /// Its name, as written.
+    pub(crate) name: Text,
     /// Its place in the Gateway.
     pub(crate) origin: Origin,
     /// Its port.
@@ -96,6 +110,10 @@ pub(crate) struct ListenerDraft {
     pub(crate) hostname: Option<HostPattern>,
     /// What it speaks; `None` when that is not supported.
     pub(crate) protocol: Option<Protocol>,
+    /// How its protocol begins on the wire, if it is known.
+    pub(crate) family: Option<Family>,
+    /// Whether others have its port and hostname.
+    pub(crate) conflicted: bool,
     /// The namespaces whose routes may attach.
     pub(crate) allowed: Allowed,
     /// The kinds of routes that may attach.
@@ -115,7 +133,10 @@ pub(crate) struct ListenerDraft {
 pub(crate) struct Finished {
     /// What routes see.
     pub(crate) view: Arc<GatewayView>,
-    /// The listeners for the data plane.
+    /// What routes see of its sets, in the order of [`Draft::sets`], with what was found about
+    /// them, sorted.
+    pub(crate) sets: Vec<(Arc<GatewayView>, Vec<Finding>)>,
+    /// The listeners for the data plane, those of sets too.
     pub(crate) listeners: Vec<fg_ir::Listener>,
     /// What was found, sorted.
     pub(crate) findings: Vec<Finding>,
@@ -128,9 +149,12 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         age: gateway.age(),
         controller: None,
         addresses: Vec::new(),
+        accepted: false,
+        takes_sets: false,
         insecure_fallback: false,
         backend_certificate: None,
         listeners: Vec::new(),
+        sets: Vec::new(),
         findings: Vec::new(),
     };
     if let Some((controller, mut accepted)) = class(gateway, lookup, &mut notes) {
@@ -142,8 +166,21 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         unsupported(&gateway.spec, &mut notes);
         draft.insecure_fallback = tls::frontend(&gateway.spec, &mut notes);
         draft.backend_certificate = tls::backend_certificate(gateway, lookup, &mut notes);
-        draft.listeners = listeners::listeners(gateway, lookup, &mut notes);
-        for listener in &mut draft.listeners {
+        let origin = gateway.origin();
+        let owner = Owner {
+            gateway,
+            origin: &origin,
+            listeners: &gateway.spec.listeners,
+        };
+        draft.listeners = listeners::listeners(owner, lookup, &mut notes);
+        let allowed = allowed::listeners(gateway.spec.allowed_listeners.as_ref(), &mut notes);
+        draft.accepted = accepted;
+        draft.takes_sets = allowed != Allowed::Nobody;
+        draft.sets = sets::sets(gateway, &allowed, &draft.listeners, lookup);
+        let sets = draft.sets.iter_mut().flat_map(|set| &mut set.listeners);
+        let mut all: Vec<&mut ListenerDraft> = draft.listeners.iter_mut().chain(sets).collect();
+        overlaps::mark(&mut all);
+        for listener in all {
             listener.usable &= accepted;
         }
     }
@@ -222,10 +259,7 @@ fn parameters(gateway: &Object<GatewaySpec>, notes: &mut Notes) -> bool {
 
 /// Fields that are valid but not supported are said to be so.
 fn unsupported(spec: &GatewaySpec, notes: &mut Notes) {
-    let present = [
-        ("allowedListeners", spec.allowed_listeners.is_some()),
-        ("defaultScope", spec.default_scope.is_some()),
-    ];
+    let present = [("defaultScope", spec.default_scope.is_some())];
     for (field, _) in present.iter().filter(|(_, present)| *present) {
         notes.warning(
             &format!("spec.{field}"),
@@ -250,11 +284,33 @@ pub(crate) fn finish(
     origin: &Origin,
     loss: impl Fn(&ListenerKey) -> Option<Loss>,
 ) -> Finished {
-    let mut notes = Notes::new(origin.clone());
-    notes.findings.clone_from(&draft.findings);
-    let mut views = Vec::new();
     let mut served = Vec::new();
-    for listener in &draft.listeners {
+    let own = (&draft.listeners[..], origin, &draft.findings[..]);
+    let (view, findings) = views(draft, own, &loss, &mut served);
+    let sets = draft.sets.iter().map(|set| {
+        let set = (&set.listeners[..], &set.origin, &set.findings[..]);
+        views(draft, set, &loss, &mut served)
+    });
+    Finished {
+        view,
+        sets: sets.collect(),
+        findings,
+        listeners: served,
+    }
+}
+
+/// What routes see of the listeners of one object, and all that was found about it, sorted. Those
+/// that can serve go to `served`.
+fn views(
+    draft: &Draft,
+    (listeners, origin, found): (&[ListenerDraft], &Origin, &[Finding]),
+    loss: &impl Fn(&ListenerKey) -> Option<Loss>,
+    served: &mut Vec<fg_ir::Listener>,
+) -> (Arc<GatewayView>, Vec<Finding>) {
+    let mut notes = Notes::new(origin.clone());
+    notes.findings.extend_from_slice(found);
+    let mut views = Vec::new();
+    for listener in listeners {
         let lost = loss(&listener.key);
         if let Some(lost) = &lost {
             lost.report(listener, &mut notes);
@@ -262,6 +318,7 @@ pub(crate) fn finish(
         let ir = ir(draft, listener).filter(|_| lost.is_none());
         views.push(ListenerView {
             key: listener.key.clone(),
+            name: listener.name.clone(),
             port: listener.port,
             hostname: listener.hostname.clone(),
             allowed: listener.allowed.clone(),
@@ -271,14 +328,11 @@ pub(crate) fn finish(
         served.extend(ir);
     }
     notes.findings.sort();
-    Finished {
-        view: Arc::new(GatewayView {
-            controller: draft.controller.clone(),
-            listeners: views,
-        }),
-        listeners: served,
-        findings: notes.findings,
-    }
+    let view = GatewayView {
+        controller: draft.controller.clone(),
+        listeners: views,
+    };
+    (Arc::new(view), notes.findings)
 }
 
 /// A listener for the data plane, when it can serve.
@@ -298,7 +352,8 @@ fn ir(draft: &Draft, listener: &ListenerDraft) -> Option<fg_ir::Listener> {
 
 /// What a Gateway wants for itself alone.
 pub(crate) fn claims(draft: &Draft) -> impl Iterator<Item = Claim<'_>> {
-    draft.listeners.iter().filter_map(|listener| {
+    let sets = draft.sets.iter().flat_map(|set| &set.listeners);
+    draft.listeners.iter().chain(sets).filter_map(|listener| {
         Some(Claim {
             age: &draft.age,
             key: &listener.key,

@@ -11,14 +11,14 @@ use fg_ir::Protocol;
 use super::ListenerDraft;
 
 /// Marks the listeners that overlap with another one.
-pub(super) fn mark(drafts: &mut [ListenerDraft]) {
+pub(super) fn mark(drafts: &mut [&mut ListenerDraft]) {
     let marks: Vec<Option<Overlap>> = (0..drafts.len()).map(|at| of(drafts, at)).collect();
     for (draft, overlap) in drafts.iter_mut().zip(marks) {
         draft.overlap = overlap;
     }
 }
 
-fn of(drafts: &[ListenerDraft], at: usize) -> Option<Overlap> {
+fn of(drafts: &[&mut ListenerDraft], at: usize) -> Option<Overlap> {
     let own = &drafts[at];
     if own.protocol != Some(Protocol::Https) {
         return None;

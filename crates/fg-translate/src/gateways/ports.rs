@@ -41,7 +41,7 @@ pub(crate) struct Loss {
 impl Loss {
     /// Reports it about the loser.
     pub(super) fn report(&self, loser: &ListenerDraft, notes: &mut Notes) {
-        notes.scope = Scope::Listener(loser.key.section.clone());
+        notes.scope = Scope::Listener(loser.name.clone());
         let what = match &loser.hostname {
             _ if self.of_protocol => "another protocol".to_owned(),
             Some(HostPattern::Any) | None => "all hostnames".to_owned(),

@@ -190,11 +190,6 @@ fn addresses_are_bound_or_refused() {
 fn fields_that_are_not_supported_are_named() {
     for (rest, expected, served) in [
         (
-            "allowedListeners: {}",
-            "Warning UnsupportedValue Gateway default/g spec.allowedListeners",
-            true,
-        ),
-        (
             "defaultScope: All",
             "Warning UnsupportedValue Gateway default/g spec.defaultScope",
             true,

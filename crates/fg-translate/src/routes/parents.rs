@@ -62,7 +62,12 @@ pub(super) fn parents(
             index,
             parent: ParentReference {
                 group: Some(kinds::GATEWAY_API.into()),
-                kind: Some(kinds::GATEWAY.1.into()),
+                kind: Some(
+                    parent
+                        .kind
+                        .clone()
+                        .unwrap_or_else(|| kinds::GATEWAY.1.into()),
+                ),
                 ..parent.clone()
             },
             controller,
@@ -106,7 +111,7 @@ fn hostnames(written: &[Text], notes: &mut Notes) -> Vec<HostPattern> {
     found
 }
 
-/// The parent, when it is a Gateway that exists.
+/// The parent, when it is a Gateway or a `ListenerSet` that exists.
 fn gateway(
     route: &Written,
     parent: &ParentReference,
@@ -117,8 +122,8 @@ fn gateway(
     let group = parent.group.as_deref().unwrap_or(kinds::GATEWAY_API);
     let kind = parent.kind.as_deref().unwrap_or(kinds::GATEWAY.1);
     match (group, kind) {
-        kinds::GATEWAY => {}
-        (kinds::GATEWAY_API, "ListenerSet") | ("", "Service") => {
+        kinds::GATEWAY | kinds::LISTENER_SET => {}
+        ("", "Service") => {
             notes.warning(
                 path,
                 FindingKind::UnsupportedValue,
@@ -136,9 +141,18 @@ fn gateway(
         }
     }
     let namespace = parent.namespace.as_ref().unwrap_or(&route.id().namespace);
-    let found = lookup.gateway(namespace, &parent.name);
+    let set = kind == kinds::LISTENER_SET.1;
+    let found = if set {
+        lookup.listener_set(namespace, &parent.name)
+    } else {
+        lookup.gateway(namespace, &parent.name)
+    };
     if found.is_none() {
-        let names = lookup.gateway_names(namespace);
+        let names = if set {
+            lookup.listener_set_names(namespace)
+        } else {
+            lookup.gateway_names(namespace)
+        };
         let hint = nearest(&parent.name, names.iter().map(|name| &**name))
             .map(|name| format!("did you mean `{name}`?"))
             .or_else(|| {
@@ -150,7 +164,7 @@ fn gateway(
                 path,
                 FindingKind::NoMatchingParent,
                 format!(
-                    "there is no Gateway `{}` in namespace `{namespace}`",
+                    "there is no {kind} `{}` in namespace `{namespace}`",
                     parent.name
                 ),
             )
@@ -175,7 +189,7 @@ fn listeners<'a>(
             parent
                 .section_name
                 .as_ref()
-                .is_none_or(|name| *name == listener.key.section)
+                .is_none_or(|name| *name == listener.name)
         })
         .filter(|listener| parent.port.is_none_or(|port| port == listener.port))
         .collect();
@@ -221,7 +235,7 @@ fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, note
     let names: Vec<&str> = gateway
         .listeners
         .iter()
-        .map(|listener| &*listener.key.section)
+        .map(|listener| &*listener.name)
         .collect();
     let (field, text) = match (&parent.section_name, parent.port) {
         (Some(section), None) => (
@@ -249,7 +263,7 @@ fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, note
             gateway
                 .listeners
                 .iter()
-                .map(|listener| format!("{} (port {})", listener.key.section, listener.port))
+                .map(|listener| format!("{} (port {})", listener.name, listener.port))
                 .collect::<Vec<_>>()
                 .join(", ")
         ),

@@ -12,6 +12,7 @@ use super::memo::Recorder;
 use super::{Gateway, Step, Translator, set_report};
 use crate::classes::{self, Served};
 use crate::gateways;
+use crate::lookup::Lookup;
 use crate::notes::Notes;
 use crate::world::Read;
 
@@ -54,11 +55,15 @@ impl Translator {
     pub(super) fn translate_gateways(&mut self, step: &mut Step) {
         let mut dirty = std::mem::take(&mut step.dirty.gateways);
         dirty.extend(self.gateway_reads.readers(&step.dirty.reads).cloned());
+        step.sets.append(&mut step.dirty.sets);
         if dirty.is_empty() {
+            self.settle_sets(step);
             return;
         }
         let mut finish = BTreeSet::new();
         for id in dirty {
+            let sets = self.world.listener_sets(&id.namespace, &id.name);
+            step.sets.extend(sets.iter().map(|set| set.id.clone()));
             let Some(gateway) = self.world.gateways.get(&id) else {
                 self.gateway_reads.set(&id, Vec::new());
                 self.forget_gateway(&id, step);
@@ -76,6 +81,7 @@ impl Translator {
                         draft,
                         finished: None,
                         findings: Vec::new(),
+                        sets: Vec::new(),
                     };
                     self.gateways.insert(id.clone(), gateway);
                 }
@@ -104,13 +110,15 @@ impl Translator {
         for id in finish {
             self.finish_gateway(&id, step);
         }
+        self.settle_sets(step);
     }
 
     fn forget_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
-        let before = self
-            .gateways
-            .remove(id)
-            .and_then(|gateway| gateway.finished);
+        let before = self.gateways.remove(id).and_then(|gateway| {
+            let sets = gateway.sets.into_iter();
+            step.sets.extend(sets);
+            gateway.finished
+        });
         for listener in before.into_iter().flat_map(|finished| finished.listeners) {
             step.outcome.change.listeners.insert(listener.key, None);
         }
@@ -138,6 +146,10 @@ impl Translator {
             finished.findings.clone(),
             &mut step.findings,
         );
+        let sets = gateway.draft.sets.iter();
+        let sets: Vec<_> = sets.map(|set| set.origin.object.clone()).collect();
+        step.sets.extend(sets.iter().cloned());
+        step.sets.extend(std::mem::replace(&mut gateway.sets, sets));
         let before = gateway.finished.take();
         let controller = before.as_ref().map(|before| &before.view.controller);
         let other_controller = controller != Some(&finished.view.controller);
@@ -168,34 +180,49 @@ impl Translator {
         }
     }
 
+    /// What the status of listeners needs.
+    pub(super) fn listener_reports(
+        &self,
+        drafts: &[gateways::ListenerDraft],
+        view: &gateways::GatewayView,
+    ) -> Vec<ListenerReport> {
+        let report =
+            |(draft, view): (&gateways::ListenerDraft, &gateways::ListenerView)| ListenerReport {
+                name: draft.name.clone(),
+                section: draft.key.section.clone(),
+                supported_kinds: draft.kinds.clone(),
+                attached_routes: self.attached.get(&draft.key).copied().unwrap_or(0),
+                served: view.served,
+                overlap: draft.overlap.clone(),
+            };
+        drafts.iter().zip(&view.listeners).map(report).collect()
+    }
+
     pub(super) fn report_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
+        if let Some(gateway) = self.gateways.get(id) {
+            step.sets.extend(gateway.sets.iter().cloned());
+        }
         let report = self
             .gateways
             .get(id)
             .zip(self.world.gateways.get(id))
             .and_then(|(gateway, object)| {
                 gateway.draft.controller.as_ref()?;
-                let view = &gateway.finished.as_ref()?.view;
-                let listeners =
-                    gateway
-                        .draft
-                        .listeners
-                        .iter()
-                        .zip(&view.listeners)
-                        .map(|(draft, view)| ListenerReport {
-                            name: draft.key.section.clone(),
-                            supported_kinds: draft.kinds.clone(),
-                            attached_routes: self.attached.get(&draft.key).copied().unwrap_or(0),
-                            served: view.served,
-                            overlap: draft.overlap.clone(),
-                        });
+                let finished = gateway.finished.as_ref()?;
+                let view = &finished.view;
+                let sets = finished.sets.iter().filter(|(view, _)| {
+                    let mut listeners = view.listeners.iter();
+                    listeners.any(|listener| listener.served)
+                });
+                let sets = u32::try_from(sets.count()).unwrap_or(u32::MAX);
                 Some(Report {
                     object: id.clone(),
                     generation: object.meta.generation,
                     subject: Subject::Gateway(GatewayReport {
                         addresses: gateway.draft.addresses.clone(),
                         insecure_fallback: gateway.draft.insecure_fallback,
-                        listeners: listeners.collect(),
+                        attached_sets: gateway.draft.takes_sets.then_some(sets),
+                        listeners: self.listener_reports(&gateway.draft.listeners, view),
                     }),
                     findings: gateway.findings.clone(),
                 })

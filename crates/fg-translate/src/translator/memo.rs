@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fg_api::Object;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::core::{EndpointSlice, ServiceSpec};
+use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
 use fg_model::ObjectRef;
@@ -188,6 +189,21 @@ impl Lookup for Recorder<'_> {
     fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>> {
         self.record(Read::Policies(namespace.clone(), service.clone()));
         self.lookup.policies(namespace, service)
+    }
+
+    fn listener_sets(&self, namespace: &Text, gateway: &Text) -> Vec<Arc<Object<ListenerSetSpec>>> {
+        self.record(Read::SetsOf(namespace.clone(), gateway.clone()));
+        self.lookup.listener_sets(namespace, gateway)
+    }
+
+    fn listener_set(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
+        self.record(Read::ListenerSet(namespace.clone(), name.clone()));
+        self.lookup.listener_set(namespace, name)
+    }
+
+    fn listener_set_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::ListenerSetNames(namespace.clone()));
+        self.lookup.listener_set_names(namespace)
     }
 
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {

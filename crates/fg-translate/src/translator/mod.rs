@@ -12,6 +12,7 @@ mod gateways;
 mod memo;
 mod policies;
 mod routes;
+mod sets;
 mod sharing;
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,8 @@ struct Gateway {
     draft: Draft,
     finished: Option<Finished>,
     findings: Vec<Arc<Finding>>,
+    /// The sets that named it then.
+    sets: Vec<Arc<ObjectRef>>,
 }
 
 /// What a route counts for elsewhere.
@@ -100,6 +103,8 @@ struct Step {
     contested: BTreeSet<ListenerKey>,
     /// Gateways whose report may have changed.
     gateways: BTreeSet<Arc<ObjectRef>>,
+    /// `ListenerSet`s whose view, findings or report may have changed.
+    sets: BTreeSet<Arc<ObjectRef>>,
     /// Policies whose report may have changed.
     policies: BTreeSet<Arc<ObjectRef>>,
     /// Backends that are new or no more referred to, or whose object changed.
@@ -159,6 +164,7 @@ impl Translator {
         for id in std::mem::take(&mut step.gateways) {
             self.report_gateway(&id, &mut step);
         }
+        self.report_sets(&mut step);
         self.report_policies(&mut step);
         self.ir.apply(&step.outcome.change);
         let mut outcome = step.outcome;

@@ -14,6 +14,7 @@ use fg_base::Text;
 use fg_ir::{ClientValidation, CredentialKey, ListenerTls};
 use fg_model::{FindingKind, HostPattern, kinds};
 
+use super::listeners::Owner;
 use crate::credentials::{self, Named, Site};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -35,6 +36,16 @@ fn site<'a>(gateway: &'a Object<GatewaySpec>, lookup: &'a dyn Lookup) -> Site<'a
     }
 }
 
+/// Who refers to certificates in a listener.
+fn site_of<'a>(owner: Owner<'a>, lookup: &'a dyn Lookup) -> Site<'a> {
+    let object = &owner.origin.object;
+    Site {
+        from: (&object.group, &object.kind),
+        namespace: &object.namespace,
+        lookup,
+    }
+}
+
 fn named(reference: &SecretReference) -> Named<'_> {
     Named {
         group: reference.group.as_deref().unwrap_or(kinds::SECRET.0),
@@ -46,7 +57,7 @@ fn named(reference: &SecretReference) -> Named<'_> {
 
 /// The TLS of an HTTPS listener.
 pub(super) fn terminate(
-    gateway: &Object<GatewaySpec>,
+    owner: Owner<'_>,
     listener: &Listener,
     hostname: Option<&HostPattern>,
     path: &str,
@@ -77,8 +88,9 @@ pub(super) fn terminate(
     }
     let references = tls.map_or(&[][..], |tls| &tls.certificate_refs);
     let path = format!("{path}.certificateRefs");
-    let (certificates, names) = certificates(gateway, references, hostname, &path, lookup, notes);
-    let client = clients(gateway, listener.port, lookup, notes);
+    let site = site_of(owner, lookup);
+    let (certificates, names) = certificates(site, references, hostname, &path, notes);
+    let client = clients(owner, listener.port, &path, lookup, notes);
     let tls = match client {
         Ok(client) if terminates && !certificates.is_empty() => Some(ListenerTls {
             certificates,
@@ -91,11 +103,10 @@ pub(super) fn terminate(
 
 /// The certificates that can be used, each once, and the names that they are for.
 fn certificates(
-    gateway: &Object<GatewaySpec>,
+    site: Site<'_>,
     references: &[SecretReference],
     hostname: Option<&HostPattern>,
     path: &str,
-    lookup: &dyn Lookup,
     notes: &mut Notes,
 ) -> (Vec<CredentialKey>, Vec<Text>) {
     if references.is_empty() {
@@ -112,10 +123,10 @@ fn certificates(
     let mut covered = false;
     for (at, reference) in references.iter().enumerate() {
         let path = format!("{path}[{at}]");
-        match credentials::key_pair(site(gateway, lookup), named(reference)) {
+        match credentials::key_pair(site, named(reference)) {
             Ok((key, pair)) => {
                 let what = format!("the certificate in Secret `{}`", reference.name);
-                credentials::warn_of_time(&pair.facts, &what, &path, lookup, notes);
+                credentials::warn_of_time(&pair.facts, &what, &path, site.lookup, notes);
                 covered |= match hostname {
                     Some(HostPattern::Any) | None => true,
                     Some(host) => pair.facts.covers(&host.to_string()),
@@ -173,19 +184,31 @@ fn validation(spec: &GatewaySpec, port: u16) -> Option<(&FrontendTlsValidation, 
 }
 
 /// What is asked of the clients of a port; `Err` when it cannot be asked.
+///
+/// About listeners of a set it is said at `listener`, a path of theirs: they know no field of the
+/// Gateway.
 fn clients(
-    gateway: &Object<GatewaySpec>,
+    owner: Owner<'_>,
     port: u16,
+    listener: &str,
     lookup: &dyn Lookup,
     notes: &mut Notes,
 ) -> Result<Option<ClientValidation>, ()> {
+    let gateway = owner.gateway;
     let Some((validation, path)) = validation(&gateway.spec, port) else {
         return Ok(None);
     };
-    let path = format!("{path}.caCertificateRefs");
+    let set = owner.is_set();
+    let path = match set {
+        true => listener.to_owned(),
+        false => format!("{path}.caCertificateRefs"),
+    };
     let mut authorities: Vec<CredentialKey> = Vec::new();
     for (at, reference) in validation.ca_certificate_refs.iter().enumerate() {
-        let path = format!("{path}[{at}]");
+        let path = match set {
+            true => path.clone(),
+            false => format!("{path}[{at}]"),
+        };
         let named = Named {
             group: &reference.group,
             kind: &reference.kind,
