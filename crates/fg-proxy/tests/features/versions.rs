@@ -107,6 +107,8 @@ fn a_stream_that_is_refused_is_tried_again() {
     let received = backend.received();
     assert_eq!(received.len(), 4);
     assert!(received.iter().all(|one| one.body == b"abc"));
+    let connections = received.iter().map(|one| one.connection).max();
+    assert!(connections <= Some(1), "{connections:?}");
 }
 
 #[test]

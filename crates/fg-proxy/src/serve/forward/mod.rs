@@ -7,10 +7,9 @@ mod waiting;
 
 use std::future::Future;
 use std::task::Poll;
-use std::time::Instant;
 
 use fg_exchange::body::BodyStep;
-use fg_exchange::{Fault, Name, Reason, Retry, Verdict, Version, grpc};
+use fg_exchange::{Fault, Name, Reason, Verdict, Version, grpc};
 use fg_http::h1::{Expectation, Framing, HeadScan, ParsedReply, write_request_head};
 use fg_http::h2::Sending;
 use fg_ir::RouteKind;
@@ -18,15 +17,15 @@ use fg_telemetry::RetryOutcome;
 
 use self::clocks::{Clocks, clock};
 use self::failure::{Failure, request_failure};
-use self::retry::{Tries, Why};
+use self::retry::Tries;
 use self::waiting::Waiting;
 use super::connection::{Connection, Next, Terms};
 use super::exchange::Exchange;
 use super::flow::Sink;
 use super::route::{self, Route};
-use super::upstream::{self, Speak, Upstream};
+use super::upstream::Upstream;
 use super::{head, local, mirror, tunnel};
-use crate::generation::{Cluster, CompiledAction, CompiledBackend, Generation};
+use crate::generation::{CompiledAction, CompiledBackend, Generation};
 
 /// How much of a request's body is read at once. Units: bytes.
 const UP_ROOM: usize = 32 * 1024;
@@ -177,80 +176,6 @@ impl Job<'_> {
         let (upstream, parsed) = result?;
         self.count_retries(&mut tries, RetryOutcome::Recovered);
         self.reply(upstream, parsed).await
-    }
-
-    /// Tries until there is a reply for the client, or no more try.
-    async fn tries(
-        &mut self,
-        tries: &mut Tries,
-        index: usize,
-        cluster: &Cluster,
-    ) -> Result<(Upstream, ParsedReply), Failure> {
-        let tls = cluster
-            .tls
-            .by(self.route.listener.backend_certificate.as_ref())
-            .map_err(Fault::new)?;
-        let worker = self.connection.worker.clone();
-        let mut failed = None;
-        let mut stale = false;
-        loop {
-            self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
-            let wanted = self.exchange.record.session;
-            let speak = Speak::to(cluster, self.route.rule.rule.kind);
-            let get = upstream::get(&worker, cluster, wanted, failed, stale, speak, tls);
-            let (fault, address) = match self.within(get).await {
-                Ok(Ok(mut upstream)) => {
-                    let address = upstream.address;
-                    match self.one_try(&mut upstream).await {
-                        Ok(parsed) if self.wants_retry() => {
-                            if !self.may_retry(tries, index) {
-                                return Ok((upstream, parsed));
-                            }
-                            self.put_away(upstream, &parsed);
-                            self.begin_again(tries, Why::Answered, cluster).await?;
-                            failed = Some(address);
-                            continue;
-                        }
-                        Ok(parsed) => return Ok((upstream, parsed)),
-                        Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
-                            stale = true;
-                            worker.stats.upstream_retried.increment();
-                            self.rewind();
-                            continue;
-                        }
-                        Err(Failure::Fault(fault)) => (fault, Some(address)),
-                        Err(answer) => return Err(answer),
-                    }
-                }
-                Ok(Err(upstream::Refused { fault, address })) => (fault, address),
-                // Nothing was sent yet.
-                Err(fault) if fault.reason == Reason::UpstreamTimeout => {
-                    (fault.retry(Retry::Unsent), None)
-                }
-                Err(fault) => return Err(fault.into()),
-            };
-            match self.why_retry(&fault, tries, cluster) {
-                Some(why) if self.may_retry(tries, index) => {
-                    self.begin_again(tries, why, cluster).await?;
-                    failed = address;
-                }
-                _ => return Err(fault.into()),
-            }
-        }
-    }
-
-    /// Sends the request once and waits for the head of the reply.
-    async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
-        self.exchange.record.endpoint = Some(upstream.address);
-        self.exchange.record.attempts += 1;
-        if self.terms.parsed.hop.upgrade {
-            self.within(upstream.settle()).await?;
-        }
-        self.start(upstream)?;
-        let sent_at = Instant::now();
-        let parsed = self.attempt(upstream).await?;
-        self.exchange.record.upstream_time = Some(sent_at.elapsed());
-        Ok(parsed)
     }
 
     /// Waits for something, but not longer than the route allows.

@@ -1,18 +1,20 @@
-//! Trying again: whether, when, and the wait in between.
+//! The tries of a request: the first, and whether, when and with whom there is another.
 
 use std::future::Future as _;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fg_exchange::{Fault, Reason, Retries, Retry};
 use fg_http::h1::{Framing, ParsedReply};
 use fg_telemetry::RetryOutcome;
 
+use super::Job;
 use super::clocks::clock;
-use super::{Job, Upstream};
+use super::failure::Failure;
 use crate::generation::Cluster;
 use crate::serve::retry;
 use crate::serve::retry::Terms;
+use crate::serve::upstream::{self, Speak, Upstream};
 
 /// The tries of one request.
 #[derive(Default)]
@@ -25,7 +27,7 @@ pub(super) struct Tries {
 
 /// Why a request shall be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+enum Why {
     /// No backend saw it.
     Unseen,
     /// A backend answered it, or took too long.
@@ -43,6 +45,84 @@ impl<'a> Job<'a> {
             percent: settings.retry_percent,
             rate: settings.retry_rate,
         }
+    }
+
+    /// Tries until there is a reply for the client, or no more try.
+    pub(super) async fn tries(
+        &mut self,
+        tries: &mut Tries,
+        index: usize,
+        cluster: &Cluster,
+    ) -> Result<(Upstream, ParsedReply), Failure> {
+        let tls = cluster
+            .tls
+            .by(self.route.listener.backend_certificate.as_ref())
+            .map_err(Fault::new)?;
+        let worker = self.connection.worker.clone();
+        let mut failed = None;
+        let (mut stale, mut fresh) = (false, false);
+        loop {
+            self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
+            let wanted = self.exchange.record.session;
+            let speak = Speak::to(cluster, self.route.rule.rule.kind);
+            let get = upstream::get(&worker, cluster, wanted, failed, fresh, speak, tls);
+            let (fault, address) = match self.within(get).await {
+                Ok(Ok(mut upstream)) => {
+                    fresh = false;
+                    let address = upstream.address;
+                    match self.one_try(&mut upstream).await {
+                        Ok(parsed) if self.wants_retry() => {
+                            if !self.may_retry(tries, index) {
+                                return Ok((upstream, parsed));
+                            }
+                            self.put_away(upstream, &parsed);
+                            self.begin_again(tries, Why::Answered, cluster).await?;
+                            failed = Some(address);
+                            continue;
+                        }
+                        Ok(parsed) => return Ok((upstream, parsed)),
+                        Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
+                            (stale, fresh) = (true, true);
+                            worker.stats.upstream_retried.increment();
+                            self.rewind();
+                            continue;
+                        }
+                        Err(Failure::Fault(fault)) => (fault, Some(address)),
+                        Err(answer) => return Err(answer),
+                    }
+                }
+                Ok(Err(upstream::Refused { fault, address })) => (fault, address),
+                // Nothing was sent yet.
+                Err(fault) if fault.reason == Reason::UpstreamTimeout => {
+                    (fault.retry(Retry::Unsent), None)
+                }
+                Err(fault) => return Err(fault.into()),
+            };
+            match self.why_retry(&fault, tries, cluster) {
+                Some(why) if self.may_retry(tries, index) => {
+                    self.begin_again(tries, why, cluster).await?;
+                    failed = address;
+                }
+                _ => return Err(fault.into()),
+            }
+        }
+    }
+
+    /// Sends the request once and waits for the head of the reply.
+    async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
+        self.exchange.record.endpoint = Some(upstream.address);
+        self.exchange.record.attempts += 1;
+        if self.terms.parsed.hop.upgrade {
+            self.within(upstream.settle()).await?;
+        }
+        self.start(upstream)?;
+        // Only the access log wants to know.
+        let logs = self.connection.worker.shared.settings.access_log
+            != fg_telemetry::access_log::Format::Off;
+        let sent_at = logs.then(Instant::now);
+        let parsed = self.attempt(upstream).await?;
+        self.exchange.record.upstream_time = sent_at.map(|sent_at| sent_at.elapsed());
+        Ok(parsed)
     }
 
     /// Prepares for tries: keeps the body as it goes, and lets the backend's budget know.
@@ -67,7 +147,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether a request that shall be sent again may be; counts it when it may not.
-    pub(super) fn may_retry(&mut self, tries: &mut Tries, backend: usize) -> bool {
+    fn may_retry(&mut self, tries: &mut Tries, backend: usize) -> bool {
         // Without `retry`, whether there is another try was decided by `why_retry`.
         let Some(retries) = self.retries() else {
             return true;
@@ -94,7 +174,7 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the request as it was before it was sent, and waits for the time to send it again.
-    pub(super) async fn begin_again(
+    async fn begin_again(
         &mut self,
         tries: &mut Tries,
         why: Why,
@@ -116,7 +196,7 @@ impl<'a> Job<'a> {
     }
 
     /// Makes the request as it was before it was sent.
-    pub(super) fn rewind(&mut self) {
+    fn rewind(&mut self) {
         self.exchange.up.rewind();
         self.exchange.reply.clear();
     }
@@ -142,7 +222,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether a reply asks for another try.
-    pub(super) fn wants_retry(&self) -> bool {
+    fn wants_retry(&self) -> bool {
         self.retries().is_some_and(|retries| {
             retries.attempts > 0
                 && retry::is_wanted(retries, &self.exchange.request, &self.exchange.reply)
@@ -150,7 +230,7 @@ impl<'a> Job<'a> {
     }
 
     /// Why a failed try asks for another one, if it does.
-    pub(super) fn why_retry(&self, fault: &Fault, tries: &Tries, cluster: &Cluster) -> Option<Why> {
+    fn why_retry(&self, fault: &Fault, tries: &Tries, cluster: &Cluster) -> Option<Why> {
         let unseen = match fault.retry {
             // A second time in a row, that is a stream which the backend refused.
             Retry::Unsent | Retry::Stale => true,
@@ -184,7 +264,7 @@ impl<'a> Job<'a> {
 
     /// Lets go of a backend whose reply is not wanted: keeps the connection when all of the reply
     /// is here already.
-    pub(super) fn put_away(&self, upstream: Upstream, parsed: &ParsedReply) {
+    fn put_away(&self, upstream: Upstream, parsed: &ParsedReply) {
         let here = self.exchange.reply.head.bytes().len();
         let whole = match parsed.body {
             Framing::Length(length) => usize::try_from(length)

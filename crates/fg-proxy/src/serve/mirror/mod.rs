@@ -4,10 +4,12 @@
 //! as it passes, through a pipe of bounded size; nobody waits for it. A pipe that is full, because
 //! the mirror is slower than the backend, gives the copy up.
 
+mod pipe;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use fg_exchange::body::{BodyStep, BodyVerdict};
@@ -20,6 +22,8 @@ use fg_http::h2::Sending;
 use fg_ir::{CredentialKey, RouteKind};
 use fg_telemetry::MirrorOutcome;
 
+pub(crate) use self::pipe::Tap;
+use self::pipe::{End, Pipe};
 use super::connection::Terms;
 use super::exchange::Exchange;
 use super::flow::Sink;
@@ -35,90 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const ANSWER: u64 = 1024 * 1024;
 /// How much of an answer is read at once. Units: bytes.
 const ROOM: usize = 16 * 1024;
-
-/// The body of a copy, on its way from the request to the mirror.
-#[derive(Debug)]
-struct Pipe {
-    /// What the mirror has not taken yet.
-    bytes: Vec<u8>,
-    /// The most that may be here.
-    most: usize,
-    end: End,
-    waker: Option<Waker>,
-}
-
-/// Whether more is to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Open,
-    /// The body is over.
-    Whole,
-    /// The copy is given up.
-    Cut,
-}
-
-/// The end of a pipe where the request's body passes.
-#[derive(Debug)]
-pub(crate) struct Tap {
-    pipe: Rc<RefCell<Pipe>>,
-    /// The mirror should get a chance to take what is here before more comes.
-    is_behind: bool,
-}
-
-impl Tap {
-    /// Copies a part of the body.
-    pub(crate) fn data(&mut self, data: &[u8]) {
-        let pipe = &mut *self.pipe.borrow_mut();
-        if pipe.end != End::Open {
-            return;
-        }
-        if pipe.bytes.len() + data.len() > pipe.most {
-            pipe.close(End::Cut);
-            return;
-        }
-        pipe.bytes.extend_from_slice(data);
-        self.is_behind = pipe.bytes.len() > pipe.most / 2;
-        pipe.wake();
-    }
-
-    /// The body is over.
-    pub(crate) fn end(&mut self) {
-        let pipe = &mut *self.pipe.borrow_mut();
-        if pipe.end == End::Open {
-            pipe.close(End::Whole);
-        }
-    }
-
-    /// Whether the mirror should get a chance to run now; says so once.
-    pub(crate) fn take_behind(&mut self) -> bool {
-        std::mem::take(&mut self.is_behind)
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        let pipe = &mut *self.pipe.borrow_mut();
-        if pipe.end == End::Open {
-            pipe.close(End::Cut);
-        }
-    }
-}
-
-impl Pipe {
-    fn close(&mut self, end: End) {
-        self.end = end;
-        if end == End::Cut {
-            self.bytes = Vec::new();
-        }
-        self.wake();
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
 
 /// Begins the copies that are due. The request is in the state in which they shall get it.
 #[cold]
@@ -148,16 +68,8 @@ pub(super) fn begin(
             continue;
         };
         let pipe = (terms.parsed.body != Framing::Length(0)).then(|| {
-            let pipe = Rc::new(RefCell::new(Pipe {
-                bytes: Vec::new(),
-                most: worker.shared.settings.mirror_buffer,
-                end: End::Open,
-                waker: None,
-            }));
-            exchange.up.tap(Tap {
-                pipe: pipe.clone(),
-                is_behind: false,
-            });
+            let (tap, pipe) = Tap::new(worker.shared.settings.mirror_buffer);
+            exchange.up.tap(tap);
             pipe
         });
         let mut request = exchange.request.clone();
