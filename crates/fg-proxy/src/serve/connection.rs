@@ -215,7 +215,8 @@ impl Connection {
             socket: self.socket,
             tls: self.tls,
         };
-        http2::serve(origin, self.timer, self.client, ahead).await;
+        // In a box of its own: connections by HTTP/1 do not pay for it.
+        Box::pin(http2::serve(origin, self.timer, self.client, ahead)).await;
     }
 
     /// Waits for the first bytes of a request, holding no buffer until they are there. `None` when
@@ -335,10 +336,7 @@ impl Connection {
 
     /// The listeners of this connection's socket, or, when that socket is gone, those that serve its
     /// address and port now.
-    fn table<'g>(
-        &self,
-        generation: &'g Generation,
-    ) -> Option<&'g Arc<SocketTable<CompiledRule>>> {
+    fn table<'g>(&self, generation: &'g Generation) -> Option<&'g Arc<SocketTable<CompiledRule>>> {
         generation.table(self.socket, || match self.local {
             Some(local) => Some(local),
             None => Some(self.client.local_addr().ok()?.ip()),

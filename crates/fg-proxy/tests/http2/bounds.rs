@@ -87,7 +87,7 @@ fn large_heads_are_refused_and_others_served() {
 
 #[test]
 fn a_client_that_takes_nothing_is_given_up() {
-    let backend = Upstream::replying(upstream::ok(&"x".repeat(1_000_000)));
+    let backend = Upstream::replying(upstream::ok("x".repeat(1_000_000)));
     let settings = Settings {
         body_timeout: Duration::from_millis(300),
         ..plain()
