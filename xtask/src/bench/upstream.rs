@@ -52,48 +52,31 @@ pub(crate) fn start(
     Ok(process)
 }
 
-/// Starts nginx as an upstream that answers every gRPC call with an empty message and the trailer of success.
+/// Starts nghttpd as an upstream that sends every gRPC message back, with the trailer of success.
 pub(crate) fn start_grpc(address: SocketAddr, folder: &Path) -> anyhow::Result<Process> {
-    let file = folder.join("grpc-upstream.conf");
-    let place = folder.display();
-    // An empty message: five bytes of nothing, which a configuration cannot hold; the length of a text does as well
-    // for a proxy, which does not read it.
-    let text = format!(
-        "daemon off;
-pid {place}/grpc-upstream.pid;
-error_log {place}/grpc-upstream.log error;
-worker_processes 1;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {place}/body;
-  proxy_temp_path {place}/proxy;
-  fastcgi_temp_path {place}/fastcgi;
-  uwsgi_temp_path {place}/uwsgi;
-  scgi_temp_path {place}/scgi;
-  keepalive_timeout 3600s;
-  keepalive_requests 1000000000;
-  http2_max_concurrent_streams 1024;
-  server {{
-    listen {address} http2;
-    location / {{
-      default_type application/grpc;
-      add_trailer grpc-status 0;
-      return 200 \"a message of five words\";
-    }}
-  }}
-}}
-"
+    // A GET, which is how the harness asks whether somebody serves, gets a file.
+    let files = folder.join("files");
+    std::fs::create_dir_all(files.join("shop.Orders"))?;
+    std::fs::write(files.join("shop.Orders/Get"), "here")?;
+    let program = super::tools::find("nghttpd", "nghttp2-server")?;
+    let mut command: Vec<OsString> = vec![program.into()];
+    command.extend(
+        [
+            "--no-tls",
+            "--echo-upload",
+            "--trailer=grpc-status: 0",
+            "-n1",
+            "-m1024",
+        ]
+        .map(OsString::from),
     );
-    std::fs::write(&file, text)?;
-    let nginx = super::tools::find("nginx", "nginx-light")?;
-    let command = [
-        nginx.into(),
-        OsString::from("-e"),
-        folder.join("grpc-upstream.log").into(),
-        "-c".into(),
-        file.into(),
-    ];
+    command.extend([
+        "-a".into(),
+        address.ip().to_string().into(),
+        "-d".into(),
+        files.into(),
+    ]);
+    command.push(address.port().to_string().into());
     let mut process = Process::start(
         "upstream",
         Some(LOAD_CORE),
