@@ -1,10 +1,14 @@
 //! The objects as they are now, indexed for look-ups.
 
+mod look;
+mod read;
+
+pub(crate) use read::{Dirty, Read};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
-use fg_api::classes::BUILT_IN;
 use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
 use fg_api::listener_set::ListenerSetSpec;
@@ -16,7 +20,6 @@ use fg_model::{ObjectRef, kinds};
 
 use crate::backend_tls::{self, PolicyView};
 use crate::backends::{BackendView, SERVICE_NAME, judge};
-use crate::classes::{self, Class};
 use crate::credentials::Holder;
 use crate::gateways::{self, GatewayView};
 use crate::lookup::Lookup;
@@ -25,49 +28,6 @@ use crate::routes::Written;
 
 /// Values by namespace and name.
 type ByName<T> = BTreeMap<Text, BTreeMap<Text, T>>;
-
-/// Something that can be read through [`Lookup`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Read {
-    /// A class.
-    Class(Text),
-    /// The names of all classes.
-    ClassNames,
-    /// A Gateway as routes see it.
-    Gateway(Text, Text),
-    /// The names of a namespace's Gateways.
-    GatewayNames(Text),
-    /// A Service.
-    Service(Text, Text),
-    /// The names of a namespace's Services.
-    ServiceNames(Text),
-    /// The slices of a Service.
-    Slices(Text, Text),
-    /// A kgateway `Backend`.
-    Backend(Text, Text),
-    /// A Secret.
-    Secret(Text, Text),
-    /// The names of a namespace's Secrets.
-    SecretNames(Text),
-    /// A ConfigMap.
-    ConfigMap(Text, Text),
-    /// The names of a namespace's ConfigMaps.
-    ConfigMapNames(Text),
-    /// Whether an instant lies in the past.
-    Passed(i64),
-    /// The sets that name a Gateway.
-    SetsOf(Text, Text),
-    /// A set as routes see it.
-    ListenerSet(Text, Text),
-    /// The names of a namespace's sets.
-    ListenerSetNames(Text),
-    /// The policies of a Service.
-    Policies(Text, Text),
-    /// The grants of a namespace.
-    Grants(Text),
-    /// The labels of a namespace.
-    Labels(Text),
-}
 
 /// All objects, and what is judged once for all readers.
 #[derive(Default)]
@@ -98,31 +58,6 @@ pub(crate) struct World {
     pub(crate) now: Option<i64>,
     grants: ByName<Arc<Object<ReferenceGrantSpec>>>,
     namespaces: BTreeMap<Text, BTreeMap<Text, Text>>,
-}
-
-/// What a step has changed in the world.
-#[derive(Default)]
-pub(crate) struct Dirty {
-    /// What readers may have read differently.
-    pub(crate) reads: BTreeSet<Read>,
-    /// Classes that are new, changed or gone.
-    pub(crate) classes: BTreeSet<Text>,
-    /// Gateways that are new, changed or gone.
-    pub(crate) gateways: BTreeSet<Arc<ObjectRef>>,
-    /// Routes that are new, changed or gone.
-    pub(crate) routes: BTreeSet<Arc<ObjectRef>>,
-    /// `Backend`s that are new, changed or gone.
-    pub(crate) backends: BTreeSet<Arc<ObjectRef>>,
-    /// Services or `Backend`s whose IR backends may have changed.
-    pub(crate) targets: BTreeSet<Arc<ObjectRef>>,
-    /// Services whose endpoints may have changed.
-    pub(crate) endpoints: BTreeSet<Arc<ObjectRef>>,
-    /// `ListenerSet`s that are new, changed or gone.
-    pub(crate) sets: BTreeSet<Arc<ObjectRef>>,
-    /// `BackendTLSPolicy`s that are new, changed or gone.
-    pub(crate) policies: BTreeSet<Arc<ObjectRef>>,
-    /// Secrets and ConfigMaps that are new, changed or gone.
-    pub(crate) holders: BTreeSet<Arc<ObjectRef>>,
 }
 
 /// Puts or removes a value; yields the old one.
@@ -512,107 +447,5 @@ impl World {
     pub(crate) fn set_view(&mut self, id: &ObjectRef, view: Option<Arc<GatewayView>>) -> bool {
         let new = view.clone();
         put(&mut self.views, &id.namespace, &id.name, view) != new
-    }
-}
-
-impl Lookup for World {
-    fn class(&self, name: &Text) -> Option<Class> {
-        match self.classes.get(name) {
-            Some(class) => Some(classes::judge(class)),
-            None => classes::built_in(name),
-        }
-    }
-
-    fn class_names(&self) -> Vec<Text> {
-        let built_in = BUILT_IN.iter().map(|(name, _)| (*name).into());
-        let names: BTreeSet<Text> = self.classes.keys().cloned().chain(built_in).collect();
-        names.into_iter().collect()
-    }
-
-    fn gateway(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
-        get(&self.views, namespace, name).cloned()
-    }
-
-    fn gateway_names(&self, namespace: &Text) -> Vec<Text> {
-        names(&self.views, namespace)
-    }
-
-    fn service(&self, namespace: &Text, name: &Text) -> Option<Arc<Object<ServiceSpec>>> {
-        get(&self.services, namespace, name).cloned()
-    }
-
-    fn service_names(&self, namespace: &Text) -> Vec<Text> {
-        names(&self.services, namespace)
-    }
-
-    fn slices(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<EndpointSlice>>> {
-        get(&self.slices_of, namespace, service)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.slices.get(id).cloned())
-            .collect()
-    }
-
-    fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>> {
-        get(&self.backend_views, namespace, name).cloned()
-    }
-
-    fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
-        get(&self.secrets, namespace, name).cloned()
-    }
-
-    fn secret_names(&self, namespace: &Text) -> Vec<Text> {
-        names(&self.secrets, namespace)
-    }
-
-    fn config_map(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {
-        get(&self.config_maps, namespace, name).cloned()
-    }
-
-    fn config_map_names(&self, namespace: &Text) -> Vec<Text> {
-        names(&self.config_maps, namespace)
-    }
-
-    fn passed(&self, instant: i64) -> Option<bool> {
-        self.now.map(|now| instant <= now)
-    }
-
-    fn grants(&self, namespace: &Text) -> Vec<Arc<Object<ReferenceGrantSpec>>> {
-        self.grants
-            .get(namespace)
-            .map(|grants| grants.values().cloned().collect())
-            .unwrap_or_default()
-    }
-
-    fn policies(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<BackendTlsPolicySpec>>> {
-        get(&self.policies_of, namespace, service)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.policies.get(id).cloned())
-            .collect()
-    }
-
-    fn listener_sets(&self, namespace: &Text, gateway: &Text) -> Vec<Arc<Object<ListenerSetSpec>>> {
-        let gateway = ObjectRef::new(kinds::GATEWAY.0, kinds::GATEWAY.1, namespace, gateway);
-        self.sets_of
-            .get(&gateway)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.sets.get(id).cloned())
-            .collect()
-    }
-
-    fn listener_set(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>> {
-        get(&self.set_views, namespace, name).cloned()
-    }
-
-    fn listener_set_names(&self, namespace: &Text) -> Vec<Text> {
-        names(&self.set_views, namespace)
-    }
-
-    fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {
-        let mut labels = self.namespaces.get(namespace).cloned().unwrap_or_default();
-        labels.insert("kubernetes.io/metadata.name".into(), namespace.clone());
-        labels
     }
 }
