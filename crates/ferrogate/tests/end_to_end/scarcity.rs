@@ -111,6 +111,6 @@ fn the_memory_of_a_burst_is_given_back() {
     // Requests go on: the allocator gives pages back when it is at work.
     until("most of it to be given back", || {
         gateway.get("/");
-        (grown() < burst / 6).then_some(())
+        (grown() < burst / 4).then_some(())
     });
 }
