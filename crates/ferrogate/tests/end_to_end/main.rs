@@ -9,6 +9,7 @@ mod admin;
 mod backends;
 mod check;
 mod explain;
+mod features;
 mod grpc;
 mod lifecycle;
 mod logs;

@@ -60,3 +60,36 @@ fn http2_and_websocket() {
         "Service default/shop:80",
     );
 }
+
+#[test]
+fn cors() {
+    let page = include_str!("../../../../docs/cors.md");
+    works(page, "Service default/shop:80");
+    let folder = folder(page);
+    let url = "http://localhost:8080/api/cart";
+    let mut args = vec!["explain", folder.arg(), url, "-X", "OPTIONS"];
+    args.extend(["-H", "origin: https://a.example.org"]);
+    args.extend(["-H", "access-control-request-method: PUT"]);
+    let text = String::from_utf8(output(&args).stdout).expect("text");
+    assert!(text.contains("answer    204"), "{text}");
+    assert!(
+        text.contains("access-control-allow-origin: https://a.example.org"),
+        "{text}"
+    );
+}
+
+#[test]
+fn session_persistence() {
+    works(
+        include_str!("../../../../docs/session-persistence.md"),
+        "keeps a client at one endpoint by the permanent cookie cart for /, for 43200s at most",
+    );
+}
+
+#[test]
+fn external_auth() {
+    works(
+        include_str!("../../../../docs/external-auth.md"),
+        "asks Service default/auth:9000 by HTTP for permission below /check",
+    );
+}

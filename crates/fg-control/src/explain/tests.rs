@@ -498,3 +498,30 @@ fn a_call_that_no_route_takes_is_unimplemented() {
     let plain = ask(&resources, None, "POST /a/B HTTP/1.1\nhost: a");
     assert_eq!(plain.answer.expect("an answer").grpc, None);
 }
+
+#[test]
+fn a_preflight_is_explained_by_the_rule_of_the_method_that_it_asks_about() {
+    let rules = json!([
+        {
+            "matches": [{"method": "PUT"}],
+            "filters": [{"type": "CORS", "cors": {"allowOrigins": ["https://a.com"]}}],
+            "backendRefs": [{"name": "a", "port": 80}],
+        },
+        {"backendRefs": [{"name": "a", "port": 80}]},
+    ]);
+    let mut resources = vec![gateway(listener(80)), route("shop", rules)];
+    resources.extend(backend("a"));
+    let head = |method: &str| {
+        format!(
+            "OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.com\r\n\
+             Access-Control-Request-Method: {method}"
+        )
+    };
+    let explanation = ask(&resources, None, &head("PUT"));
+    assert_eq!(explanation.rule.expect("a rule").rule, 0);
+    assert_eq!(explanation.answer.expect("an answer").status, 204);
+    assert!(explanation.notes.iter().any(|note| note.contains("PUT")));
+    let explanation = ask(&resources, None, &head("GET"));
+    assert_eq!(explanation.rule.expect("a rule").rule, 1);
+    assert_eq!(explanation.answer, None);
+}

@@ -659,3 +659,66 @@ fn parents_that_are_not_supported_yet_are_named() {
         ["Warning NoMatchingParent HTTPRoute default/r spec.parentRefs"]
     );
 }
+
+#[test]
+fn who_is_asked_for_permission_is_a_backend_of_the_rule() {
+    let asking = |more: &str| {
+        let auth = format!(
+            "[{{type: ExternalAuth, externalAuth: {{protocol: HTTP, http: {{}}, backendRef: {{{more}}}}}}}]"
+        );
+        translated(&filtering(&auth))
+    };
+    let world = asking("name: web, port: 80");
+    assert_eq!(findings(&world), Vec::<String>::new());
+    let auth = rule(&world, "r", 0).policies.external_auth.clone();
+    let auth = auth.expect("a policy");
+    assert!(world.ir().backends.contains_key(&auth.backend));
+
+    for (reference, kind, path) in [
+        ("name: gone, port: 80", "BackendNotFound", ".name"),
+        ("name: web, port: 81", "BackendNotFound", ".port"),
+        (
+            "name: web, namespace: other, port: 80",
+            "RefNotPermitted",
+            "",
+        ),
+    ] {
+        let world = asking(reference);
+        assert_eq!(
+            action(&rule(&world, "r", 0)),
+            "refuse(InvalidRule)",
+            "nothing passes without permission: {reference}"
+        );
+        let place = "HTTPRoute default/r spec.rules[0].filters[0]";
+        let expected = format!("Error {kind} {place}.externalAuth.backendRef{path}");
+        assert!(
+            findings(&world).contains(&expected),
+            "{:?}",
+            findings(&world)
+        );
+    }
+}
+
+#[test]
+fn sessions_are_read_and_those_that_cannot_work_are_left_out() {
+    let keeping = |session: &str| {
+        let rules = format!(
+            "  rules:\n  - sessionPersistence: {session}\n    backendRefs: [{{name: web, port: 80}}]"
+        );
+        translated(&format!("{BASE}{}", route("r", &rules)))
+    };
+    let world = keeping("{cookie: {name: cart}, absoluteTimeout: 1h}");
+    assert_eq!(findings(&world), Vec::<String>::new());
+    let session = rule(&world, "r", 0).policies.session_persistence.clone();
+    let lifetime = session.expect("a policy").lifetime;
+    assert_eq!(lifetime, Some(std::time::Duration::from_secs(3600)));
+
+    let world = keeping("{type: Header, header: {name: 'a b'}}");
+    assert_eq!(action(&rule(&world, "r", 0)), "web:80=1");
+    assert!(rule(&world, "r", 0).policies.session_persistence.is_none());
+    let place = "HTTPRoute default/r spec.rules[0].sessionPersistence.header.name";
+    assert_eq!(
+        findings(&world),
+        [format!("Warning UnsupportedValue {place}")]
+    );
+}
