@@ -147,7 +147,8 @@ pub(super) async fn get(
         if taken.is_some() {
             worker.stats.upstream_reused.increment();
         } else {
-            match connect(worker, address, &endpoint, speak, tls).await {
+            // In a box: new connections are rare, and every request moves what waits here.
+            match Box::pin(connect(worker, address, &endpoint, speak, tls)).await {
                 Ok(link) => taken = Some((link, false)),
                 Err(_) if by_http2() => {}
                 Err(fault) => {
@@ -160,7 +161,13 @@ pub(super) async fn get(
         }
     }
     let Some((link, reused)) = taken else {
-        let shared = share(worker, address, &endpoint, fresh, tls).await;
+        let shared = match endpoint.shared().filter(|_| !fresh) {
+            Some(link) => {
+                worker.stats.upstream_reused.increment();
+                Ok((link, true))
+            }
+            None => Box::pin(share(worker, address, &endpoint, fresh, tls)).await,
+        };
         let (link, reused) = shared.map_err(|fault| Refused {
             fault,
             address: Some(address),
@@ -274,7 +281,7 @@ impl Upstream {
     }
 }
 
-/// An HTTP/2 connection with room for one more request: a shared one, or new.
+/// An HTTP/2 connection with room for one more request: new, or one that came in the meantime.
 async fn share(
     worker: &Worker,
     address: SocketAddr,
@@ -282,10 +289,6 @@ async fn share(
     fresh: bool,
     tls: Option<&Arc<ClientTls>>,
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
-    if let Some(link) = endpoint.shared().filter(|_| !fresh) {
-        worker.stats.upstream_reused.increment();
-        return Ok((link, true));
-    }
     let _greeting = endpoint.greeting.lock().await;
     if let Some(link) = endpoint.shared().filter(|_| !fresh) {
         worker.stats.upstream_reused.increment();
