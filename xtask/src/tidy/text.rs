@@ -80,12 +80,13 @@ pub(super) fn judge(file: &str, content: &str, pure: &BTreeSet<String>) -> Vec<P
 }
 
 /// The folders that a path in the documentation begins with when it means one of this repository.
-const TOP_FOLDERS: [&str; 7] = [
+const TOP_FOLDERS: [&str; 8] = [
     "bench/",
     "crates/",
     "docs/",
     "examples/",
     "fuzz/",
+    "suites/",
     "xtask/",
     ".ci/",
 ];
