@@ -513,7 +513,7 @@ fn a_preflight_is_explained_by_the_rule_of_the_method_that_it_asks_about() {
     resources.extend(backend("a"));
     let head = |method: &str| {
         format!(
-            "OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.com\r\n\
+            "OPTIONS / HTTP/1.1\nHost: x\nOrigin: https://a.com\n\
              Access-Control-Request-Method: {method}"
         )
     };
