@@ -69,7 +69,9 @@ function answer(request, response) {
 
 const [address, certificate, key] = process.argv.slice(2);
 const [, host, port] = address.match(/^(.*):(\d+)$/);
-const options = { keepAliveTimeout: 60000, requestTimeout: 0 };
+// Node's HTTPS server fails with HPE_PAUSED when a request comes before it has noticed that the last reply has left, if
+// that reply filled the socket's buffer. With a large buffer only bodies of 100 MB do.
+const options = { keepAliveTimeout: 60000, requestTimeout: 0, highWaterMark: 4 << 20 };
 const server = certificate
   ? https.createServer({ ...options, cert: readFileSync(certificate), key: readFileSync(key) }, answer)
   : http.createServer(options, answer);

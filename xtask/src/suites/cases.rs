@@ -90,11 +90,11 @@ pub(crate) fn requests() -> Vec<Request> {
     all
 }
 
-/// The large bodies, one in each direction.
+/// The large bodies, one in each direction. The large answer is the last of a connection: see `suites/node/http_server.js`.
 pub(crate) fn large() -> Vec<Request> {
     vec![
-        get(format!("/bytes/{LARGE}")),
         post("/report", LARGE, false),
+        get(format!("/bytes/{LARGE}")),
     ]
 }
 

@@ -87,6 +87,8 @@ impl Gateway {
                 site::free_address(PROXY_IP)?.to_string(),
             ),
             ("--log", "info".to_owned()),
+            ("--access-log", "json".to_owned()),
+            ("--reason-header", "on".to_owned()),
             ("--drain-timeout", "1s".to_owned()),
         ] {
             command.extend([flag.into(), value.into()]);
