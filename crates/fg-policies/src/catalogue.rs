@@ -27,6 +27,29 @@ macro_rules! catalogue {
                 }
 
                 impl Set {
+                    /// Lets each policy read what is its own in a filter or a rule, and notes where
+                    /// that is; `origin` is the place of the filter or rule.
+                    #[must_use = "what cannot work may protect something"]
+                    pub fn read(
+                        &mut self,
+                        written: crate::Written<'_>,
+                        origin: &fg_model::Origin,
+                        scope: &mut dyn crate::TranslateScope,
+                    ) -> crate::Read {
+                        let mut all = crate::Read::Absent;
+                        $({
+                            let meta = crate::$policy::META;
+                            if meta.reads.looks_at(written) {
+                                let read = crate::$policy::read(written, &mut self.$policy, scope);
+                                if read == crate::Read::Used && self.$policy.is_some() {
+                                    self.origins.push((meta.name, meta.reads.place(origin)));
+                                }
+                                all = all.max(read);
+                            }
+                        })+
+                        all
+                    }
+
                     /// Whether nothing is configured.
                     pub fn is_empty(&self) -> bool {
                         true $(&& self.$policy.is_none())+

@@ -9,6 +9,7 @@ mod hostname;
 mod meta;
 #[cfg(feature = "native")]
 pub mod native;
+mod read;
 pub mod scope;
 
 pub mod cors;
@@ -22,7 +23,8 @@ pub mod session_persistence;
 pub mod timeouts;
 pub mod url_rewrite;
 
-pub use meta::{Meta, Stage, Support};
+pub use meta::{Meta, Reads, Stage, Support};
+pub use read::{Read, Written};
 pub use scope::TranslateScope;
 
 catalogue! {

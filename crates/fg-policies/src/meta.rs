@@ -1,5 +1,9 @@
 //! What a policy says about itself.
 
+use fg_model::Origin;
+
+use crate::Written;
+
 /// The place of a policy in the order of things. Requests pass the stages in this order, replies
 /// in the reverse order; within a stage the policy's name decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +24,34 @@ pub enum Stage {
     Rewrite,
 }
 
+/// What a policy reads in a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Filters of these types, of which no other policy reads any.
+    Filters(&'static [&'static str]),
+    /// This field of a rule.
+    Field(&'static str),
+}
+
+impl Reads {
+    /// Whether this may be in it.
+    pub fn looks_at(self, written: Written<'_>) -> bool {
+        match (self, written) {
+            (Self::Filters(kinds), Written::Filter(filter)) => kinds.contains(&&*filter.kind),
+            (Self::Field(_), Written::Rule(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Its own place in the filter or rule that is written there.
+    pub(crate) fn place(self, origin: &Origin) -> Origin {
+        match self {
+            Self::Filters(_) => origin.clone(),
+            Self::Field(field) => origin.at(format!("{}.{field}", origin.path)),
+        }
+    }
+}
+
 /// Where a policy works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Support {
@@ -36,8 +68,31 @@ pub struct Meta {
     pub name: &'static str,
     /// Its stage.
     pub stage: Stage,
+    /// What it reads.
+    pub reads: Reads,
+    /// Whether one place may have several filters of one type.
+    pub repeats: bool,
     /// Whether it may stand in a backend reference too.
     pub per_backend: bool,
     /// Which planes have it.
     pub support: Support,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reads;
+    use crate::traffic;
+
+    #[test]
+    fn what_a_user_writes_belongs_to_one_policy() {
+        let words = traffic::ALL.iter().flat_map(|meta| match meta.reads {
+            Reads::Filters(kinds) => kinds.to_vec(),
+            Reads::Field(field) => vec![field],
+        });
+        let mut words: Vec<_> = words.collect();
+        words.sort_unstable();
+        let all = words.len();
+        words.dedup();
+        assert_eq!(words.len(), all, "{words:?}");
+    }
 }

@@ -12,14 +12,16 @@ mod translate;
 
 pub use ir::{Ir, Names, Origins};
 pub use origin::{Hosts, OriginPattern};
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "cors",
     stage: Stage::Cors,
+    reads: Reads::Filters(&["CORS"]),
+    repeats: false,
     per_backend: true,
     support: Support {
         native: true,

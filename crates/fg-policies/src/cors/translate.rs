@@ -1,14 +1,33 @@
 //! From the filter of a route to the checked form.
 
+use std::sync::Arc;
+
 use fg_api::cors::HttpCorsFilter;
+use fg_api::http_route::HttpRouteFilter;
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Ir, Names, OriginPattern, Origins};
-use crate::TranslateScope;
+use crate::{Read, TranslateScope, Written};
 
 /// How long a browser may remember a preflight when nothing is written. Units: seconds.
 const DEFAULT_MAX_AGE: u32 = 5;
+
+/// Reads the filter `CORS`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(HttpRouteFilter {
+        cors: Some(cors), ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = Some(Arc::new(translate(cors, scope)));
+    Read::Used
+}
 
 /// Checks a CORS filter. What cannot work is reported and left out: less is allowed than was
 /// meant, never more.

@@ -17,14 +17,16 @@ mod tests;
 mod translate;
 
 pub use ir::{Ir, Protocol};
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "external_auth",
     stage: Stage::Auth,
+    reads: Reads::Filters(&["ExternalAuth"]),
+    repeats: false,
     per_backend: false,
     support: Support {
         native: true,

@@ -1,11 +1,31 @@
 //! From the filter of a route to the checked form.
 
+use std::sync::Arc;
+
 use fg_api::external_auth::{HttpAuthConfig, HttpExternalAuthFilter};
+use fg_api::http_route::HttpRouteFilter;
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Ir, Protocol};
-use crate::{TranslateScope, path_modifier};
+use crate::{Read, TranslateScope, Written, path_modifier};
+
+/// Reads the filter `ExternalAuth`. It protects: without it nothing may pass.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(HttpRouteFilter {
+        external_auth: Some(auth),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = translate(auth, scope).map(Arc::new);
+    Read::all_or_nothing(slot)
+}
 
 /// Checks the filter. `None` when it cannot work, with what is wrong reported: nothing may pass
 /// then.

@@ -13,14 +13,16 @@ mod translate;
 
 pub use ir::{Changes, Ir};
 pub(crate) use translate::header_name;
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "header_modifier",
     stage: Stage::Headers,
+    reads: Reads::Filters(&["RequestHeaderModifier", "ResponseHeaderModifier"]),
+    repeats: false,
     per_backend: true,
     support: Support {
         native: true,

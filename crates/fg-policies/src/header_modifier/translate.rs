@@ -1,11 +1,13 @@
 //! From the filters of a route to the checked form.
 
+use std::sync::Arc;
+
 use fg_api::http_route::{HttpHeader, HttpHeaderFilter};
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Changes, Ir};
-use crate::TranslateScope;
+use crate::{Read, TranslateScope, Written};
 
 /// Names that describe the message's framing or connection: they are the proxy's own.
 const FORBIDDEN: &[&str] = &[
@@ -20,6 +22,32 @@ const FORBIDDEN: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Reads the filters `RequestHeaderModifier` and `ResponseHeaderModifier`, each into its half.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(filter) = written else {
+        return Read::Absent;
+    };
+    let (request, response) = match &*filter.kind {
+        "RequestHeaderModifier" => (filter.request_header_modifier.as_ref(), None),
+        _ => (None, filter.response_header_modifier.as_ref()),
+    };
+    if request.or(response).is_none() {
+        return Read::Absent;
+    }
+    if let Some(changes) = translate(request, response, scope) {
+        let ir = Arc::make_mut(slot.get_or_insert_default());
+        match request {
+            Some(_) => ir.request = changes.request,
+            None => ir.response = changes.response,
+        }
+    }
+    Read::Used
+}
 
 /// Checks the changes of requests and replies. Entries that cannot be used are reported and left
 /// out; `None` when nothing is left. Of two entries of one list with one name the first counts.

@@ -10,14 +10,16 @@ mod tests;
 mod translate;
 
 pub use ir::{Ir, Mirror};
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "request_mirror",
     stage: Stage::Setting,
+    reads: Reads::Filters(&["RequestMirror"]),
+    repeats: true,
     per_backend: true,
     support: Support {
         native: true,

@@ -1,13 +1,36 @@
 //! From the fields of a filter to the checked form.
 
+use std::sync::Arc;
+
+use fg_api::http_route::HttpRouteFilter;
 use fg_api::request_mirror::HttpRequestMirror;
 use fg_model::FindingKind;
 
-use super::Mirror;
-use crate::TranslateScope;
+use super::{Ir, Mirror};
+use crate::{Read, TranslateScope, Written};
 
 /// The whole of `percent`, and of a `fraction` that does not say it.
 const HUNDRED: u32 = 100;
+
+/// Reads one of the filters `RequestMirror`. They protect nothing: without them requests are served.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(HttpRouteFilter {
+        request_mirror: Some(mirror),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    if let Some(mirror) = translate(mirror, scope) {
+        let ir = slot.get_or_insert_default();
+        Arc::make_mut(ir).mirrors.push(mirror);
+    }
+    Read::Used
+}
 
 /// Checks one filter. `None` was reported: the rule serves without these copies.
 ///

@@ -10,14 +10,16 @@ mod tests;
 mod translate;
 
 pub use ir::Ir;
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "request_redirect",
     stage: Stage::Answer,
+    reads: Reads::Filters(&["RequestRedirect"]),
+    repeats: false,
     per_backend: false,
     support: Support {
         native: true,

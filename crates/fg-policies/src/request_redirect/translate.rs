@@ -1,16 +1,35 @@
 //! From the filter of a route to the checked form.
 
-use fg_api::http_route::HttpRequestRedirect;
+use std::sync::Arc;
+
+use fg_api::http_route::{HttpRequestRedirect, HttpRouteFilter};
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::Ir;
-use crate::{TranslateScope, hostname, path_modifier};
+use crate::{Read, TranslateScope, Written, hostname, path_modifier};
 
 /// Statuses that redirect and that the Gateway API knows.
 const STATUSES: &[u16] = &[301, 302, 303, 307, 308];
 /// The status when none is written.
 const DEFAULT_STATUS: u16 = 302;
+
+/// Reads the filter `RequestRedirect`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(HttpRouteFilter {
+        request_redirect: Some(redirect),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = translate(redirect, scope).map(Arc::new);
+    Read::all_or_nothing(slot)
+}
 
 /// Checks a redirect. `None` when it cannot work, with what is wrong reported.
 ///

@@ -1,14 +1,33 @@
 //! From the fields of a rule to the checked form.
 
+use std::sync::Arc;
+
+use fg_api::http_route::HttpRouteRule;
 use fg_api::retry::HttpRouteRetry;
 use fg_model::FindingKind;
 
 use super::Ir;
-use crate::TranslateScope;
 use crate::timeouts::parse_duration;
+use crate::{Read, TranslateScope, Written};
 
 /// How often a request is sent again when nothing is said.
 const ATTEMPTS: u32 = 1;
+
+/// Reads the field `retry`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Rule(HttpRouteRule {
+        retry: Some(retry), ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = Some(Arc::new(translate(retry, scope)));
+    Read::Used
+}
 
 /// Checks `retry`; what cannot be read is left out, with a finding.
 ///

@@ -10,14 +10,16 @@ mod tests;
 mod translate;
 
 pub use ir::{Carrier, Ir};
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "session_persistence",
     stage: Stage::Setting,
+    reads: Reads::Field("sessionPersistence"),
+    repeats: false,
     per_backend: false,
     support: Support {
         native: true,

@@ -1,15 +1,34 @@
 //! From the field of a rule to the checked form.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use fg_api::http_route::HttpRouteRule;
 use fg_api::session_persistence::{CookieConfig, SessionPersistence};
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Carrier, Ir};
-use crate::TranslateScope;
 use crate::header_modifier::header_name;
 use crate::timeouts::parse_duration;
+use crate::{Read, TranslateScope, Written};
+
+/// Reads the field `sessionPersistence`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Rule(HttpRouteRule {
+        session_persistence: Some(session),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = translate(session, scope).map(Arc::new);
+    Read::Used
+}
 
 /// Checks session persistence. `None` when it cannot work, with what is wrong reported: the rule
 /// serves without sessions.
@@ -65,8 +84,7 @@ fn cookie_carrier(
     scope: &mut dyn TranslateScope,
 ) -> Option<Carrier> {
     let is_token = |name: &str| {
-        let is_part =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         !name.is_empty() && name.bytes().all(is_part)
     };
     if let Some(name) = cookie.name.as_ref().filter(|name| !is_token(name)) {

@@ -12,14 +12,16 @@ mod translate;
 
 pub use duration::parse_duration;
 pub use ir::Ir;
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "timeouts",
     stage: Stage::Setting,
+    reads: Reads::Field("timeouts"),
+    repeats: false,
     per_backend: false,
     support: Support {
         native: true,

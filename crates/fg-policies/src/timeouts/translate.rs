@@ -1,11 +1,30 @@
 //! From the fields of a rule to the checked form.
 
-use fg_api::http_route::HttpRouteTimeouts;
+use std::sync::Arc;
+
+use fg_api::http_route::{HttpRouteRule, HttpRouteTimeouts};
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Ir, parse_duration};
-use crate::TranslateScope;
+use crate::{Read, TranslateScope, Written};
+
+/// Reads the field `timeouts`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Rule(HttpRouteRule {
+        timeouts: Some(timeouts),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = translate(timeouts, scope).map(Arc::new);
+    Read::Used
+}
 
 /// Checks time limits; `0s` is none, and so is one that cannot be read (with a finding). `None` when
 /// neither is written.

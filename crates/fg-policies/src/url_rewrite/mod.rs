@@ -10,14 +10,16 @@ mod tests;
 mod translate;
 
 pub use ir::Ir;
-pub use translate::translate;
+pub use translate::{read, translate};
 
-use crate::{Meta, Stage, Support};
+use crate::{Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
     name: "url_rewrite",
     stage: Stage::Rewrite,
+    reads: Reads::Filters(&["URLRewrite"]),
+    repeats: false,
     per_backend: true,
     support: Support {
         native: true,

@@ -1,9 +1,28 @@
 //! From the filter of a route to the checked form.
 
-use fg_api::http_route::HttpUrlRewrite;
+use std::sync::Arc;
+
+use fg_api::http_route::{HttpRouteFilter, HttpUrlRewrite};
 
 use super::Ir;
-use crate::{TranslateScope, hostname, path_modifier};
+use crate::{Read, TranslateScope, Written, hostname, path_modifier};
+
+/// Reads the filter `URLRewrite`.
+pub fn read(
+    written: Written<'_>,
+    slot: &mut Option<Arc<Ir>>,
+    scope: &mut dyn TranslateScope,
+) -> Read {
+    let Written::Filter(HttpRouteFilter {
+        url_rewrite: Some(rewrite),
+        ..
+    }) = written
+    else {
+        return Read::Absent;
+    };
+    *slot = translate(rewrite, scope).map(Arc::new);
+    Read::all_or_nothing(slot)
+}
 
 /// Checks a rewrite. `None` when it cannot work, with what is wrong reported.
 ///

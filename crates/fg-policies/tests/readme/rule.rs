@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use fg_api::http_route::{BackendObjectReference, HttpRouteFilter, HttpRouteRule};
 use fg_exchange::{Filter, Part, Session, Setting, WaitingFilter};
-use fg_model::{BackendKey, FindingKind};
-use fg_policies::{
-    TranslateScope, cors, external_auth, header_modifier, request_mirror, request_redirect, retry,
-    session_persistence, timeouts, traffic, url_rewrite,
-};
+use fg_model::{BackendKey, FindingKind, ObjectRef, Origin, kinds};
+use fg_policies::{Read, TranslateScope, Written, traffic};
 
 /// A rule, ready for requests.
 pub(crate) struct Compiled {
@@ -52,24 +49,7 @@ impl Compiled {
         let rule: HttpRouteRule = serde_saphyr::from_str(yaml)?;
         let mut findings = Vec::new();
         let mut set = filters(&rule.filters, "filters", &mut findings);
-        let scope = &mut Scope {
-            at: String::new(),
-            lines: &mut findings,
-        };
-        set.timeouts = rule
-            .timeouts
-            .as_ref()
-            .and_then(|written| timeouts::translate(written, scope))
-            .map(Arc::new);
-        set.retry = rule
-            .retry
-            .as_ref()
-            .map(|written| Arc::new(retry::translate(written, scope)));
-        set.session_persistence = rule
-            .session_persistence
-            .as_ref()
-            .and_then(|written| session_persistence::translate(written, scope))
-            .map(Arc::new);
+        read(Written::Rule(&rule), String::new(), &mut set, &mut findings);
         let of_backend = rule
             .backend_refs
             .first()
@@ -136,43 +116,23 @@ impl Compiled {
 
 fn filters(written: &[HttpRouteFilter], list: &str, lines: &mut Vec<String>) -> traffic::Set {
     let mut set = traffic::Set::default();
-    let mut headers = header_modifier::Ir::default();
-    let mut mirrors = Vec::new();
     for (at, filter) in written.iter().enumerate() {
-        let scope = &mut Scope {
-            at: format!("{list}[{at}]."),
+        let found = read(
+            Written::Filter(filter),
+            format!("{list}[{at}]."),
+            &mut set,
             lines,
-        };
-        let request = filter.request_header_modifier.as_ref();
-        let response = filter.response_header_modifier.as_ref();
-        match header_modifier::translate(request, response, scope) {
-            Some(ir) if request.is_some() => headers.request = ir.request,
-            Some(ir) => headers.response = ir.response,
-            None => {}
-        }
-        if let Some(written) = &filter.cors {
-            set.cors = Some(Arc::new(cors::translate(written, scope)));
-        }
-        if let Some(auth) = &filter.external_auth {
-            set.external_auth = external_auth::translate(auth, scope).map(Arc::new);
-        }
-        if let Some(mirror) = &filter.request_mirror {
-            mirrors.extend(request_mirror::translate(mirror, scope));
-        }
-        if let Some(redirect) = &filter.request_redirect {
-            set.request_redirect = request_redirect::translate(redirect, scope).map(Arc::new);
-        }
-        if let Some(rewrite) = &filter.url_rewrite {
-            set.url_rewrite = url_rewrite::translate(rewrite, scope).map(Arc::new);
-        }
-    }
-    if !headers.request.is_empty() || !headers.response.is_empty() {
-        set.header_modifier = Some(Arc::new(headers));
-    }
-    if !mirrors.is_empty() {
-        set.request_mirror = Some(Arc::new(request_mirror::Ir { mirrors }));
+        );
+        assert_ne!(found, Read::Absent, "no policy reads {}", filter.kind);
     }
     set
+}
+
+/// Reads what stands at a place.
+fn read(written: Written<'_>, at: String, set: &mut traffic::Set, lines: &mut Vec<String>) -> Read {
+    let route = ObjectRef::new(kinds::HTTP_ROUTE.0, kinds::HTTP_ROUTE.1, "default", "r");
+    let origin = Origin::of(Arc::new(route), 1).at(at.trim_end_matches('.'));
+    set.read(written, &origin, &mut Scope { at, lines })
 }
 
 /// The parts of one place.

@@ -8,7 +8,7 @@ use fg_ir::{Refusal, RefusalKind, RuleBackend, Target};
 use fg_model::{FindingKind, kinds};
 
 use super::resolve::{Problem, Resolver};
-use super::{Written, filters, origins};
+use super::{Written, filters};
 use crate::notes::Notes;
 
 /// Translates the references of a rule, in their order.
@@ -24,14 +24,13 @@ pub(super) fn backends(
         .enumerate()
         .map(|(at, reference)| {
             let path = format!("{rule}.backendRefs[{at}]");
-            let mut filters = filters::translate(
+            let filters = filters::translate(
                 &reference.filters,
                 filters::Place::Backend,
                 &format!("{path}.filters"),
                 resolver,
                 notes,
             );
-            origins::note(&mut filters.set, &reference.filters, &path, &notes.origin);
             if reference.port.is_some() && reference.kind.as_deref() == Some(kinds::BACKEND.1) {
                 notes.warning(
                     &format!("{path}.port"),

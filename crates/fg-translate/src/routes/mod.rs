@@ -4,7 +4,6 @@
 mod backends;
 mod filters;
 mod matches;
-mod origins;
 mod parents;
 pub(crate) mod resolve;
 pub(crate) mod sharing;
@@ -22,6 +21,7 @@ use fg_ir::{
     Target,
 };
 use fg_model::{Age, Finding, FindingKind, ObjectRef};
+use fg_policies::Read;
 
 use self::resolve::Resolver;
 pub(crate) use self::written::Written;
@@ -158,31 +158,17 @@ fn translate_rule(
         resolver,
         notes,
     );
-    filters.set.timeouts = rule.timeouts.and_then(|timeouts| {
-        let scope = &mut PolicyScope {
-            notes,
-            at: &path,
-            resolver,
-        };
-        fg_policies::timeouts::translate(timeouts, scope).map(Arc::new)
-    });
-    filters.set.retry = rule.retry.map(|retry| {
-        let scope = &mut PolicyScope {
-            notes,
-            at: &path,
-            resolver,
-        };
-        Arc::new(fg_policies::retry::translate(retry, scope))
-    });
-    filters.set.session_persistence = rule.session_persistence.and_then(|session| {
-        let scope = &mut PolicyScope {
-            notes,
-            at: &path,
-            resolver,
-        };
-        fg_policies::session_persistence::translate(session, scope).map(Arc::new)
-    });
-    origins::note(&mut filters.set, rule.filters, &path, &notes.origin);
+    let scope = &mut PolicyScope {
+        resolver,
+        at: &path,
+        notes,
+    };
+    let fields = fg_policies::Written::Rule(&rule.fields);
+    let origin = frame.route.origin().at(path.as_str());
+    if filters.set.read(fields, &origin, scope) == Read::Broken {
+        let text = "a field of the rule cannot work".to_owned();
+        filters.fence(&path, FindingKind::RuleDropped, text, notes);
+    }
     let redirects = filters.set.request_redirect.is_some();
     let backends = backends::backends(frame.route, rule.backend_refs, &path, resolver, notes);
     let action = match filters.refusal {

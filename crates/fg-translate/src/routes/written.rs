@@ -1,16 +1,14 @@
 //! A route as it is written, of whatever kind: what the kinds share is read in one way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use fg_api::Object;
 use fg_api::grpc_route::{GrpcRouteMatch, GrpcRouteRule, GrpcRouteSpec};
 use fg_api::http_route::{
     HttpBackendRef, HttpRouteFilter, HttpRouteMatch, HttpRouteRule, HttpRouteSpec,
-    HttpRouteTimeouts,
 };
 use fg_api::reference::ParentReference;
-use fg_api::retry::HttpRouteRetry;
-use fg_api::session_persistence::SessionPersistence;
 use fg_base::Text;
 use fg_ir::RouteKind;
 use fg_model::{Age, ObjectRef, Origin, kinds};
@@ -30,11 +28,8 @@ pub(super) struct WrittenRule<'a> {
     pub(super) matches: WrittenMatches<'a>,
     pub(super) filters: &'a [HttpRouteFilter],
     pub(super) backend_refs: &'a [HttpBackendRef],
-    /// Only of an `HTTPRoute`.
-    pub(super) timeouts: Option<&'a HttpRouteTimeouts>,
-    /// Only of an `HTTPRoute`.
-    pub(super) retry: Option<&'a HttpRouteRetry>,
-    pub(super) session_persistence: Option<&'a SessionPersistence>,
+    /// The fields that policies read. Of a `GRPCRoute` there are those only that both kinds have.
+    pub(super) fields: Cow<'a, HttpRouteRule>,
 }
 
 /// The matches of a rule, the one thing in which the kinds differ.
@@ -118,9 +113,7 @@ impl<'a> WrittenRule<'a> {
             matches: WrittenMatches::Http(&rule.matches),
             filters: &rule.filters,
             backend_refs: &rule.backend_refs,
-            timeouts: rule.timeouts.as_ref(),
-            retry: rule.retry.as_ref(),
-            session_persistence: rule.session_persistence.as_ref(),
+            fields: Cow::Borrowed(rule),
         }
     }
 
@@ -130,9 +123,10 @@ impl<'a> WrittenRule<'a> {
             matches: WrittenMatches::Grpc(&rule.matches),
             filters: &rule.filters,
             backend_refs: &rule.backend_refs,
-            timeouts: None,
-            retry: None,
-            session_persistence: rule.session_persistence.as_ref(),
+            fields: Cow::Owned(HttpRouteRule {
+                session_persistence: rule.session_persistence.clone(),
+                ..HttpRouteRule::default()
+            }),
         }
     }
 }
