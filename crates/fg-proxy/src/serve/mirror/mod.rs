@@ -170,6 +170,7 @@ impl Copy {
         };
         loop {
             // Each part has its time.
+            let was_over = outgoing.over;
             let pipe = self.pipe.as_deref();
             let part = std::future::poll_fn(|context| {
                 outgoing.poll_part(context, upstream.stream(), pipe)
@@ -178,8 +179,9 @@ impl Copy {
                 Ok(Ok(true)) => break,
                 Ok(Ok(false)) => {}
                 Ok(Err(lost)) => return Err(lost),
-                // A request that pauses is not the mirror's fault.
-                Err(_) if outgoing.is_sent() => {}
+                // A request that pauses is not the mirror's fault. After its end the mirror alone is
+                // waited for: TLS may still hold what counts as sent.
+                Err(_) if outgoing.is_sent() && !was_over => {}
                 Err(_) => return Err(Lost::Failed),
             }
         }
