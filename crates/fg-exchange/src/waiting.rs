@@ -36,6 +36,23 @@ pub struct Answer {
     pub reply: Reply,
     /// The body without its framing, at most as large as the engine allows.
     pub body: Vec<u8>,
+    /// The trailers as they came, as lines `name: value` that end with CR LF; empty when there are
+    /// none.
+    pub trailers: Vec<u8>,
+}
+
+impl Answer {
+    /// The values of all trailers of a name, in order.
+    pub fn trailers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.trailers
+            .split(|&byte| byte == b'\n')
+            .filter_map(move |line| {
+                let colon = line.iter().position(|&byte| byte == b':')?;
+                let (of_line, value) = line.split_at(colon);
+                let is_it = of_line.eq_ignore_ascii_case(name.as_bytes());
+                is_it.then(|| value.get(1..).unwrap_or_default().trim_ascii())
+            })
+    }
 }
 
 /// What becomes of the request.

@@ -167,10 +167,21 @@ fn read(answer: &Answer) -> Result<CheckResponse, String> {
     if status != 200 {
         return Err(format!("the service answered {status}"));
     }
-    let code = answer.reply.head.get_named("grpc-status");
-    if let Some(code) = code.filter(|code| *code != b"0") {
-        let code = String::from_utf8_lossy(code);
-        return Err(format!("the service answered with gRPC status {code}"));
+    // In the trailers, or in the head if that is all there is. An answer without one was cut off.
+    let in_head = answer.reply.head.get_named("grpc-status");
+    let codes = in_head
+        .into_iter()
+        .chain(answer.trailers_named("grpc-status"));
+    let mut is_ok = false;
+    for code in codes {
+        if code != b"0" {
+            let code = String::from_utf8_lossy(code);
+            return Err(format!("the service answered with gRPC status {code}"));
+        }
+        is_ok = true;
+    }
+    if !is_ok {
+        return Err("the service answered without a gRPC status".to_owned());
     }
     let (prefix, message) = answer
         .body

@@ -120,7 +120,11 @@ mod native {
     fn answered(status: u16, body: Vec<u8>) -> Answer {
         let mut reply = Reply::new();
         reply.status = status;
-        Answer { reply, body }
+        Answer {
+            reply,
+            body,
+            trailers: b"grpc-status: 0\r\n".to_vec(),
+        }
     }
 
     /// A message as gRPC frames it.

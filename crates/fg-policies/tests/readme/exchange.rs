@@ -83,6 +83,7 @@ fn ask(
     let answer = Answer {
         reply: parse_reply(&exchange.said),
         body: Vec::new(),
+        trailers: Vec::new(),
     };
     match filter.decide(request, Ok(answer), facts) {
         Decision::Continue(fields) => Ok(fields),

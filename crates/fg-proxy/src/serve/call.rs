@@ -94,6 +94,7 @@ async fn one(
     let mut answer = Answer {
         reply: Reply::new(),
         body: Vec::new(),
+        trailers: Vec::new(),
     };
     // A backend may answer before it has read everything; that answer counts.
     let received = receive(worker, &mut upstream, call.head.method(), &mut answer).await;
@@ -177,6 +178,7 @@ async fn receive(
             .await;
     gathered.map_err(|error| fault_of(&error))?;
     answer.body = std::mem::take(&mut body.output);
+    answer.trailers = body.take_trailers();
     let over = body.at >= body.input.len() && parsed.body != Framing::UntilClose;
     Ok(over && parsed.hop.keep_alive && answer.reply.status != 101)
 }

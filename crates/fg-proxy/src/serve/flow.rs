@@ -226,6 +226,11 @@ impl Flow {
         self.refused_trailers = names.map(Into::into).collect();
     }
 
+    /// The trailers that came after a body that is not sent on in chunks.
+    pub(crate) fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
+    }
+
     /// Gives the input beyond the body away, once the body is over.
     pub(crate) fn give_rest(&mut self, to: &mut Vec<u8>) {
         if self.at < self.input.len() {

@@ -257,7 +257,12 @@ fn a_service_is_asked_by_grpc() {
         let message = framed(if is_in { YES } else { NO });
         stream.send_data(Bytes::from(message), false).expect("sent");
         let mut trailers = http::HeaderMap::new();
-        trailers.insert("grpc-status", "0".parse().expect("a value"));
+        let is_lost = received.body.windows(4).any(|part| part == b"lost");
+        let status = if is_lost { "13" } else { "0" };
+        trailers.insert("grpc-status", status.parse().expect("a value"));
+        if received.body.windows(4).any(|part| part == b"none") {
+            trailers.clear();
+        }
         stream.send_trailers(trailers).expect("sent");
     });
     let web = Upstream::echo();
@@ -281,6 +286,13 @@ fn a_service_is_asked_by_grpc() {
         client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
         let reply = client.reply();
         assert_eq!((reply.status, reply.text()), (401, "no"));
+    }
+    // A yes that ends with another status, or with none, is no yes.
+    for cookie in ["in=1; lost", "in=1; none"] {
+        client.send(&format!(
+            "GET / HTTP/1.1\r\nHost: shop\r\nCookie: {cookie}\r\n\r\n"
+        ));
+        assert_eq!(client.reply().status, 403, "{cookie}");
     }
     assert_eq!(web.requests().len(), 2);
     assert_eq!(web.requests()[0].field("x-user"), Some("al"));
