@@ -78,6 +78,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
         self.connection.graceful_shutdown();
     }
 
+    /// Ends the connection at once, since the client asks too much of it (`ENHANCE_YOUR_CALM`).
+    pub fn abort(&mut self) {
+        self.connection
+            .abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+    }
+
     /// Asks whether the client is still there. `false` when it did not answer the question before.
     pub fn ask(&mut self) -> bool {
         if self.asked {

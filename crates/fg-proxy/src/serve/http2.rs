@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use fg_exchange::Reason;
 use fg_http::h2::{Arrival, Cut, Server};
 
 use super::connection::Connection;
@@ -19,6 +20,12 @@ use crate::worker::sweep::Timer;
 /// How long a client with open requests may be silent before it is asked whether it is there, and
 /// how long it has for the answer.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How many requests a client may give up in a while; more end its connection
+/// (`ENHANCE_YOUR_CALM`).
+const RESETS: u32 = 500;
+/// That while. Units: milliseconds.
+const RESETS_WINDOW: u64 = 10_000;
 
 /// What the requests of one connection have in common.
 #[derive(Clone)]
@@ -56,6 +63,8 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
         timer,
         server,
         open: Rc::default(),
+        resets: 0,
+        resets_since: origin.worker.sweep.now_millis(),
         was_open: None,
         requests: 0,
         drains: false,
@@ -69,7 +78,11 @@ struct Session {
     timer: Timer,
     server: Server<Wire>,
     /// Requests that are being served.
-    open: Rc<Cell<usize>>,
+    open: Rc<Counts>,
+    /// Requests that the client gave up, in the time since.
+    resets: u32,
+    /// Units: milliseconds of the sweep's clock.
+    resets_since: u64,
     /// Whether there were any when the timer was set.
     was_open: Option<bool>,
     requests: u64,
@@ -100,9 +113,13 @@ impl Session {
         if !self.drains && (draining || self.requests >= settings.max_requests_per_connection) {
             self.drain();
         }
-        let is_open = self.open.get() > 0;
+        if self.is_storm() {
+            self.server.abort();
+            return Poll::Ready(());
+        }
+        let is_open = self.open.requests.get() > 0;
         if self.timer.is_expired() {
-            if is_open && !self.drains {
+            if is_open {
                 if !self.server.ask() {
                     return Poll::Ready(());
                 }
@@ -118,40 +135,63 @@ impl Session {
             self.was_open = Some(is_open);
             self.timer.set_idle(!is_open);
             self.timer.set(match (is_open, self.drains) {
-                (_, true) => settings.body_timeout,
-                (true, false) => SILENCE,
+                (true, _) => SILENCE,
+                (false, true) => settings.body_timeout,
                 (false, false) => settings.idle_timeout,
             });
         }
         Poll::Pending
     }
 
+    /// Whether the client opens requests only to give them up: the budget is for a while, and a
+    /// client that gives up many of many is let be.
+    fn is_storm(&mut self) -> bool {
+        let now = self.origin.worker.sweep.now_millis();
+        if now.saturating_sub(self.resets_since) > RESETS_WINDOW {
+            self.resets_since = now;
+            self.resets = 0;
+        }
+        self.resets += self.open.resets.take();
+        self.resets > RESETS
+    }
+
     fn drain(&mut self) {
         self.drains = true;
         self.server.drain();
-        self.timer
-            .set(self.origin.worker.shared.settings.body_timeout);
+        if self.open.requests.get() == 0 {
+            self.timer
+                .set(self.origin.worker.shared.settings.body_timeout);
+        }
     }
 }
 
 /// Counts a request as long as it is served.
-struct Open(Rc<Cell<usize>>);
+struct Open(Rc<Counts>);
+
+/// What the requests of a connection tell it.
+#[derive(Default)]
+struct Counts {
+    /// Requests that are being served.
+    requests: Cell<usize>,
+    /// Requests that the client gave up and nobody has looked at yet.
+    resets: Cell<u32>,
+}
 
 impl Open {
-    fn new(open: &Rc<Cell<usize>>) -> Self {
-        open.set(open.get() + 1);
+    fn new(open: &Rc<Counts>) -> Self {
+        open.requests.set(open.requests.get() + 1);
         Self(open.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.requests.set(self.0.requests.get() - 1);
     }
 }
 
 /// Serves one request.
-async fn request(origin: Origin, arrival: Arrival, _open: Open) {
+async fn request(origin: Origin, arrival: Arrival, open: Open) {
     let worker = origin.worker.clone();
     let mut exchange = worker.take_exchange();
     let limits = &worker.shared.settings.limits;
@@ -163,6 +203,10 @@ async fn request(origin: Origin, arrival: Arrival, _open: Open) {
         && let Some(stream) = connection.client.http2()
     {
         stream.cut(Cut::Internal);
+    }
+    let reason = exchange.record.fault.as_ref().map(|fault| fault.reason);
+    if reason == Some(Reason::ClientClosed) {
+        open.0.resets.set(open.0.resets.get() + 1);
     }
     worker.put_exchange(exchange);
 }

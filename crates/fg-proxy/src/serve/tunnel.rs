@@ -63,6 +63,8 @@ pub(super) async fn tunnel(
     exchange
         .down
         .begin(Framing::UntilClose, Sink::Raw, Vec::new(), &limits);
+    // Limits of bodies are not for tunnels.
+    exchange.up.limit(u64::MAX);
     let _open = Counted::new(&connection.worker, |stats| &stats.tunnels_open);
     connection.timer.set(patience);
     let (mut up, mut down) = (Side::Open, Side::Open);

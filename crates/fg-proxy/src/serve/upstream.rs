@@ -1,11 +1,12 @@
 //! Connections to endpoints: from the pool, or new.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use fg_exchange::{Fault, Method, Reason, Reply, Request, Retry};
 use fg_http::Limits;
@@ -20,6 +21,10 @@ use crate::worker::Worker;
 use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::{Stream, Wire};
+
+/// How long a backend with open requests by HTTP/2 may be silent before it is asked whether it is
+/// there, and how long it has for the answer.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
@@ -117,18 +122,22 @@ pub(super) async fn get(
     );
     let mut address = chosen.and_then(|index| endpoints.get(index)).copied();
     address = wanted.or(address);
-    if address.is_some() && address == not {
-        // All others are to be avoided; still any of them is better than the one that just failed.
+    let is_good = |address| Some(address) != not && !is_avoided(address);
+    if not.is_some() && address.is_some_and(|address| !is_good(address)) {
+        // All others are to be avoided. The one that just failed is better than they are if it can
+        // be reached; any of them is better than one that cannot.
+        let reachable = not.filter(|&not| endpoints.contains(&not) && !is_avoided(not));
         let others = endpoints
             .iter()
             .copied()
             .filter(|&other| Some(other) != not);
-        let count = u32::try_from(endpoints.len())
-            .unwrap_or(u32::MAX)
-            .saturating_sub(1);
-        address = others
-            .clone()
-            .nth(worker.random.below(count) as usize)
+        let count = u32::try_from(others.clone().count()).unwrap_or(u32::MAX);
+        address = reachable
+            .or_else(|| {
+                others
+                    .clone()
+                    .nth(worker.random.below(count.max(1)) as usize)
+            })
             .or(address);
     }
     let none = || Refused {
@@ -161,12 +170,21 @@ pub(super) async fn get(
         }
     }
     let Some((link, reused)) = taken else {
-        let shared = match endpoint.shared().filter(|_| !fresh) {
+        let shared = match endpoint.shared() {
             Some(link) => {
                 worker.stats.upstream_reused.increment();
                 Ok((link, true))
             }
-            None => Box::pin(share(worker, address, &endpoint, fresh, tls)).await,
+            None => {
+                let new = Box::pin(share(worker, address, &endpoint, tls));
+                let limit = worker.shared.settings.connect_timeout;
+                match tokio::time::timeout(limit, new).await {
+                    Ok(shared) => shared,
+                    Err(_) => Err(Fault::new(Reason::ConnectFailed)
+                        .retry(Retry::Unsent)
+                        .detail(format!("{address}: no connection in {limit:?}"))),
+                }
+            }
         };
         let (link, reused) = shared.map_err(|fault| Refused {
             fault,
@@ -228,12 +246,14 @@ impl Upstream {
         let Some(shared) = &self.shared else {
             return;
         };
-        let pings = shared.link.pings.borrow_mut().take();
-        if let Some(mut pings) = pings
-            && !shared.link.client.takes_upgrades()
-        {
+        if shared.link.settled.get() || shared.link.client.takes_upgrades() {
+            return;
+        }
+        let mut pings = shared.link.pings.lock().await;
+        if let Some(pings) = pings.as_mut().filter(|_| !shared.link.settled.get()) {
             // A connection that failed says so when the request is sent.
             let _ = pings.ask().await;
+            shared.link.settled.set(true);
         }
     }
 
@@ -246,8 +266,17 @@ impl Upstream {
             return Err(Fault::new(Reason::BadReply)
                 .detail("the backend takes no upgrades by HTTP/2 (RFC 8441)"));
         }
+        let reused = self.reused;
         let opened = shared.link.client.send(request, sending);
-        let (stream, response) = opened.inspect_err(|_| shared.link.closed.set(true))?;
+        let (stream, response) = opened.map_err(|fault| {
+            // It was told to take no more (GOAWAY), perhaps long ago.
+            if reused && fault.retry == Retry::Unsent {
+                shared.link.closed.set(true);
+                fault.retry(Retry::Stale)
+            } else {
+                fault
+            }
+        })?;
         shared.stream = Some((Stream::Http2(Box::new(stream)), response));
         Ok(())
     }
@@ -272,6 +301,13 @@ impl Upstream {
         }
     }
 
+    /// No more requests go by this connection, if it is one that is shared.
+    pub(super) fn retire(&self) {
+        if let Some(shared) = &self.shared {
+            shared.link.closed.set(true);
+        }
+    }
+
     /// Keeps the connection for another request.
     pub(super) fn release(mut self, worker: &Worker) {
         if let Some(link) = self.link.take() {
@@ -286,11 +322,10 @@ async fn share(
     worker: &Worker,
     address: SocketAddr,
     endpoint: &Endpoint,
-    fresh: bool,
     tls: Option<&Arc<ClientTls>>,
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
     let _greeting = endpoint.greeting.lock().await;
-    if let Some(link) = endpoint.shared().filter(|_| !fresh) {
+    if let Some(link) = endpoint.shared() {
         worker.stats.upstream_reused.increment();
         return Ok((link, true));
     }
@@ -306,7 +341,8 @@ async fn share(
         })?;
     let link = Rc::new(Http2Link {
         client,
-        pings: RefCell::new(driver.pings()),
+        pings: tokio::sync::Mutex::new(driver.pings()),
+        settled: Cell::new(false),
         active: Cell::new(0),
         closed: Cell::new(false),
         since: Cell::new(worker.sweep.now_millis()),
@@ -315,13 +351,35 @@ async fn share(
     tokio::task::spawn_local(async move {
         let _open = open;
         // How it ended is said on its streams.
-        let _ = driver.await;
+        tokio::select! {
+            _ = driver => {}
+            () = is_silent(&watched) => {}
+        }
         if let Some(link) = watched.upgrade() {
             link.closed.set(true);
         }
     });
     endpoint.share(link.clone());
     Ok((link, false))
+}
+
+/// Asks a backend that has requests whether it is there; done when it does not answer.
+async fn is_silent(link: &Weak<Http2Link>) {
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        let Some(link) = link.upgrade().filter(|link| link.active.get() > 0) else {
+            continue;
+        };
+        let answer = async {
+            match &mut *link.pings.lock().await {
+                Some(pings) => pings.ask().await.is_ok(),
+                None => true,
+            }
+        };
+        if !tokio::time::timeout(SILENCE, answer).await.unwrap_or(false) {
+            return;
+        }
+    }
 }
 
 async fn connect(

@@ -32,8 +32,10 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 pub(crate) struct Http2Link {
     pub(crate) client: h2::Client,
-    /// Until its settings are known.
-    pub(crate) pings: RefCell<Option<h2::Pings>>,
+    /// Asks for signs of life.
+    pub(crate) pings: tokio::sync::Mutex<Option<h2::Pings>>,
+    /// Its settings are known.
+    pub(crate) settled: Cell<bool>,
     /// Requests on it.
     pub(crate) active: Cell<usize>,
     /// It takes no more requests.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fg_ir::{BackendProtocol, Change, RouteKind};
+use fg_policies::header_modifier;
 use fg_testkit::{address, ir};
 use http::{HeaderMap, Method, Request, Response};
 
@@ -165,4 +166,54 @@ fn rules_of_grpc_routes_call_by_http2() {
         assert_eq!(reply.status(), 200);
     });
     assert_eq!(backend.received()[0].head.headers()["te"], "trailers");
+}
+
+#[test]
+fn trailers_do_not_bring_back_what_a_filter_took_away() {
+    let backend = Backend::start(echo);
+    let at = address::own_address();
+    let mut change = to_http2(at, &[backend.address]);
+    let mut headers = header_modifier::Ir::default();
+    headers.request.remove.push("x-role".into());
+    headers.response.remove.push("x-sum".into());
+    let headers = Arc::new(headers);
+    for rule in change.rules.values_mut().flatten() {
+        let mut with_headers = (**rule).clone();
+        with_headers.policies.header_modifier = Some(headers.clone());
+        *rule = Arc::new(with_headers);
+    }
+    let gateway = Gateway::serving(plain(), at, &change);
+    run(async {
+        let send = connect(gateway.address).await;
+        for length in [None, Some("4")] {
+            let mut request = Request::post("http://a.example/");
+            if let Some(length) = length {
+                request = request.header("content-length", length);
+            }
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-role", "admin".parse().expect("a value"));
+            trailers.insert("x-late", "yes".parse().expect("a value"));
+            let request = request.body(()).expect("a request");
+            let reply = post(&send, request, b"four", Some(trailers)).await;
+            let trailers = reply.expect("a reply").trailers;
+            assert!(trailers.is_none_or(|trailers| !trailers.contains_key("x-sum")));
+        }
+    });
+    for received in backend.received() {
+        let trailers = received.trailers.expect("trailers");
+        assert!(trailers.contains_key("x-late") && !trailers.contains_key("x-role"));
+    }
+}
+
+#[test]
+fn a_backend_that_takes_no_more_requests_on_a_connection_is_asked_on_another() {
+    let backend = Backend::start_closing(echo);
+    let gateway = gateway(&[&backend]);
+    for _ in 0..5 {
+        let mut client = gateway.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.text()), (200, "abc"));
+    }
+    assert_eq!(backend.received().len(), 5);
 }

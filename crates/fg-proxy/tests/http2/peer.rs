@@ -162,10 +162,26 @@ impl Backend {
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = received.clone();
         let reply = Arc::new(reply);
-        let address = listen(move |number, request, respond| {
+        let address = listen(false, move |number, request, respond| {
             whole_request(number, request, respond, reply.clone(), kept.clone())
         });
         Self { address, received }
+    }
+
+    /// The same, but says with each first request that its connection takes no more (GOAWAY).
+    pub(crate) fn start_closing(
+        reply: impl Fn(&Received, SendResponse<Bytes>) + Send + Sync + 'static,
+    ) -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = received.clone();
+        let reply = Arc::new(reply);
+        let serve = move |number, request, respond| {
+            whole_request(number, request, respond, reply.clone(), kept.clone())
+        };
+        Self {
+            address: listen(true, serve),
+            received,
+        }
     }
 
     /// Gives each request to `serve` as it comes.
@@ -173,7 +189,7 @@ impl Backend {
         serve: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + Sync + 'static,
     ) -> Self {
         Self {
-            address: listen(move |_, request, respond| serve(request, respond)),
+            address: listen(false, move |_, request, respond| serve(request, respond)),
             received: Arc::default(),
         }
     }
@@ -187,8 +203,10 @@ impl Backend {
     }
 }
 
-/// Serves requests on a thread of its own until the process ends.
+/// Serves requests on a thread of its own until the process ends. `closing` says with each first
+/// request that its connection takes no more.
 fn listen<F: Future<Output = ()> + 'static>(
+    closing: bool,
     serve: impl Fn(usize, Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
 ) -> SocketAddr {
     let address = SocketAddr::new(address::own_ip(), 0);
@@ -210,6 +228,9 @@ fn listen<F: Future<Output = ()> + 'static>(
                     };
                     while let Some(Ok((request, respond))) = connection.accept().await {
                         tokio::task::spawn_local(serve(number, request, respond));
+                        if closing {
+                            connection.graceful_shutdown();
+                        }
                     }
                 });
             }

@@ -1,6 +1,7 @@
 //! WebSocket over HTTP/2 and between the versions (RFC 8441).
 
 use bytes::Bytes;
+use fg_proxy::Settings;
 use fg_testkit::{Upstream, address};
 use h2::ext::Protocol;
 use http::{Method, Request, Response};
@@ -43,7 +44,12 @@ fn extended_connect() -> Request<()> {
 #[test]
 fn extended_connect_becomes_an_upgrade() {
     let backend = echo_after_upgrade();
-    let gateway = Gateway::to(&[&backend]);
+    // The limit of bodies is not for tunnels.
+    let settings = Settings {
+        max_request_body: 1_000,
+        ..plain()
+    };
+    let gateway = Gateway::with(settings, &[&backend]);
     run(async {
         let send = connect(gateway.address).await;
         let mut send = send.ready().await.expect("ready");

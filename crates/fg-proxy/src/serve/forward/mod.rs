@@ -200,7 +200,7 @@ impl Job<'_> {
         } else {
             self.request_steps()
         };
-        if parsed.body == Framing::Chunked {
+        if parsed.body != Framing::Length(0) {
             let names = route::owned_fields(self.route, &self.backend.chain, false);
             self.exchange.up.refuse_trailers(names);
         }

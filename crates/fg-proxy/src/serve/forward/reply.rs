@@ -37,7 +37,7 @@ impl Job<'_> {
         let collecting = !steps.is_empty();
         let Exchange { reply, down, .. } = &mut *self.exchange;
         let worker = self.connection.worker.clone();
-        if parsed.body == Framing::Chunked {
+        if parsed.body != Framing::Length(0) {
             down.refuse_trailers(route::owned_fields(self.route, &self.backend.chain, true));
         }
         down.restart_output();
@@ -46,7 +46,11 @@ impl Job<'_> {
             if upstream.is_http2() {
                 down.receive_frames();
             }
-            take_rest(reply, &mut down.input, &mut down.at, parsed.head_len);
+            // The head is still to be written.
+            let rest = reply.head.bytes().get(parsed.head_len..);
+            down.input.clear();
+            down.input.extend_from_slice(rest.unwrap_or_default());
+            down.at = 0;
             self.collect_reply(&mut upstream).await?;
             let sink = match plan.sink {
                 Sink::Frames => Sink::Frames,
@@ -217,6 +221,9 @@ impl Job<'_> {
                     }
                     Poll::Ready(Err(FlowError::TooLarge)) => {
                         return Poll::Ready(Err(Fault::new(Reason::BodyTooLarge)));
+                    }
+                    Poll::Ready(Err(FlowError::From(Some(_)))) => {
+                        return Poll::Ready(Err(Fault::new(Reason::ClientClosed)));
                     }
                     // The reply may still come whole.
                     Poll::Ready(Err(_)) => request_broken = true,

@@ -65,6 +65,7 @@ impl<'a> Job<'a> {
             self.clocks.attempt = clock(self.route.rule.chain.backend_timeout);
             let wanted = self.exchange.record.session;
             let speak = Speak::to(cluster, self.route.rule.rule.kind);
+            self.exchange.record.attempts += 1;
             let get = upstream::get(&worker, cluster, wanted, failed, fresh, speak, tls);
             let (fault, address) = match self.within(get).await {
                 Ok(Ok(mut upstream)) => {
@@ -82,16 +83,26 @@ impl<'a> Job<'a> {
                         }
                         Ok(parsed) => return Ok((upstream, parsed)),
                         Err(Failure::Fault(fault)) if fault.retry == Retry::Stale && !stale => {
+                            upstream.retire();
                             (stale, fresh) = (true, true);
                             worker.stats.upstream_retried.increment();
                             self.rewind();
                             continue;
                         }
-                        Err(Failure::Fault(fault)) => (fault, Some(address)),
+                        Err(Failure::Fault(fault)) => {
+                            // It may be that nobody is there any more.
+                            if fault.reason == Reason::UpstreamTimeout {
+                                upstream.retire();
+                            }
+                            (fault, Some(address))
+                        }
                         Err(answer) => return Err(answer),
                     }
                 }
-                Ok(Err(upstream::Refused { fault, address })) => (fault, address),
+                Ok(Err(upstream::Refused { fault, address })) => {
+                    self.exchange.record.endpoint = address;
+                    (fault, address)
+                }
                 // Nothing was sent yet.
                 Err(fault) if fault.reason == Reason::UpstreamTimeout => {
                     (fault.retry(Retry::Unsent), None)
@@ -111,7 +122,6 @@ impl<'a> Job<'a> {
     /// Sends the request once and waits for the head of the reply.
     async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
         self.exchange.record.endpoint = Some(upstream.address);
-        self.exchange.record.attempts += 1;
         if self.terms.parsed.hop.upgrade {
             self.within(upstream.settle()).await?;
         }
