@@ -51,6 +51,8 @@ pub(crate) struct Record {
     pub(crate) reply_fields: Vec<(Cow<'static, str>, Vec<u8>)>,
     /// A reply head, or a part of it, was given to the client's socket.
     pub(crate) replied: bool,
+    /// The client's connection fits its listener no more: it ends, and the client makes another.
+    pub(crate) ends_connection: bool,
 }
 
 impl Record {

@@ -33,8 +33,9 @@ pub(super) async fn answer_fault(
     exchange: &mut Exchange,
     fault: Fault,
     route: Option<(&Route<'_>, Option<&Chain>)>,
-    terms: Terms,
+    mut terms: Terms,
 ) -> Next {
+    terms.keep_alive &= !exchange.record.ends_connection;
     let reply = spoken(exchange, reply_to(&fault), Some(fault.reason));
     let gone = fault.reason == Reason::ClientClosed;
     if gone {

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fg_exchange::{Facts, Fault, Reason, Scheme, Verdict};
-use fg_ir::Listener;
+use fg_ir::{Listener, Protocol};
 use fg_router::{Found, SocketTable};
 
 use super::connection::Connection;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Record};
 use super::trust;
 use crate::generation::{Chain, CompiledRule};
 
@@ -35,12 +35,7 @@ pub(crate) fn find<'g>(
         .and_then(|table| table.listener(exchange.request.host()))
         .ok_or_else(|| Fault::new(Reason::NoListener))?;
     let owner = listener.listener();
-    if let Some(tls) = &connection.tls
-        && !Arc::ptr_eq(&tls.listener, owner)
-        && tls.listener.key != owner.key
-    {
-        return Err(Fault::new(Reason::Misdirected));
-    }
+    admit(connection, owner, &mut exchange.record)?;
     let asked = exchange.request.preflight_method().map(<[u8]>::to_vec);
     let found = match asked {
         None => listener.find(&exchange.request),
@@ -77,6 +72,44 @@ pub(crate) fn find<'g>(
         attachment,
         listener: owner,
     })
+}
+
+/// Whether a connection may speak to the listener that owns its request. It need not be the one it
+/// was made for, and that may have changed since.
+fn admit(connection: &Connection, owner: &Arc<Listener>, record: &mut Record) -> Result<(), Fault> {
+    let mut misdirected = |detail: &str| {
+        record.ends_connection = true;
+        Err(Fault::new(Reason::Misdirected).detail(detail))
+    };
+    let Some(tls) = &connection.tls else {
+        return match owner.protocol {
+            Protocol::Http => Ok(()),
+            Protocol::Https => misdirected("clear text, and the listener has TLS"),
+        };
+    };
+    if !Arc::ptr_eq(&tls.listener, owner) {
+        if tls.listener.key != owner.key {
+            return Err(Fault::new(Reason::Misdirected));
+        }
+        if owner.protocol != Protocol::Https {
+            return misdirected("TLS, and the listener has none");
+        }
+    }
+    let rules = |listener: &Listener| {
+        listener
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client.is_some())
+    };
+    if rules(owner) || rules(&tls.listener) {
+        // Others may be clients now than at the handshake, so another handshake is needed.
+        let generation = connection.worker.generation();
+        let server = generation.servers.listeners.get(&owner.key);
+        if !server.is_some_and(|server| Arc::ptr_eq(&server.admission, &tls.admission)) {
+            return misdirected("what is asked of clients changed after the handshake");
+        }
+    }
+    Ok(())
 }
 
 /// Leads the request through the rule's filters.
@@ -117,7 +150,7 @@ fn run(
     which: Range<usize>,
     facts: &Facts,
     exchange: &mut Exchange,
-    note: impl Fn(&mut super::exchange::Record, usize),
+    note: impl Fn(&mut Record, usize),
 ) -> Verdict {
     let filters = chain.filters.get(which.clone()).unwrap_or_default();
     for (index, filter) in which.zip(filters) {

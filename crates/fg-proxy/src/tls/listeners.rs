@@ -22,6 +22,9 @@ pub(crate) struct ServerTls {
     client_rules: Option<ClientValidation>,
     /// The same, to check them by.
     pub(crate) clients: Option<ClientRules>,
+    /// Stands for who may be a client: another one as soon as the rules or the authorities'
+    /// certificates change.
+    pub(crate) admission: Arc<()>,
     /// The URI of our own certificate.
     pub(crate) by: Option<String>,
 }
@@ -63,6 +66,7 @@ struct Identity {
     client: Option<ClientValidation>,
     authorities: Vec<Arc<Credential>>,
     tickets: Tickets,
+    admission: Arc<()>,
 }
 
 impl Listeners {
@@ -151,9 +155,10 @@ impl Listeners {
                 tickets: Tickets::new()
                     .inspect_err(|error| tracing::error!(listener = %listener.key, %error, "a listener cannot have TLS"))
                     .ok()?,
+                admission: Arc::default(),
             },
         };
-        let server = match server(listener, tls, &identity.tickets, self.h2, keys) {
+        let server = match server(listener, tls, &identity, self.h2, keys) {
             Ok(server) => Some(Arc::new(server)),
             Err(error) => {
                 tracing::error!(listener = %listener.key, %error, "TLS of a listener cannot be set up");
@@ -173,7 +178,7 @@ impl Listeners {
 fn server(
     listener: &Arc<Listener>,
     tls: &ListenerTls,
-    tickets: &Tickets,
+    identity: &Identity,
     h2: bool,
     keys: &Keys,
 ) -> Result<ServerTls, String> {
@@ -193,13 +198,19 @@ fn server(
         )?),
         None => None,
     };
-    let config =
-        fg_tls::server_config(&keys.provider, certificates, clients.as_ref(), tickets, h2)?;
+    let config = fg_tls::server_config(
+        &keys.provider,
+        certificates,
+        clients.as_ref(),
+        &identity.tickets,
+        h2,
+    )?;
     Ok(ServerTls {
         listener: listener.clone(),
         config,
         client_rules: tls.client.clone(),
         clients,
+        admission: identity.admission.clone(),
         by,
     })
 }

@@ -45,6 +45,8 @@ pub(crate) enum Alpn {
 pub(crate) struct TlsFacts {
     /// The listener that owns the name the client asked for.
     pub(crate) listener: Arc<Listener>,
+    /// Who could be a client then, see [`ServerTls::admission`].
+    pub(crate) admission: Arc<()>,
     pub(crate) alpn: Alpn,
     /// The name that the client asked for; empty when it did not say.
     pub(crate) sni: Box<str>,
@@ -190,6 +192,7 @@ async fn shake(
     let client = identity(&server, &tls)?;
     let facts = TlsFacts {
         listener: server.listener.clone(),
+        admission: server.admission.clone(),
         alpn: alpn(&tls),
         sni,
         version: match tls.protocol_version() {

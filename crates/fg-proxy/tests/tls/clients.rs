@@ -2,7 +2,8 @@
 
 use fg_proxy::Settings;
 use fg_testkit::certificates::Authority;
-use fg_testkit::tls::{Handshake, SecureClient};
+use fg_testkit::ir::Changes;
+use fg_testkit::tls::{Handshake, SecureClient, authorities, key_pair};
 use fg_testkit::{Client, Upstream, address, ir, upstream};
 
 use crate::gateway::{Gateway, plain};
@@ -121,4 +122,66 @@ fn claims_are_dropped_unless_the_peer_is_trusted() {
         assert_eq!(client.reply().status, 200);
         assert_eq!(told(&upstream).as_deref(), expected);
     }
+}
+
+#[test]
+fn who_came_before_the_demands_changed_must_come_again() {
+    let (authority, other) = (Authority::new("ca"), Authority::new("other"));
+    let issued = authority.issue(&["a.test"]);
+    let at = address::own_address();
+    let upstream = Upstream::replying(upstream::ok(""));
+    let backends = [upstream.address()];
+    let open = everything(at, &issued, &backends).build();
+    let asking = everything_for(at, &issued, &authority, false, &backends).build();
+    let gateway = Gateway::serving(plain(), at, &open);
+    let misdirected = |client: &mut SecureClient| {
+        let reply = client.get("a.test");
+        assert_eq!(reply.reason(), Some("misdirected_request"));
+        assert_eq!(
+            (reply.status, reply.field("connection")),
+            (421, Some("close"))
+        );
+    };
+    let mut early = Handshake::new().connect(at, "a.test");
+    assert_eq!(early.get("a.test").status, 200);
+    gateway.apply(&asking);
+    misdirected(&mut early);
+
+    let member = Handshake::showing(&authority.issue(&["m.test"]));
+    let mut client = member.connect(at, "a.test");
+    assert_eq!(client.get("a.test").status, 200);
+    // Nothing changes for clients with another certificate of the listener's own.
+    let renewed = Changes::new()
+        .credential("pair", key_pair(&authority.issue(&["a.test"])))
+        .build();
+    gateway.apply(&renewed);
+    assert_eq!(client.get("a.test").status, 200);
+    // The same names, but another authority.
+    let moved = Changes::new().credential("ca", authorities(&[&other]));
+    gateway.apply(&moved.build());
+    misdirected(&mut client);
+    assert_eq!(upstream.requests().len(), 3);
+}
+
+#[test]
+fn a_connection_does_not_outlive_its_listeners_protocol() {
+    let issued = Authority::new("ca").issue(&["a.test"]);
+    let at = address::own_address();
+    let upstream = Upstream::replying(upstream::ok(""));
+    let secure = everything(at, &issued, &[upstream.address()]).build();
+    let clear = Changes::new()
+        .listener(ir::listener("https", at, None))
+        .build();
+    let gateway = Gateway::serving(plain(), at, &secure);
+    let mut by_tls = Handshake::new().connect(at, "a.test");
+    assert_eq!(by_tls.get("a.test").status, 200);
+    gateway.apply(&clear);
+    assert_eq!(by_tls.get("a.test").status, 421);
+    let mut in_clear = Client::connect(at);
+    in_clear.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(in_clear.reply().status, 200);
+    gateway.apply(&secure);
+    in_clear.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(in_clear.reply().status, 421);
+    assert_eq!(upstream.requests().len(), 2);
 }
