@@ -23,9 +23,11 @@ const WORDS: [&str; 6] = [
 /// not matter.
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    NAMES.contains(&name.as_str())
-        || ENDS.iter().any(|end| name.ends_with(end))
-        || WORDS.iter().any(|word| name.contains(word))
+    // `Access-Control-Allow-Credentials` and its like speak of credentials and hold none.
+    !name.starts_with("access-control-")
+        && (NAMES.contains(&name.as_str())
+            || ENDS.iter().any(|end| name.ends_with(end))
+            || WORDS.iter().any(|word| name.contains(word)))
 }
 
 /// The value of a field as it may be shown.
@@ -55,7 +57,14 @@ mod tests {
         ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["x-team", "cookie-policy", "authorization-hint", "key", ""] {
+        for name in [
+            "access-control-allow-credentials",
+            "x-team",
+            "cookie-policy",
+            "authorization-hint",
+            "key",
+            "",
+        ] {
             assert!(!is_secret(name), "{name}");
         }
     }
