@@ -289,7 +289,7 @@ fn a_service_is_asked_by_grpc() {
     }
     // A yes that ends with another status, or with none, is no yes.
     for cookie in ["in=1; lost", "in=1; none"] {
-        client.send(&format!(
+        client.send(format!(
             "GET / HTTP/1.1\r\nHost: shop\r\nCookie: {cookie}\r\n\r\n"
         ));
         assert_eq!(client.reply().status, 403, "{cookie}");
