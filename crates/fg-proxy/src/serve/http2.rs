@@ -110,7 +110,10 @@ impl Session {
             }
         }
         let draining = worker.shared.draining.load(Ordering::Relaxed);
-        if !self.drains && (draining || self.requests >= settings.max_requests_per_connection) {
+        let outgrown = self.open.ends.get();
+        if !self.drains
+            && (outgrown || draining || self.requests >= settings.max_requests_per_connection)
+        {
             self.drain();
         }
         if self.is_storm() {
@@ -175,6 +178,8 @@ struct Counts {
     requests: Cell<usize>,
     /// Requests that the client gave up and nobody has looked at yet.
     resets: Cell<u32>,
+    /// A request was told to come by a new connection.
+    ends: Cell<bool>,
 }
 
 impl Open {
@@ -208,5 +213,8 @@ async fn request(origin: Origin, arrival: Arrival, open: Open) {
     if reason == Some(Reason::ClientClosed) {
         open.0.resets.set(open.0.resets.get() + 1);
     }
+    open.0
+        .ends
+        .set(open.0.ends.get() || exchange.record.ends_connection);
     worker.put_exchange(exchange);
 }
