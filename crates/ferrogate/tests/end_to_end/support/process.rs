@@ -77,13 +77,14 @@ impl Process {
 
     /// Memory that only it uses. Units: bytes.
     #[cfg(target_os = "linux")]
+    /// What it has written; pages of the program itself are other processes' too.
     pub(crate) fn private_memory(&self) -> usize {
         let path = format!("/proc/{}/smaps_rollup", self.id());
         let page = std::fs::read_to_string(path).expect("the process is ours");
         let fields = page
             .lines()
-            .filter_map(|line| line.strip_prefix("Private_"));
-        let sizes = fields.filter_map(|field| field.split_whitespace().nth(1)?.parse().ok());
+            .filter_map(|line| line.strip_prefix("Private_Dirty:"));
+        let sizes = fields.filter_map(|field| field.split_whitespace().next()?.parse().ok());
         sizes.map(|kibibytes: usize| kibibytes * 1024).sum()
     }
 
