@@ -11,3 +11,13 @@ pub(crate) fn avoid_huge_pages() {
 /// Elsewhere there is nothing to ask for.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn avoid_huge_pages() {}
+
+/// Returns what this thread's heap holds unused to the system. The allocator does so by itself only
+/// after thousands of further allocations, which an idle worker never makes.
+pub(crate) fn release() {
+    #[expect(unsafe_code, reason = "the allocator's binding declares it so")]
+    // SAFETY: it takes no pointer and may be called on any thread at any time.
+    unsafe {
+        libmimalloc_sys::mi_collect(true);
+    }
+}

@@ -69,6 +69,9 @@ pub struct Settings {
     pub mirror_buffer: usize,
     /// Copies of requests under way, for each worker; beyond it none is made. Default 256.
     pub max_mirrors: usize,
+    /// Called on a worker's thread when much of its memory has become free: the allocator may then
+    /// return what this thread holds to the system. Default: nothing is called.
+    pub release_memory: Option<fn()>,
     /// Whose forwarding headers are believed. Default: nobody's.
     pub trusted_peers: Vec<IpNet>,
     /// How many addresses of `X-Forwarded-For`, from the right, were written by trusted hops beyond
@@ -118,6 +121,7 @@ impl Default for Settings {
             retry_rate: 10,
             mirror_buffer: 128 * 1024,
             max_mirrors: 256,
+            release_memory: None,
             trusted_peers: Vec::new(),
             trusted_hops: 0,
             forwarded_headers: true,

@@ -29,6 +29,9 @@ use crate::shared::Shared;
 /// Exchanges kept for reuse, with their buffers.
 const SPARE_EXCHANGES: usize = 128;
 
+/// Connections closed and exchanges dropped in a second, from which on their memory is returned.
+const MUCH_FREED: usize = 16;
+
 /// A generation as one worker holds it: requests count their use of it on their own thread.
 pub(crate) struct Held(Arc<Generation>);
 
@@ -64,6 +67,8 @@ pub(crate) struct Worker {
     spare: RefCell<Vec<Box<Exchange>>>,
     /// The fewest spare exchanges since housekeeping last looked: so many were not needed.
     unused: Cell<usize>,
+    /// Connections open when housekeeping last looked.
+    open: Cell<u64>,
     date: RefCell<String>,
 }
 
@@ -90,6 +95,7 @@ impl Worker {
             generation: RefCell::new(Rc::new(Held(generation))),
             spare: RefCell::default(),
             unused: Cell::new(0),
+            open: Cell::new(0),
             date: RefCell::default(),
             shared,
         };
@@ -137,8 +143,16 @@ impl Worker {
     fn drop_unused(&self) {
         let mut spare = self.spare.borrow_mut();
         let keep = spare.len() - self.unused.get().div_ceil(2).min(spare.len());
+        let mut freed = spare.len() - keep;
         spare.truncate(keep);
         self.unused.set(spare.len());
+        let open = self.stats.connections_open.get();
+        freed += self.open.replace(open).saturating_sub(open) as usize;
+        if freed >= MUCH_FREED
+            && let Some(release) = self.shared.settings.release_memory
+        {
+            release();
+        }
     }
 
     /// The date of now, as HTTP writes it.
