@@ -7,8 +7,10 @@ use crate::cli::{AccessLog, RunArgs};
 
 /// The proxy's settings: its defaults, and whatever the command line says.
 pub(crate) fn settings(args: &RunArgs) -> Settings {
-    let mut settings = Settings::default();
-    settings.release_memory = Some(crate::memory::release);
+    let mut settings = Settings {
+        release_memory: Some(crate::memory::release),
+        ..Settings::default()
+    };
     let (serving, limits, trust) = (&args.serving, &args.limits, &args.trust);
     set(&mut settings.workers, serving.workers.map(usize::from));
     set(&mut settings.idle_timeout, serving.idle_timeout);
