@@ -43,8 +43,10 @@ pub(crate) const TWO_WORKERS: &str = "workers-2";
 /// Streams at once of the HTTP/2 scenarios.
 const STREAMS: u32 = 100;
 
-/// Requests a second of the scenario with limited load: well below what half a core of the slowest proxy serves.
-const LIMITED: u32 = 4000;
+/// Requests a second and connections for each worker of the scenario with limited load: well below
+/// what half a core of the slowest proxy serves. A worker of two is to have as much to do as one
+/// alone: with less, it would be woken more often for a request, and that would be measured.
+const LIMITED: (u32, u32) = (4000, 32);
 
 /// One measurement that is interleaved with others.
 struct Case {
@@ -153,8 +155,8 @@ pub(crate) fn workers(bench: &Bench, results: &mut Results) -> anyhow::Result<()
         workers,
         pinned: false,
         load: Some(Load::Rate {
-            per_second: LIMITED,
-            connections: 64,
+            per_second: LIMITED.0 * workers,
+            connections: LIMITED.1 * workers,
         }),
         ..Case::default()
     };
