@@ -1,6 +1,6 @@
 //! The command line: every command and flag with its help, environment name and default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +42,14 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Answers every request with what it got, as JSON: a backend to try things with
     Echo(EchoArgs),
+    /// Serves one Gateway in a cluster, as the control plane says
+    ///
+    /// The control plane starts it with all that it needs; there is hardly a reason to do so by hand.
+    Proxy(Box<ProxyArgs>),
+    /// Takes a proxy out of service: not ready at once, back when its connections are done
+    ///
+    /// For the preStop hook of a proxy's pod.
+    Drain(DrainArgs),
 }
 
 /// Arguments of `run`.
@@ -50,9 +58,16 @@ pub(crate) struct RunArgs {
     /// Folder with YAML or JSON files, searched recursively
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) sockets: SocketArgs,
+    pub(crate) plane: PlaneArgs,
     #[command(flatten)]
     pub(crate) translation: TranslationArgs,
+}
+
+/// What every process that serves requests can be told.
+#[derive(Debug, Args)]
+pub(crate) struct PlaneArgs {
+    #[command(flatten)]
+    pub(crate) sockets: SocketArgs,
     #[command(flatten)]
     pub(crate) serving: ServingArgs,
     #[command(flatten)]
@@ -61,6 +76,59 @@ pub(crate) struct RunArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) logging: LoggingArgs,
+}
+
+/// Arguments of `proxy`.
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) plane: PlaneArgs,
+}
+
+/// Whose proxy it is, and where its configuration comes from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Control plane")]
+pub(crate) struct FleetArgs {
+    /// Where the control plane is: host and port
+    #[arg(long, env = "FERROGATE_CONTROL", value_name = "HOST:PORT")]
+    pub(crate) control: String,
+    /// Name of the Gateway that is served
+    #[arg(long, env = "FERROGATE_GATEWAY", value_name = "NAME")]
+    pub(crate) gateway: String,
+    /// Namespace of the Gateway, and of this pod
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// Name of this pod
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub(crate) pod_name: String,
+    /// Address of this pod
+    #[arg(long, env = "POD_IP", value_name = "ADDRESS")]
+    pub(crate) pod_ip: IpAddr,
+    /// Name of the node that this pod runs on
+    #[arg(long, env = "NODE_NAME", default_value = "", value_name = "NAME")]
+    pub(crate) node_name: String,
+    /// A file with the certificates that the control plane's certificate must be signed by
+    #[arg(long, env = "FERROGATE_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: PathBuf,
+    /// A file with the token that says who this is; read again for each connection
+    #[arg(long, env = "FERROGATE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+}
+
+/// Arguments of `drain`.
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The admin pages of the proxy
+    #[arg(long, env = "FERROGATE_ADMIN_ADDRESS", default_value = "127.0.0.1:19000", value_parser = loopback, value_name = "ADDRESS")]
+    pub(crate) admin_address: SocketAddr,
+    /// How long to wait in any case, so that balancers learn that it is not ready
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) at_least: Duration,
+    /// How long to wait for connections that stay open
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) at_most: Duration,
 }
 
 /// The sockets of the process itself, and the mapping of the others.

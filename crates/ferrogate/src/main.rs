@@ -3,16 +3,19 @@
 mod check;
 mod cli;
 mod descriptors;
+mod drain;
 mod echo;
 mod exit;
 mod explain;
 mod folder;
 mod logging;
 mod memory;
+mod proxy;
 mod question;
 mod quickstart;
 mod report;
 mod run;
+mod settings;
 mod signals;
 
 use std::process::ExitCode;
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Explain(args) => explain::explain(args),
         Command::Echo(args) => echo::command(args),
+        Command::Proxy(args) => proxy::proxy(args),
+        Command::Drain(args) => drain::drain(args),
     };
     outcome.unwrap_or_else(|error| {
         exit::say(&format!("ferrogate: {error:#}"));

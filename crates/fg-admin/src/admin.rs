@@ -16,6 +16,8 @@ GET  /status     the status of every object, and the findings (JSON)
 GET  /explain    what happens to a request: ?url=http://host/path [&method=GET] [&header=name: value]... [&output=json]
 GET  /log        how much is logged
 POST /log        changes it: ?level=debug (or info, warn, error, trace, or a filter such as fg_control=debug)
+GET  /drain      whether this proxy is out of service, and its open connections and listeners (JSON)
+POST /drain      takes it out of service: not ready any more; requests are still answered
 ";
 
 /// What the admin pages show, and the one thing that they change.
@@ -40,6 +42,24 @@ pub trait AdminSource: Send + Sync + 'static {
     /// # Errors
     /// What is wrong with the level, in the user's words.
     fn set_log_level(&self, level: &str) -> Result<(), String>;
+
+    /// Whether it is being taken out of service; `leave` says that it is from now on. `None`: this
+    /// process ends by SIGTERM only.
+    fn drain(&self, leave: bool) -> Option<Drain> {
+        let _ = leave;
+        None
+    }
+}
+
+/// Whether a process is being taken out of service, and what still holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drain {
+    /// Whether it was told to leave.
+    pub draining: bool,
+    /// Client connections that are open.
+    pub connections: usize,
+    /// Listeners that it serves.
+    pub listeners: usize,
 }
 
 /// The question of `/explain`.
@@ -82,7 +102,9 @@ impl Site for AdminSite {
             ("GET" | "HEAD", "/explain") => self.explain(ask),
             ("GET" | "HEAD", "/log") => Answer::text(200, format!("{}\n", self.0.log_level())),
             ("POST", "/log") => self.set_log(ask),
-            (_, "/log") => Answer::method_not_allowed("GET, POST"),
+            ("GET" | "HEAD", "/drain") => self.drain(false),
+            ("POST", "/drain") => self.drain(true),
+            (_, "/log" | "/drain") => Answer::method_not_allowed("GET, POST"),
             (_, "/" | "/config" | "/status" | "/explain") => Answer::method_not_allowed("GET"),
             _ => Answer::not_found(),
         }
@@ -109,6 +131,16 @@ impl AdminSite {
             Ok(body) if query.json => Answer::json(body),
             Ok(body) => Answer::text(200, body),
             Err(wrong) => Answer::text(400, format!("{wrong}\n")),
+        }
+    }
+
+    fn drain(&self, leave: bool) -> Answer {
+        match self.0.drain(leave) {
+            None => Answer::text(404, "this process is ended by SIGTERM; it has no /drain\n"),
+            Some(drain) => Answer::json(format!(
+                "{{\"draining\":{},\"connections\":{},\"listeners\":{}}}\n",
+                drain.draining, drain.connections, drain.listeners
+            )),
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! | site | default address | pages |
 //! |---|---|---|
-//! | [`AdminSite`] | `127.0.0.1:19000` | `/`, `/config`, `/status`, `/explain`, `/log` |
+//! | [`AdminSite`] | `127.0.0.1:19000` | `/`, `/config`, `/status`, `/explain`, `/log`, `/drain` |
 //! | [`ReadinessSite`] | `0.0.0.0:8082` | `/ready` |
 //! | [`MetricsSite`] | `0.0.0.0:9091` | `/metrics` |
 
@@ -16,7 +16,7 @@ mod readiness;
 mod server;
 mod site;
 
-pub use admin::{AdminSite, AdminSource, ExplainQuery};
+pub use admin::{AdminSite, AdminSource, Drain, ExplainQuery};
 pub use metrics::MetricsSite;
 pub use readiness::{Readiness, ReadinessSite};
 pub use server::serve;

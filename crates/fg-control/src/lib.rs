@@ -12,4 +12,4 @@ mod state;
 
 pub use names::Names;
 pub use news::News;
-pub use state::{Bound, Control, Objects};
+pub use state::{Bound, Control, Objects, Step};

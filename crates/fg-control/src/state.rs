@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use fg_api::Resource;
+use fg_api::report::Report;
 use fg_base::Text;
 use fg_ir::{Change, Ir, ListenerKey};
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Scope, kinds};
@@ -24,6 +25,15 @@ pub struct Objects {
     /// Everything that the source finds wrong now, not only what changed; `None` when that is the
     /// same as before.
     pub findings: Option<Vec<Arc<Finding>>>,
+}
+
+/// What one step has changed.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// For the data plane.
+    pub change: Change,
+    /// Reports that are new or changed; `None` for those of objects that are gone.
+    pub reports: BTreeMap<Arc<ObjectRef>, Option<Arc<Report>>>,
 }
 
 /// What a data plane says about a listener: the addresses on which it serves, or why it does not.
@@ -60,18 +70,34 @@ impl Control {
     ///
     /// Cost: in proportion to the change; see [`Translator::apply`].
     pub fn apply(&mut self, objects: Objects) -> Change {
+        self.step(objects).change
+    }
+
+    /// Takes changed objects and gives the change for the data plane, and whose status may have
+    /// changed.
+    ///
+    /// Cost: as [`Control::apply`].
+    pub fn step(&mut self, objects: Objects) -> Step {
         if let Some(findings) = objects.findings {
             self.of_source = findings;
         }
         let outcome = self.translator.apply(&objects.upserts, &objects.removed);
         self.translated_routes += outcome.translated_routes as u64;
-        outcome.change
+        Step {
+            change: outcome.change,
+            reports: outcome.reports,
+        }
     }
 
     /// Tells what time it is: it decides whether certificates are said to have expired. Units:
-    /// seconds since the epoch. Changes no traffic.
-    pub fn set_time(&mut self, now: i64) {
-        self.translator.set_time(now);
+    /// seconds since the epoch. Changes no traffic; gives the reports that changed.
+    pub fn set_time(&mut self, now: i64) -> BTreeMap<Arc<ObjectRef>, Option<Arc<Report>>> {
+        self.translator.set_time(now).reports
+    }
+
+    /// What is known of every object of ours.
+    pub fn reports(&self) -> &BTreeMap<Arc<ObjectRef>, Arc<Report>> {
+        self.translator.reports()
     }
 
     /// Takes the data plane's word on all of its listeners.

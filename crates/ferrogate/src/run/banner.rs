@@ -25,7 +25,7 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
             "no listener serves yet: the folder needs a Gateway of class `ferrogate`",
         );
     }
-    let sockets = &args.sockets;
+    let sockets = &args.plane.sockets;
     line(
         &mut text,
         &format!("admin pages   http://{}/", reach(sockets.admin_address)),
@@ -49,7 +49,7 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
         let base = format!("http://{}", reach(*address));
         tries(&mut text, &base);
     }
-    match args.logging.access_log {
+    match args.plane.logging.access_log {
         AccessLog::Off => exit::print(&text),
         // Standard output belongs to the access log then.
         AccessLog::Text | AccessLog::Json => exit::say(text.trim_end()),

@@ -8,7 +8,6 @@ mod addresses;
 mod banner;
 mod pages;
 mod serving;
-mod settings;
 mod sockets;
 
 use std::process::ExitCode;
@@ -46,7 +45,7 @@ const CLOCK: Duration = Duration::from_secs(60);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let level = match logging::start(&args.logging.log) {
+    let level = match logging::start(&args.plane.logging.log) {
         Ok(level) => level,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
@@ -55,13 +54,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
     descriptors::raise_limit();
-    let sockets = Sockets::bind(&args.sockets)?;
+    let sockets = Sockets::bind(&args.plane.sockets)?;
     let registry = Arc::new(Registry::new(
-        args.limits.max_metric_series,
+        args.plane.limits.max_metric_series,
         Proxy::reasons(),
     ));
     let readiness = Readiness::not_yet("starting");
-    let settings = settings::settings(args);
+    let settings = crate::settings::settings(&args.plane);
     let proxy =
         Proxy::start(settings.clone(), registry.clone()).context("cannot start the workers")?;
 
@@ -109,7 +108,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     follow(&mut serving, &events, watch.as_ref());
     readiness.not_ready("draining");
     drop(watch);
-    serving.drain(args.serving.drain_timeout);
+    serving.drain(args.plane.serving.drain_timeout);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,10 +3,10 @@
 use fg_proxy::Settings;
 use fg_telemetry::access_log::Format;
 
-use crate::cli::{AccessLog, RunArgs};
+use crate::cli::{AccessLog, PlaneArgs};
 
 /// The proxy's settings: its defaults, and whatever the command line says.
-pub(crate) fn settings(args: &RunArgs) -> Settings {
+pub(crate) fn settings(args: &PlaneArgs) -> Settings {
     let mut settings = Settings {
         release_memory: Some(crate::memory::release),
         ..Settings::default()
