@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use fg_base::Text;
 use fg_model::{BackendKey, Origin};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::CredentialKey;
 
 /// A backend that exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Backend {
     /// Its name.
     pub key: BackendKey,
@@ -24,7 +24,7 @@ pub struct Backend {
 }
 
 /// What a backend speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BackendProtocol {
     /// Not said (no `appProtocol`, `http`, `https`). Rules of an `HTTPRoute` call it by HTTP/1.1,
     /// rules of a `GRPCRoute` by HTTP/2.
@@ -36,7 +36,7 @@ pub enum BackendProtocol {
 }
 
 /// How a backend is called over TLS.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum BackendTls {
     /// In clear text.
     Off,
@@ -47,7 +47,7 @@ pub enum BackendTls {
 }
 
 /// What is asked of a backend's certificate. Source: `BackendTLSPolicy`, GEP-1897.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TlsOrigination {
     /// The policy, for `explain` and logs.
     pub origin: Origin,
@@ -61,7 +61,7 @@ pub struct TlsOrigination {
 }
 
 /// A name that a certificate may carry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SubjectAltName {
     /// A DNS name; `*.example.com` matches one label.
     Dns(Text),
@@ -70,7 +70,7 @@ pub enum SubjectAltName {
 }
 
 /// Whose signatures are believed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trust {
     /// The certificate authorities of the system.
     System,
@@ -79,7 +79,7 @@ pub enum Trust {
 }
 
 /// How the endpoints of a backend are known.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum BackendKind {
     /// By an [`Endpoints`] resource of the same key.
     Endpoints,
@@ -88,7 +88,7 @@ pub enum BackendKind {
 }
 
 /// One host of a static backend.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StaticHost {
     /// IP address or DNS name.
     pub host: Text,
@@ -97,7 +97,7 @@ pub struct StaticHost {
 }
 
 /// The endpoints of a backend; changes often, alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The backend.
     pub key: BackendKey,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use fg_base::Secret;
 use fg_model::{ObjectRef, Origin};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Names a credential: the object that holds it, and what is read from it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CredentialKey {
     /// A Secret or ConfigMap.
     pub object: Arc<ObjectRef>,
@@ -23,7 +23,7 @@ impl fmt::Display for CredentialKey {
 }
 
 /// The kinds of credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CredentialKind {
     /// A certificate chain and its private key (`tls.crt`, `tls.key`).
     KeyPair,
@@ -31,7 +31,8 @@ pub enum CredentialKind {
     Authorities,
 }
 
-/// A credential that was checked: it parses, and a key belongs to its certificate.
+/// A credential that was checked: it parses, and a key belongs to its certificate. Serialized, it is
+/// without its bytes; only `fg-wire` sends those.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Credential {
     /// Its name.

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use fg_base::Text;
 use fg_model::{HostPattern, Origin};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::CredentialKey;
 
 /// Names a listener: its Gateway and its name there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ListenerKey {
     /// Namespace of the Gateway.
     pub namespace: Text,
@@ -27,7 +27,7 @@ impl fmt::Display for ListenerKey {
 }
 
 /// What is spoken on a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// HTTP in clear text.
     Http,
@@ -39,7 +39,7 @@ pub enum Protocol {
 ///
 /// Shape: of all listeners on one address and port each has another hostname; losers of a conflict
 /// are not in the IR.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Listener {
     /// Its name.
     pub key: ListenerKey,
@@ -61,7 +61,7 @@ pub struct Listener {
 }
 
 /// How TLS ends at a listener. Source: `ListenerTLSConfig`, `GatewayTLSConfig`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListenerTls {
     /// Its certificates in the order written, the usable ones; never empty. The first one that
     /// has the client's server name and suits its algorithms is shown, else the first.
@@ -71,7 +71,7 @@ pub struct ListenerTls {
 }
 
 /// What is asked of clients' certificates. Source: `FrontendTLSValidation`, GEP-91.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ClientValidation {
     /// Who may have signed them; never empty.
     pub authorities: Vec<CredentialKey>,

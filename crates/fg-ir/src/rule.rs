@@ -6,12 +6,12 @@ use std::sync::Arc;
 use fg_base::Text;
 use fg_model::{Age, BackendKey, FindingKind, HostPattern, Match, ObjectRef, Origin};
 use fg_policies::traffic;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ListenerKey;
 
 /// Names a rule: its route, and its place there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleKey {
     /// The route.
     pub route: Arc<ObjectRef>,
@@ -26,7 +26,7 @@ impl fmt::Display for RuleKey {
 }
 
 /// One listener that a route is attached to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attachment {
     /// The listener.
     pub listener: ListenerKey,
@@ -36,7 +36,7 @@ pub struct Attachment {
 }
 
 /// A rule of a route.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// Its name.
     pub key: RuleKey,
@@ -59,7 +59,7 @@ pub struct Rule {
 }
 
 /// Which protocol a route is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RouteKind {
     /// `HTTPRoute`.
     Http,
@@ -68,7 +68,7 @@ pub enum RouteKind {
 }
 
 /// What a rule does with a request that its policies let through.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Action {
     /// Sends it to one of these, by weight. The sum of the weights is positive.
     Forward(Vec<RuleBackend>),
@@ -77,7 +77,7 @@ pub enum Action {
 }
 
 /// Why a rule, or a share of its requests, is answered by the gateway.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Refusal {
     /// What is wrong: decides status and reason, in `fg-proxy`.
     pub kind: RefusalKind,
@@ -88,7 +88,7 @@ pub struct Refusal {
 }
 
 /// The kinds of refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RefusalKind {
     /// The rule has no backend, or none with a weight above 0.
     NoBackends,
@@ -101,7 +101,7 @@ pub enum RefusalKind {
 }
 
 /// One backend of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleBackend {
     /// Where it was written.
     pub origin: Origin,
@@ -114,7 +114,7 @@ pub struct RuleBackend {
 }
 
 /// Where a share of the requests goes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Target {
     /// To a backend.
     Backend(BackendKey),

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use fg_base::Text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Origin;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Something does not work as written.
@@ -20,7 +20,7 @@ pub enum Severity {
 }
 
 /// The part of an object's status that a finding concerns.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// The object as a whole (for a route: each of its parents).
     #[default]
@@ -32,7 +32,7 @@ pub enum Scope {
 }
 
 /// A place in a source file, for people who edit files.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// Path as the user gave it or as found under the folder.
     pub file: Text,
@@ -53,7 +53,7 @@ impl fmt::Display for Place {
 /// What can be wrong. `fg-status` holds the one table from kind to condition and reason.
 ///
 /// The names follow the reasons of the Gateway API where one exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FindingKind {
     // -- what the API server would have refused -----------------------------------------------------
     /// A file could not be read or is not YAML or JSON.
@@ -155,7 +155,7 @@ pub enum FindingKind {
 /// One thing that is wrong, or good to know, about one field of one object.
 ///
 /// Shape: ordered by origin, then severity and kind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// The object, its generation and the field.
     pub about: Origin,

@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use fg_base::Text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A hostname of a listener or route.
 ///
 /// Shape: lower-case. A wildcard covers one or more labels left of its suffix, never the bare
 /// suffix itself. Source: Gateway API `Hostname`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HostPattern {
     /// Every host (no hostname was written).
     Any,

@@ -2,13 +2,13 @@
 
 use fg_base::Text;
 use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Pattern;
 use crate::secret::{REDACTED, is_secret};
 
 /// How a path is matched. The path is the canonical one, without query.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PathMatch {
     /// The whole path, byte for byte.
     Exact(Text),
@@ -23,7 +23,7 @@ pub enum PathMatch {
 /// Which gRPC calls: by service and method, each `None` for any.
 ///
 /// Source: Gateway API `GRPCMethodMatch`; gRPC over HTTP/2, "Path".
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GrpcMatch {
     /// The service with its package: what stands between the first and the last slash.
     pub service: Option<ValueMatch>,
@@ -58,7 +58,7 @@ impl GrpcMatch {
 }
 
 /// How a header's or query parameter's value is matched.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ValueMatch {
     /// Byte for byte.
     Exact(Text),
@@ -76,9 +76,9 @@ impl ValueMatch {
     }
 }
 
-/// One header that must be there with a fitting value. Serialized, for people, the value of a
+/// One header that must be there with a fitting value. In formats for people, the value of a
 /// credential is left out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: Text,
@@ -86,9 +86,9 @@ pub struct HeaderMatch {
     pub value: ValueMatch,
 }
 
-/// One query parameter that must be there with a fitting value. Serialized, for people, the value
+/// One query parameter that must be there with a fitting value. In formats for people, the value
 /// of a credential is left out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct QueryMatch {
     /// Name, case-sensitive, after percent-decoding.
     pub name: Text,
@@ -101,7 +101,7 @@ pub struct QueryMatch {
 /// Shape: `headers` and `query` have no two entries of one name (the first was kept) and are
 /// sorted by name, so that equal matches are equal values.
 /// Source: Gateway API `HTTPRouteMatch`, `GRPCRouteMatch`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Match {
     /// The path; the default is the prefix `/`.
     pub path: PathMatch,
@@ -131,9 +131,10 @@ fn serialize<S: Serializer>(
     name: &Text,
     value: &ValueMatch,
 ) -> Result<S::Ok, S::Error> {
+    let hides = serializer.is_human_readable() && is_secret(name);
     let mut fields = serializer.serialize_struct(what, 2)?;
     fields.serialize_field("name", name)?;
-    if is_secret(name) {
+    if hides {
         fields.serialize_field("value", REDACTED)?;
     } else {
         fields.serialize_field("value", value)?;

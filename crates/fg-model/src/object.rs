@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use fg_base::Text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Names one object of the Kubernetes API.
 ///
 /// Shape: ordered by group, kind, namespace, name. `group` is empty for the core group;
 /// `namespace` is empty for cluster-scoped kinds. Versions are not part of an identity.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// API group; empty for the core group.
     pub group: Text,
@@ -88,7 +88,7 @@ pub mod kinds {
 ///
 /// Every node of the IR carries one, so that a log line, a status and an explanation can name the
 /// line to edit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The object.
     pub object: Arc<ObjectRef>,
@@ -133,7 +133,7 @@ impl fmt::Display for Origin {
 /// Shape: ordered; the smaller value wins. An object without `creationTimestamp` counts as newer
 /// than every dated one and as equally old as every other undated one.
 /// Source: Gateway API precedence rules ("oldest, then alphabetical by namespace/name").
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Age {
     /// Seconds since the epoch; `i64::MAX` when unknown.
     pub created: i64,

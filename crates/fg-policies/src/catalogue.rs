@@ -13,17 +13,35 @@ macro_rules! catalogue {
                 pub const ALL: &[crate::Meta] = &[$(crate::$policy::META),+];
 
                 /// The checked policies of one place. Absent means not configured there.
-                #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+                ///
+                /// What another version has beside these is ignored when it is decoded;
+                /// [`Meta::protective`](crate::Meta::protective) says which of them may not be.
+                #[derive(
+                    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord,
+                    serde::Serialize, serde::Deserialize,
+                )]
                 pub struct Set {
                     $(
                         #[doc = concat!("See [`crate::", stringify!($policy), "`].")]
-                        #[serde(skip_serializing_if = "Option::is_none")]
+                        #[serde(default, skip_serializing_if = "Option::is_none")]
                         pub $policy: Option<Arc<crate::$policy::Ir>>,
                     )+
                     /// Where each is written, by the policy's name; one that is made of several
                     /// fields has several.
-                    #[serde(skip_serializing_if = "Vec::is_empty")]
+                    #[serde(
+                        default,
+                        skip_serializing_if = "Vec::is_empty",
+                        deserialize_with = "known_origins"
+                    )]
                     pub origins: Vec<(&'static str, fg_model::Origin)>,
+                }
+
+                /// Reads where policies are written, without those that are not known here.
+                fn known_origins<'de, D: serde::Deserializer<'de>>(
+                    source: D,
+                ) -> Result<Vec<(&'static str, fg_model::Origin)>, D::Error> {
+                    let written = serde::Deserialize::deserialize(source)?;
+                    Ok(crate::meta::known(ALL, written))
                 }
 
                 impl Set {
@@ -70,6 +88,23 @@ macro_rules! catalogue {
                             $($policy: self.$policy.clone().or_else(|| general.$policy.clone()),)+
                             origins,
                         }
+                    }
+
+                    /// The names of the policies that are configured, in the order of the catalogue.
+                    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+                        let all = [$(self.$policy.as_ref().map(|_| crate::$policy::META.name)),+];
+                        all.into_iter().flatten()
+                    }
+
+                    /// The backends that its policies send something to, beside those of the rule.
+                    pub fn backends(&self) -> Vec<&fg_model::BackendKey> {
+                        let mut backends = Vec::new();
+                        $(
+                            if let Some(ir) = &self.$policy {
+                                backends.extend(ir.backends());
+                            }
+                        )+
+                        backends
                     }
 
                     /// Where a policy is written.

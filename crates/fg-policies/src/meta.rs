@@ -1,5 +1,6 @@
 //! What a policy says about itself.
 
+use fg_base::Text;
 use fg_model::Origin;
 
 use crate::Written;
@@ -74,8 +75,21 @@ pub struct Meta {
     pub repeats: bool,
     /// Whether it may stand in a backend reference too.
     pub per_backend: bool,
+    /// Whether no request may pass without it: a proxy that does not know it closes the rule. Any
+    /// other is left out there.
+    pub protective: bool,
     /// Which planes have it.
     pub support: Support,
+}
+
+/// Names of policies that are in the list, as they stand there, each with what belongs to it.
+pub(crate) fn known<T>(all: &[Meta], written: Vec<(Text, T)>) -> Vec<(&'static str, T)> {
+    let written = written.into_iter();
+    let known = written.filter_map(|(name, value)| {
+        let meta = all.iter().find(|meta| meta.name == &*name)?;
+        Some((meta.name, value))
+    });
+    known.collect()
 }
 
 #[cfg(test)]

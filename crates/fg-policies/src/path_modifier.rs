@@ -6,7 +6,7 @@ use fg_api::http_route::HttpPathModifier;
 use fg_base::Text;
 use fg_model::FindingKind;
 use fg_model::path::{Form, canonicalize};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::TranslateScope;
 
@@ -14,7 +14,7 @@ use crate::TranslateScope;
 ///
 /// Shape: each text is a canonical path (see [`fg_model::path`]), so that what is put together of
 /// it and of a canonical request path is canonical too.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PathChange {
     /// The whole path.
     Full(Text),

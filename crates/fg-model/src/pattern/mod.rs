@@ -15,7 +15,7 @@ use std::fmt;
 
 use fg_base::Text;
 use regex::bytes::{Regex, RegexBuilder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The longest source. Units: characters. Source: the largest `maxLength` of a value of the Gateway
 /// API that may hold an expression.
@@ -31,7 +31,8 @@ const NEST_LIMIT: u32 = 4 * re2::DEPTH_LIMIT as u32;
 /// It always has to match the *whole* value. `.` matches a character other than a line feed;
 /// characters are those of UTF-8, and bytes that are none match nothing but through `\B` and the
 /// like. Source: Gateway API `RegularExpression` match types; RE2's syntax page.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Text")]
 pub struct Pattern(Text);
 
 /// Why an expression cannot be used, in words for its author.
@@ -67,6 +68,16 @@ impl Pattern {
     /// Cost: tens of microseconds and kilobytes or more; keep what it gives.
     pub fn regex(&self) -> Regex {
         compile(&self.0).expect("checked when the pattern was made")
+    }
+}
+
+impl TryFrom<Text> for Pattern {
+    type Error = PatternError;
+
+    /// Checks an expression, as [`Pattern::new`] does.
+    fn try_from(source: Text) -> Result<Self, PatternError> {
+        compile(&source)?;
+        Ok(Self(source))
     }
 }
 

@@ -1,12 +1,13 @@
 //! The checked form.
 
 use fg_base::Text;
-use serde::Serialize;
+use fg_model::BackendKey;
+use serde::{Deserialize, Serialize};
 
 use super::OriginPattern;
 
 /// Which pages of other origins may read the replies, and send what.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// Origins that may.
     pub origins: Origins,
@@ -22,8 +23,15 @@ pub struct Ir {
     pub max_age: u32,
 }
 
+impl Ir {
+    /// The backends that it sends something to: none.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::empty()
+    }
+}
+
 /// Origins.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origins {
     /// `*`.
     Any,
@@ -32,7 +40,7 @@ pub enum Origins {
 }
 
 /// Methods or header names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Names {
     /// `*`.
     Any,

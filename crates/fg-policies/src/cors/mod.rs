@@ -23,6 +23,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["CORS"]),
     repeats: false,
     per_backend: true,
+    protective: false,
     support: Support {
         native: true,
         envoy: false,

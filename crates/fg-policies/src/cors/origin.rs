@@ -3,10 +3,10 @@
 use std::fmt;
 
 use fg_base::Text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Origins of one scheme and port. Source: RFC 6454 §6, Gateway API `CORSOrigin`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OriginPattern {
     /// `https`; otherwise `http`.
     pub https: bool,
@@ -17,7 +17,7 @@ pub struct OriginPattern {
 }
 
 /// Hosts of an [`OriginPattern`], lower-case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Hosts {
     /// `*`: all.
     Any,

@@ -2,10 +2,10 @@
 
 use fg_base::Text;
 use fg_model::BackendKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who decides, and what it is told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// The service.
     pub backend: BackendKey,
@@ -15,8 +15,15 @@ pub struct Ir {
     pub body: u32,
 }
 
+impl Ir {
+    /// The backends that it sends something to.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::once(&self.backend)
+    }
+}
+
 /// How the service is asked. Header names are lower-case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Protocol {
     /// By a request like the client's; 200 is a yes.
     Http {

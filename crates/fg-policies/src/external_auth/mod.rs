@@ -28,6 +28,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["ExternalAuth"]),
     repeats: false,
     per_backend: false,
+    protective: true,
     support: Support {
         native: true,
         envoy: false,

@@ -1,15 +1,23 @@
 //! The checked form.
 
 use fg_base::Text;
-use serde::Serialize;
+use fg_model::BackendKey;
+use serde::{Deserialize, Serialize};
 
 /// Header changes of both directions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// Changes to requests.
     pub request: Changes,
     /// Changes to replies.
     pub response: Changes,
+}
+
+impl Ir {
+    /// The backends that it sends something to: none.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::empty()
+    }
 }
 
 /// Changes in one direction.
@@ -18,9 +26,8 @@ pub struct Ir {
 /// is removed, then replaced, then appended (the order in which Envoy does it), so that a name in
 /// several lists has the values that were set and added.
 ///
-/// Serialized, the values of credentials ([`fg_model::secret`]) are left out: the form is
-/// for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// In formats for people, the values of credentials ([`fg_model::secret`]) are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Changes {
     /// Names and values to replace, or to append where there is nothing to replace.
     #[serde(serialize_with = "super::secret::serialize")]

@@ -24,6 +24,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["RequestHeaderModifier", "ResponseHeaderModifier"]),
     repeats: false,
     per_backend: true,
+    protective: false,
     support: Support {
         native: true,
         envoy: false,

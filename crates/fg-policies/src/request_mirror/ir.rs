@@ -1,17 +1,24 @@
 //! The checked form.
 
 use fg_model::BackendKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The mirrors of one place, in the order of their filters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// Each decides by itself which requests it copies.
     pub mirrors: Vec<Mirror>,
 }
 
+impl Ir {
+    /// The backends that it sends something to.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        self.mirrors.iter().map(|mirror| &mirror.backend)
+    }
+}
+
 /// Who gets a copy of which part of the requests.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mirror {
     /// Who gets the copies.
     pub backend: BackendKey,

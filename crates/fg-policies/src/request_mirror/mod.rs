@@ -21,6 +21,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["RequestMirror"]),
     repeats: true,
     per_backend: true,
+    protective: false,
     support: Support {
         native: true,
         envoy: false,

@@ -1,12 +1,13 @@
 //! The checked form.
 
 use fg_base::Text;
-use serde::Serialize;
+use fg_model::BackendKey;
+use serde::{Deserialize, Serialize};
 
 use crate::path_modifier::PathChange;
 
 /// A redirect; what is absent is kept from the request.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// `http` or `https`.
     pub scheme: Option<Text>,
@@ -18,4 +19,11 @@ pub struct Ir {
     pub port: Option<u16>,
     /// Status: 301, 302, 303, 307 or 308.
     pub status: u16,
+}
+
+impl Ir {
+    /// The backends that it sends something to: none.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::empty()
+    }
 }

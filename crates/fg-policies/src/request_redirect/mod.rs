@@ -21,6 +21,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["RequestRedirect"]),
     repeats: false,
     per_backend: false,
+    protective: true,
     support: Support {
         native: true,
         envoy: false,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use fg_model::BackendKey;
+use serde::{Deserialize, Serialize};
 
 /// When and how often a request is sent again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// Statuses of the backend after which it is asked again, sorted, each once.
     pub codes: Vec<u16>,
@@ -13,4 +14,11 @@ pub struct Ir {
     pub attempts: u32,
     /// The least time between two tries; `None` leaves it to the data plane.
     pub backoff: Option<Duration>,
+}
+
+impl Ir {
+    /// The backends that it sends something to: none.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::empty()
+    }
 }

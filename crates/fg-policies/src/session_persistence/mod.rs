@@ -21,6 +21,7 @@ pub const META: Meta = Meta {
     reads: Reads::Field("sessionPersistence"),
     repeats: false,
     per_backend: false,
+    protective: false,
     support: Support {
         native: true,
         envoy: false,

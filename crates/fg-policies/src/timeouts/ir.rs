@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use fg_model::BackendKey;
+use serde::{Deserialize, Serialize};
 
 /// Time limits; `None` is no limit, also over a more general policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
     /// The whole exchange.
     pub request: Option<Duration>,
     /// One try.
     pub backend_request: Option<Duration>,
+}
+
+impl Ir {
+    /// The backends that it sends something to: none.
+    pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
+        std::iter::empty()
+    }
 }

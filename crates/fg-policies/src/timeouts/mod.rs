@@ -23,6 +23,7 @@ pub const META: Meta = Meta {
     reads: Reads::Field("timeouts"),
     repeats: false,
     per_backend: false,
+    protective: false,
     support: Support {
         native: true,
         envoy: false,

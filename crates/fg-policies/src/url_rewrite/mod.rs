@@ -21,6 +21,7 @@ pub const META: Meta = Meta {
     reads: Reads::Filters(&["URLRewrite"]),
     repeats: false,
     per_backend: true,
+    protective: true,
     support: Support {
         native: true,
         envoy: false,
