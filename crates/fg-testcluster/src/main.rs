@@ -1,3 +1,18 @@
-//! A real Kubernetes API server for tests, and a node that runs pods as local processes. Ships nothing.
+//! `fg-testcluster`: starts and ends test clusters, and is their node. Mostly called by `cargo xtask cluster`.
 
-fn main() {}
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let words = command::Words::parse();
+    match words.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
