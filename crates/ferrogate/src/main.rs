@@ -10,6 +10,7 @@ mod explain;
 mod folder;
 mod logging;
 mod memory;
+mod pages;
 mod proxy;
 mod question;
 mod quickstart;

@@ -4,13 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, ExplainQuery};
 use fg_control::Control;
-use fg_ir::{Backend, Endpoints, Listener, Rule};
 use fg_model::{Origin, Place};
 use fg_proxy::Settings;
-use serde::Serialize;
 
 use crate::folder::Source;
 use crate::logging::LogLevel;
+use crate::pages::{self, json};
 use crate::question::{Asked, Known};
 use crate::report::Report;
 
@@ -47,16 +46,6 @@ pub(crate) struct Pages {
     pub(crate) settings: Settings,
 }
 
-/// The IR as `/config` shows it.
-#[derive(Serialize)]
-struct Configuration {
-    generation: u64,
-    listeners: Vec<Arc<Listener>>,
-    rules: Vec<Arc<Rule>>,
-    backends: Vec<Arc<Backend>>,
-    endpoints: Vec<Arc<Endpoints>>,
-}
-
 impl AdminSource for Pages {
     fn config(&self) -> String {
         // A copy, whose values are shared, so that the page is written without the lock.
@@ -64,13 +53,7 @@ impl AdminSource for Pages {
             let state = self.state.lock();
             (state.control.ir().clone(), state.generation)
         };
-        json(&Configuration {
-            generation,
-            listeners: ir.listeners.into_values().collect(),
-            rules: ir.rules.into_values().collect(),
-            backends: ir.backends.into_values().collect(),
-            endpoints: ir.endpoints.into_values().collect(),
-        })
+        pages::configuration(ir, generation)
     }
 
     fn status(&self) -> String {
@@ -132,14 +115,4 @@ impl AdminSource for Pages {
 fn place(state: &State, origin: &Origin) -> Option<Place> {
     let whole = Origin::of(origin.object.clone(), origin.generation);
     state.source.as_ref()?.place(&whole)
-}
-
-fn json(value: &impl Serialize) -> String {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => text + "\n",
-        Err(error) => {
-            tracing::error!(%error, "a page cannot be written as JSON; this is a bug");
-            "null\n".to_owned()
-        }
-    }
 }
