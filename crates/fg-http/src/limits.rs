@@ -17,6 +17,15 @@ pub struct Limits {
     pub informational: usize,
 }
 
+impl Limits {
+    /// The bound of HTTP/2's header lists, which count 32 bytes more a field. Twice that of a head:
+    /// whatever is not far beyond our own bound is answered, and logged, by us. Beyond this one the
+    /// stream is refused, and beyond four times as much the connection ends.
+    pub(crate) fn head_list(&self) -> u32 {
+        u32::try_from(self.head.saturating_mul(2)).unwrap_or(u32::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

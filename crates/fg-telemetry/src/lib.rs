@@ -22,4 +22,4 @@ pub use histogram::Histogram;
 pub use outcome::{MirrorOutcome, RetryOutcome};
 pub use registry::{DEFAULT_SERIES_CAP, Registry};
 pub use series::{Outcome, Series, SeriesLabels, SeriesSlots};
-pub use worker::{TlsFailure, WorkerStats};
+pub use worker::{Http2Failure, TlsFailure, WorkerStats};

@@ -8,6 +8,7 @@
 //! | `class`: `1xx` … `5xx`, `499` (client went away), `other` | `ferrogate_requests_total` |
 //! | `reason`: the word of the reason header | `ferrogate_request_failures_total`, `ferrogate_unrouted_requests_total` |
 //! | `reason`: `timeout`, `unknown_name`, … | `ferrogate_tls_handshake_failures_total` |
+//! | `reason`: `flood`, `protocol`, `silent` | `ferrogate_http2_connection_failures_total` |
 //! | `outcome`: `recovered`, `exhausted`, `over_budget`, `not_replayable`, `failed` | `ferrogate_retried_requests_total` |
 //! | `outcome`: `sent`, `failed`, `dropped` | `ferrogate_mirrored_requests_total` |
 //! | `severity`: `error`, `warning`, `info` | `ferrogate_findings` |
@@ -72,6 +73,7 @@ metrics! {
     TLS_HANDSHAKES = Counter "ferrogate_tls_handshakes_total" "TLS handshakes with clients that succeeded, resumed ones included.",
     TLS_RESUMED = Counter "ferrogate_tls_resumptions_total" "TLS handshakes with clients that resumed an earlier session.",
     TLS_FAILURES = Counter "ferrogate_tls_handshake_failures_total" "TLS handshakes with clients that failed, by reason.",
+    HTTP2_FAILURES = Counter "ferrogate_http2_connection_failures_total" "HTTP/2 connections of clients that the gateway ended, by reason.",
     WORKERS = Gauge "ferrogate_workers" "Workers that run.",
     GENERATION = Gauge "ferrogate_configuration_generation" "Number of the configuration that serves.",
     APPLIED = Gauge "ferrogate_configuration_applied_timestamp_seconds" "When the configuration that serves was applied.",

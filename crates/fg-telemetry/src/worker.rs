@@ -56,6 +56,31 @@ impl TlsFailure {
     }
 }
 
+/// Why the gateway ended a client's HTTP/2 connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http2Failure {
+    /// The client asked for more than is good: resets, empty frames, endless heads.
+    Flood,
+    /// The client broke the protocol.
+    Protocol,
+    /// The client did not answer a PING while it had requests.
+    Silent,
+}
+
+impl Http2Failure {
+    /// Every failure, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Flood, Self::Protocol, Self::Silent];
+
+    /// The word for metrics and logs.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Flood => "flood",
+            Self::Protocol => "protocol",
+            Self::Silent => "silent",
+        }
+    }
+}
+
 /// Numbers of one worker, written by it only; see [`crate::Registry::worker`].
 #[derive(Debug, Default)]
 pub struct WorkerStats {
@@ -95,6 +120,8 @@ pub struct WorkerStats {
     pub tls_resumed: Counter,
     /// TLS handshakes with clients that failed, by [`TlsFailure`].
     tls_failures: [Counter; TlsFailure::ALL.len()],
+    /// HTTP/2 connections of clients that we ended, by [`Http2Failure`].
+    http2_failures: [Counter; Http2Failure::ALL.len()],
     /// Requests that no rule ever saw (malformed, too large, no such host), by number of the reason.
     unrouted: Box<[Counter]>,
 }
@@ -117,6 +144,18 @@ impl WorkerStats {
     /// The counts of [`WorkerStats::tls_failed`], in the order of [`TlsFailure::ALL`].
     pub(crate) fn tls_failure_counts(&self) -> impl Iterator<Item = u64> + '_ {
         self.tls_failures.iter().map(Counter::get)
+    }
+
+    /// Counts an HTTP/2 connection of a client that we ended.
+    pub fn http2_failed(&self, why: Http2Failure) {
+        if let Some(cell) = self.http2_failures.get(why as usize) {
+            cell.increment();
+        }
+    }
+
+    /// The counts of [`WorkerStats::http2_failed`], in the order of [`Http2Failure::ALL`].
+    pub(crate) fn http2_failure_counts(&self) -> impl Iterator<Item = u64> + '_ {
+        self.http2_failures.iter().map(Counter::get)
     }
 
     /// Counts a request that was answered before any rule was chosen, by number of the reason.

@@ -56,6 +56,10 @@ impl Client {
             .expect("a connected socket has an address")
     }
 
+    pub(crate) fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.reader
+    }
+
     fn stream(&self) -> &TcpStream {
         self.reader.get_ref()
     }
@@ -81,13 +85,19 @@ impl Client {
 
     /// Sends as much as the sockets take without anybody reading, at most `limit`; gives how much.
     pub fn send_until_stuck(&self, limit: usize) -> usize {
-        let piece = vec![b'x'; 64 * 1024];
+        self.repeat_until_stuck(&[b'x'; 64 * 1024], limit)
+    }
+
+    /// The same with a piece again and again.
+    pub fn repeat_until_stuck(&self, piece: &[u8], limit: usize) -> usize {
         let mut sent = 0;
         self.stream()
             .set_write_timeout(Some(STUCK))
             .expect("a socket option");
         while sent < limit {
-            match self.stream().write(&piece[..piece.len().min(limit - sent)]) {
+            // Pieces stay whole, one after the other.
+            let rest = &piece[sent % piece.len()..];
+            match self.stream().write(&rest[..rest.len().min(limit - sent)]) {
                 Ok(count) => sent += count,
                 Err(_) => break,
             }

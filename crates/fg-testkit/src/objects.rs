@@ -59,6 +59,7 @@ fn object(mut document: Value) -> Resource {
         created: metadata["creationTimestamp"].as_i64(),
         labels: map("labels"),
         annotations: map("annotations"),
+        uid: metadata["uid"].as_str().map(Into::into),
     };
     fn shared<S>(id: Arc<ObjectRef>, meta: Meta, spec: S) -> Arc<Object<S>> {
         Arc::new(Object { id, meta, spec })
@@ -76,6 +77,7 @@ fn object(mut document: Value) -> Resource {
         "Service" => Resource::Service(shared(id, meta, read(spec))),
         "EndpointSlice" => Resource::EndpointSlice(shared(id, meta, read(document))),
         "Backend" => Resource::Backend(shared(id, meta, read(spec))),
+        "GatewayParameters" => Resource::GatewayParameters(shared(id, meta, read(spec))),
         "Secret" => {
             let data = document["stringData"].as_object().into_iter().flatten();
             let data = data

@@ -69,7 +69,7 @@ impl Client {
             .enable_push(false)
             .initial_window_size(settings.stream_window)
             .initial_connection_window_size(settings.connection_window)
-            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+            .max_header_list_size(limits.head_list())
             .header_table_size(settings.header_table)
             .max_send_buffer_size(settings.send_buffer)
             .handshake(io)
@@ -176,7 +176,8 @@ impl Response {
     /// `reply`. The stream then has the body.
     ///
     /// # Errors
-    /// The stream or the connection failed, or the head is malformed.
+    /// The stream or the connection failed, or the head is malformed (`InvalidData`) or too large
+    /// (`FileTooLarge`).
     pub fn poll_head(
         &mut self,
         context: &mut Context<'_>,
@@ -214,7 +215,9 @@ impl Response {
         let received = fields::receive(head.headers(), &mut reply.head, &mut bytes, limits);
         *reply.head.bytes_mut() = bytes;
         received.map_err(|refused| match refused {
-            Refused::TooLarge => bad("the reply's head is too large"),
+            Refused::TooLarge => {
+                io::Error::new(io::ErrorKind::FileTooLarge, "the reply's head is too large")
+            }
             Refused::Blank => bad("a field value that begins or ends with a blank"),
         })?;
         reply.version = Version::Http2;

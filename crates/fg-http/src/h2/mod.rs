@@ -14,7 +14,7 @@ mod stream;
 
 pub use client::{Client, Driver, Pings, Response, Sending};
 pub use fields::Trailers;
-pub use server::{Arrival, Server};
+pub use server::{Arrival, Broken, Server};
 pub use settings::{PREFACE, Settings};
 pub use stream::{Cut, Stream};
 

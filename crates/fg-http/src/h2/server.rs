@@ -20,6 +20,29 @@ pub struct Server<T> {
     asked: bool,
 }
 
+/// Why a client's connection broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The client asked too much of it.
+    Flood(String),
+    /// The client broke the protocol.
+    Protocol(String),
+    /// The client gave it up.
+    Gone,
+}
+
+impl From<h2::Error> for Broken {
+    fn from(error: h2::Error) -> Self {
+        if error.is_io() || error.is_remote() {
+            Self::Gone
+        } else if error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) {
+            Self::Flood(error.to_string())
+        } else {
+            Self::Protocol(error.to_string())
+        }
+    }
+}
+
 /// A request that arrived: its head is to be read, its stream to be served.
 pub struct Arrival {
     request: http::Request<RecvStream>,
@@ -36,7 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
             .max_concurrent_streams(settings.streams)
             .initial_window_size(settings.stream_window)
             .initial_connection_window_size(settings.connection_window)
-            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+            .max_header_list_size(limits.head_list())
             .header_table_size(settings.header_table)
             .max_send_buffer_size(settings.send_buffer)
             .max_pending_accept_reset_streams(settings.early_resets)
@@ -54,7 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
     }
 
     /// Moves the connection on and gives the next request; `None` when it ended well.
-    pub fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Arrival>>> {
+    pub fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arrival, Broken>>> {
         if self.asked
             && let Some(pings) = &mut self.pings
             && pings.poll_pong(context).is_ready()
@@ -64,7 +87,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
         Poll::Ready(match ready!(self.connection.poll_accept(context)) {
             None => None,
             Some(Ok((request, respond))) => Some(Ok(Arrival { request, respond })),
-            Some(Err(error)) => Some(Err(io_error(error))),
+            Some(Err(error)) => Some(Err(error.into())),
         })
     }
 

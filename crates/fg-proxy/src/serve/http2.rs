@@ -5,12 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fg_exchange::Reason;
-use fg_http::h2::{Arrival, Cut, Server};
+use fg_exchange::{Fault, Reason};
+use fg_http::h2::{Arrival, Broken, Cut, Server};
+use fg_telemetry::Http2Failure;
 
 use super::connection::Connection;
+use super::exchange::Exchange;
+use super::finish;
 use crate::shared::SocketKey;
 use crate::worker::Worker;
 use crate::worker::handshake::TlsFacts;
@@ -26,6 +29,14 @@ const SILENCE: Duration = Duration::from_secs(30);
 const RESETS: u32 = 500;
 /// That while. Units: milliseconds.
 const RESETS_WINDOW: u64 = 10_000;
+
+/// How large the heads of a connection's open requests may be together, in largest heads: header
+/// compression makes many large ones out of a few bytes. A request beyond is refused
+/// (`REFUSED_STREAM`), so that the client may send it again.
+const HEADS: usize = 16;
+
+/// How long a client has to read why its connection is ended.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What the requests of one connection have in common.
 #[derive(Clone)]
@@ -68,6 +79,7 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
         was_open: None,
         requests: 0,
         drains: false,
+        aborted: false,
     };
     std::future::poll_fn(|context| session.poll(context)).await;
 }
@@ -88,6 +100,8 @@ struct Session {
     requests: u64,
     /// The client was told to open no more.
     drains: bool,
+    /// The client was told that it asked too much.
+    aborted: bool,
 }
 
 impl Session {
@@ -95,6 +109,9 @@ impl Session {
         self.timer.attach(context);
         let worker = self.origin.worker.clone();
         let settings = &worker.shared.settings;
+        if self.aborted {
+            return self.poll_end(context);
+        }
         loop {
             match self.server.poll_arrival(context) {
                 Poll::Ready(Some(Ok(arrival))) => {
@@ -105,7 +122,15 @@ impl Session {
                         self.timer.set(SILENCE);
                     }
                 }
-                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(broken))) => {
+                    match broken {
+                        Broken::Flood(detail) => self.failed(Http2Failure::Flood, &detail),
+                        Broken::Protocol(detail) => self.failed(Http2Failure::Protocol, &detail),
+                        Broken::Gone => {}
+                    }
+                    return Poll::Ready(());
+                }
                 Poll::Pending => break,
             }
         }
@@ -118,12 +143,16 @@ impl Session {
         }
         if self.is_storm() {
             self.server.abort();
-            return Poll::Ready(());
+            self.failed(Http2Failure::Flood, "too many requests are given up");
+            self.aborted = true;
+            self.timer.set(FAREWELL);
+            return self.poll_end(context);
         }
         let is_open = self.open.requests.get() > 0;
         if self.timer.is_expired() {
             if is_open {
                 if !self.server.ask() {
+                    self.failed(Http2Failure::Silent, "it does not answer a PING");
                     return Poll::Ready(());
                 }
                 self.timer.set(SILENCE);
@@ -146,6 +175,18 @@ impl Session {
         Poll::Pending
     }
 
+    /// Tells the client why its connection ends, if it reads that.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.server.poll_arrival(context) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.timer.is_expired() => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     /// Whether the client opens requests only to give them up: the budget is for a while, and a
     /// client that gives up many of many is let be.
     fn is_storm(&mut self) -> bool {
@@ -156,6 +197,13 @@ impl Session {
         }
         self.resets += self.open.resets.take();
         self.resets > RESETS
+    }
+
+    /// Counts and logs that the connection is ended.
+    fn failed(&self, why: Http2Failure, detail: &str) {
+        let Origin { worker, peer, .. } = &self.origin;
+        worker.stats.http2_failed(why);
+        tracing::debug!(%peer, reason = why.text(), detail, "a client's HTTP/2 connection was ended");
     }
 
     fn drain(&mut self) {
@@ -169,13 +217,19 @@ impl Session {
 }
 
 /// Counts a request as long as it is served.
-struct Open(Rc<Counts>);
+struct Open {
+    counts: Rc<Counts>,
+    /// Size of its head. Units: bytes.
+    head: usize,
+}
 
 /// What the requests of a connection tell it.
 #[derive(Default)]
 struct Counts {
     /// Requests that are being served.
     requests: Cell<usize>,
+    /// Their heads together. Units: bytes.
+    heads: Cell<usize>,
     /// Requests that the client gave up and nobody has looked at yet.
     resets: Cell<u32>,
     /// A request was told to come by a new connection.
@@ -185,24 +239,40 @@ struct Counts {
 impl Open {
     fn new(open: &Rc<Counts>) -> Self {
         open.requests.set(open.requests.get() + 1);
-        Self(open.clone())
+        Self {
+            counts: open.clone(),
+            head: 0,
+        }
+    }
+
+    /// Notes the size of its head; `false` when all of them together are larger than `most`.
+    fn has_room(&mut self, head: usize, most: usize) -> bool {
+        self.head = head;
+        self.counts.heads.set(self.counts.heads.get() + head);
+        self.counts.heads.get() <= most
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.requests.set(self.0.requests.get() - 1);
+        let counts = &self.counts;
+        counts.requests.set(counts.requests.get() - 1);
+        counts.heads.set(counts.heads.get() - self.head);
     }
 }
 
 /// Serves one request.
-async fn request(origin: Origin, arrival: Arrival, open: Open) {
+async fn request(origin: Origin, arrival: Arrival, mut open: Open) {
     let worker = origin.worker.clone();
     let mut exchange = worker.take_exchange();
     let limits = &worker.shared.settings.limits;
     let (stream, parsed) = arrival.read(&mut exchange.request, limits);
     let timer = worker.sweep.register(origin.socket);
     let mut connection = Connection::of_stream(origin, Stream::Http2(Box::new(stream)), timer);
+    let head = exchange.request.head.bytes().len();
+    if !open.has_room(head, limits.head.saturating_mul(HEADS)) {
+        return refuse(connection, exchange);
+    }
     connection.guarded(&mut exchange, Some(parsed)).await;
     if exchange.record.fault.is_some()
         && let Some(stream) = connection.client.http2()
@@ -211,10 +281,26 @@ async fn request(origin: Origin, arrival: Arrival, open: Open) {
     }
     let reason = exchange.record.fault.as_ref().map(|fault| fault.reason);
     if reason == Some(Reason::ClientClosed) {
-        open.0.resets.set(open.0.resets.get() + 1);
+        open.counts.resets.set(open.counts.resets.get() + 1);
     }
-    open.0
-        .ends
-        .set(open.0.ends.get() || exchange.record.ends_connection);
+    if exchange.record.ends_connection {
+        open.counts.ends.set(true);
+    }
     worker.put_exchange(exchange);
+}
+
+/// Refuses a request for which its connection has no room, without holding on to its head.
+fn refuse(mut connection: Connection, mut exchange: Box<Exchange>) {
+    let record = &mut exchange.record;
+    record.started = Some(Instant::now());
+    record.status = Reason::Overloaded.status();
+    record.fault = Some(
+        Fault::new(Reason::Overloaded)
+            .detail("refused: the heads of the connection's requests are too large together"),
+    );
+    finish::exchange(&connection, &exchange, None);
+    if let Some(stream) = connection.client.http2() {
+        stream.cut(Cut::Refused);
+    }
+    connection.worker.put_exchange(exchange);
 }

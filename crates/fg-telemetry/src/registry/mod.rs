@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::series::{CLASSES, SeriesSum};
 use crate::text_format::{Page, bound};
 use crate::{
-    ControlStats, Counter, MirrorOutcome, RetryOutcome, Series, SeriesLabels, TlsFailure,
+    ControlStats, Counter, Http2Failure, MirrorOutcome, RetryOutcome, Series, SeriesLabels, TlsFailure,
     WorkerStats, names,
 };
 
@@ -339,6 +339,19 @@ fn render_workers(state: &State, page: &mut Page) {
     for (why, count) in TlsFailure::ALL.into_iter().zip(failures) {
         if count > 0 {
             let name = names::TLS_FAILURES.name;
+            page.sample(name, "", &[("reason", why.text())], count);
+        }
+    }
+    page.head(names::HTTP2_FAILURES);
+    let mut failures = [0; Http2Failure::ALL.len()];
+    for worker in &state.workers {
+        for (sum, count) in failures.iter_mut().zip(worker.http2_failure_counts()) {
+            *sum += count;
+        }
+    }
+    for (why, count) in Http2Failure::ALL.into_iter().zip(failures) {
+        if count > 0 {
+            let name = names::HTTP2_FAILURES.name;
             page.sample(name, "", &[("reason", why.text())], count);
         }
     }

@@ -248,12 +248,11 @@ impl Job<'_> {
                 return Poll::Ready(Err(fault));
             }
             if connection.timer.is_expired() {
-                let reason = if down.is_sent() {
-                    Reason::UpstreamTimeout
+                return Poll::Ready(Err(if down.is_sent() {
+                    Fault::new(Reason::UpstreamTimeout)
                 } else {
-                    Reason::ClientClosed
-                };
-                return Poll::Ready(Err(Fault::new(reason)));
+                    Fault::new(Reason::ClientClosed).detail("it took nothing of the reply in time")
+                }));
             }
             Poll::Pending
         })

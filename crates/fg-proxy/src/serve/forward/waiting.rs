@@ -107,9 +107,10 @@ impl Waiting<'_, '_> {
 
     /// There is no reply by HTTP/2.
     fn failed(&self, error: std::io::Error) -> Fault {
-        use std::io::ErrorKind::{ConnectionRefused, InvalidData};
+        use std::io::ErrorKind::{ConnectionRefused, FileTooLarge, InvalidData};
         match error.kind() {
             InvalidData => Fault::new(Reason::BadReply).detail(error),
+            FileTooLarge => Fault::new(Reason::ReplyTooLarge),
             // The backend did nothing with it.
             ConnectionRefused if !self.job.exchange.up.gone => Fault::new(Reason::UpstreamReset)
                 .retry(Retry::Stale)
