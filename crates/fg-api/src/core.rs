@@ -18,6 +18,14 @@ pub struct ServiceSpec {
     /// The name behind an `ExternalName` Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_name: Option<Text>,
+    /// Addresses inside the cluster, as the API server assigned them; `None` (the word) for a
+    /// headless Service, empty in a folder.
+    #[serde(rename = "clusterIPs", default, skip_serializing_if = "Vec::is_empty")]
+    pub cluster_ips: Vec<Text>,
+    /// Addresses and hostnames of `status.loadBalancer.ingress`, the only part of a status that is
+    /// read; empty in a folder.
+    #[serde(skip)]
+    pub ingress: Vec<Text>,
 }
 
 /// One port of a Service.

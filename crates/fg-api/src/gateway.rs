@@ -233,6 +233,17 @@ pub struct LabelSelector {
     pub match_expressions: Vec<LabelRequirement>,
 }
 
+impl LabelSelector {
+    /// Whether labels fit. Source: Kubernetes label selectors; an empty one fits all, an operator
+    /// that does not exist fits nothing.
+    pub fn fits(&self, labels: &BTreeMap<Text, Text>) -> bool {
+        let has = |(key, value)| labels.get(key) == Some(value);
+        let equal = self.match_labels.iter().all(has);
+        let mut rest = self.match_expressions.iter();
+        equal && rest.all(|requirement| requirement.fits(labels))
+    }
+}
+
 /// One requirement of a label selector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelRequirement {
@@ -243,6 +254,19 @@ pub struct LabelRequirement {
     /// Values, for `In` and `NotIn`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<Text>,
+}
+
+impl LabelRequirement {
+    fn fits(&self, labels: &BTreeMap<Text, Text>) -> bool {
+        let value = labels.get(&self.key);
+        match &*self.operator {
+            "In" => value.is_some_and(|value| self.values.contains(value)),
+            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    }
 }
 
 /// A route kind.

@@ -68,6 +68,8 @@ pub enum FindingKind {
     Duplicate,
     /// A limit on files, documents or aliases was hit.
     LimitExceeded,
+    /// A source of objects cannot be read, wholly or one kind of it; what it said before serves on.
+    SourceUnavailable,
     // -- classes and gateways -----------------------------------------------------------------------
     /// A Gateway names a class that does not exist.
     ClassNotFound,

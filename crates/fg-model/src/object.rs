@@ -80,8 +80,15 @@ pub mod kinds {
     pub const ENDPOINT_SLICE: (&str, &str) = ("discovery.k8s.io", "EndpointSlice");
     /// kgateway's `Backend`.
     pub const BACKEND: (&str, &str) = ("gateway.kgateway.dev", "Backend");
+    /// kgateway's `GatewayParameters`.
+    pub const GATEWAY_PARAMETERS: (&str, &str) = ("gateway.kgateway.dev", "GatewayParameters");
     /// A file of the folder, for findings about what is no object yet. Its name is the path.
     pub const FILE: (&str, &str) = ("", "File");
+    /// A kind of objects in the API server, for findings about all of them. Its name is such as
+    /// `httproutes.gateway.networking.k8s.io`.
+    pub const API_RESOURCE: (&str, &str) = ("", "Resource");
+    /// The API server, for findings about it as a whole. Its name is `kubernetes`.
+    pub const API_SERVER: (&str, &str) = ("", "APIServer");
 }
 
 /// Where a value came from: the object, its generation, and the field.

@@ -1,10 +1,7 @@
 //! `listeners[].allowedRoutes`: which routes may attach.
 
-use std::collections::BTreeMap;
-
 use fg_api::gateway::{
-    AllowedListeners, AllowedRoutes, LabelRequirement, LabelSelector, RouteGroupKind,
-    RouteNamespaces,
+    AllowedListeners, AllowedRoutes, LabelSelector, RouteGroupKind, RouteNamespaces,
 };
 use fg_base::Text;
 use fg_ir::RouteKind;
@@ -32,33 +29,9 @@ impl Allowed {
         match self {
             Self::Same => own == namespace,
             Self::All => true,
-            Self::Selector(selector) => selected(selector, &lookup.labels(namespace)),
+            Self::Selector(selector) => selector.fits(&lookup.labels(namespace)),
             Self::Nobody => false,
         }
-    }
-}
-
-/// Whether labels fit a selector. Source: Kubernetes label selectors; an empty one fits all.
-pub(crate) fn selected(selector: &LabelSelector, labels: &BTreeMap<Text, Text>) -> bool {
-    let equal = selector
-        .match_labels
-        .iter()
-        .all(|(key, value)| labels.get(key) == Some(value));
-    equal
-        && selector
-            .match_expressions
-            .iter()
-            .all(|requirement| fits(requirement, labels))
-}
-
-fn fits(requirement: &LabelRequirement, labels: &BTreeMap<Text, Text>) -> bool {
-    let value = labels.get(&requirement.key);
-    match &*requirement.operator {
-        "In" => value.is_some_and(|value| requirement.values.contains(value)),
-        "NotIn" => value.is_none_or(|value| !requirement.values.contains(value)),
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        _ => false,
     }
 }
 

@@ -4,7 +4,6 @@ use fg_api::gateway::LabelSelector;
 use fg_api::report::Subject;
 use fg_model::HostPattern;
 
-use super::allowed::selected;
 use crate::testing::{findings, line, listeners, only, put, remove, report, translated};
 
 /// A Gateway; `rest` is YAML of its spec in flow style.
@@ -600,7 +599,7 @@ fn label_requirements() {
     ] {
         let selector: LabelSelector =
             fg_testkit::objects::value(&format!("{{matchExpressions: [{requirement}]}}"));
-        assert_eq!(selected(&selector, &labels), fits, "{requirement}");
+        assert_eq!(selector.fits(&labels), fits, "{requirement}");
     }
 }
 

@@ -1,0 +1,122 @@
+//! An object as the API server writes it, cut to what can matter here, and not yet read.
+//!
+//! Everything else (`managedFields`, status, owners) is skipped while the bytes are read and never
+//! stored. What remains is compared by hash, so that an object that did not change in what matters
+//! is not even decoded.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+
+use fg_base::Text;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::kinds::Kind;
+
+/// Holds a whole copy of the object, and of a Secret's values.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A value as text; `None` when absent or null.
+pub(super) type Part = Option<Box<RawValue>>;
+
+/// Values by key; null values are kept as such.
+pub(super) type Parts = Option<BTreeMap<Text, Box<RawValue>>>;
+
+/// An object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Raw {
+    pub(super) metadata: Metadata,
+    pub(super) spec: Part,
+    // of a Secret
+    #[serde(rename = "type")]
+    pub(super) kind: Part,
+    // of a Secret or ConfigMap
+    pub(super) data: Parts,
+    pub(super) binary_data: Parts,
+    // of an EndpointSlice
+    pub(super) address_type: Part,
+    pub(super) endpoints: Part,
+    pub(super) ports: Part,
+    // of a Service
+    pub(super) status: Option<Status>,
+}
+
+/// Its `metadata`. The API server makes sure that these have these types.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata {
+    pub(super) name: Text,
+    #[serde(default)]
+    pub(super) namespace: Option<Text>,
+    pub(super) uid: Option<Text>,
+    pub(super) generation: Option<i64>,
+    pub(super) creation_timestamp: Option<Box<str>>,
+    #[serde(default)]
+    pub(super) labels: Option<BTreeMap<Text, Text>>,
+    #[serde(default)]
+    pub(super) annotations: Option<BTreeMap<Text, Text>>,
+    pub(super) resource_version: Option<Box<str>>,
+}
+
+/// The one part of a status that is read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) load_balancer: Part,
+}
+
+impl Raw {
+    /// Drops what is not read of this kind.
+    pub(super) fn narrow(&mut self, kind: &Kind) {
+        if let Some(annotations) = &mut self.metadata.annotations {
+            match kind.annotations {
+                true => drop(annotations.remove(LAST_APPLIED)),
+                false => annotations.clear(),
+            }
+        }
+        if let Some(keys) = kind.keys {
+            for data in [&mut self.data, &mut self.binary_data] {
+                if let Some(data) = data {
+                    data.retain(|key, _| keys.contains(&&**key));
+                }
+            }
+        }
+    }
+
+    /// Equal for objects that are equal in all that matters.
+    pub(super) fn hash(&self, hasher: &RandomState) -> u64 {
+        let mut hasher = hasher.build_hasher();
+        let meta = &self.metadata;
+        meta.uid.hash(&mut hasher);
+        meta.generation.hash(&mut hasher);
+        meta.labels.hash(&mut hasher);
+        meta.annotations.hash(&mut hasher);
+        let parts = [
+            &self.spec,
+            &self.kind,
+            &self.address_type,
+            &self.endpoints,
+            &self.ports,
+        ];
+        for part in parts {
+            text(part).hash(&mut hasher);
+        }
+        for parts in [&self.data, &self.binary_data] {
+            for (key, value) in parts.iter().flatten() {
+                (key, value.get()).hash(&mut hasher);
+            }
+            // Between the two.
+            0_u8.hash(&mut hasher);
+        }
+        let status = self.status.as_ref();
+        status
+            .and_then(|status| text(&status.load_balancer))
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+fn text(part: &Part) -> Option<&str> {
+    part.as_deref().map(RawValue::get)
+}
