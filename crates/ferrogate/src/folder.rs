@@ -174,5 +174,6 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn options(translation: TranslationArgs) -> Options {
     Options {
         allow_external_name: translation.allow_external_name,
+        ..Options::default()
     }
 }

@@ -10,6 +10,7 @@ use crate::backend::BackendSpec;
 use crate::backend_tls_policy::BackendTlsPolicySpec;
 use crate::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use crate::gateway::{GatewayClassSpec, GatewaySpec};
+use crate::gateway_parameters::GatewayParametersSpec;
 use crate::grpc_route::GrpcRouteSpec;
 use crate::http_route::HttpRouteSpec;
 use crate::listener_set::ListenerSetSpec;
@@ -26,6 +27,9 @@ pub struct Meta {
     pub labels: BTreeMap<Text, Text>,
     /// Annotations.
     pub annotations: BTreeMap<Text, Text>,
+    /// `uid` of a Gateway, that what is deployed for it belongs to; `None` for other kinds, and
+    /// when the source gives none.
+    pub uid: Option<Text>,
 }
 
 /// One object: who it is, and what it says.
@@ -84,6 +88,8 @@ pub enum Resource {
     ConfigMap(Arc<Object<ConfigMap>>),
     /// kgateway's `Backend`.
     Backend(Arc<Object<BackendSpec>>),
+    /// kgateway's `GatewayParameters`.
+    GatewayParameters(Arc<Object<GatewayParametersSpec>>),
 }
 
 impl Resource {
@@ -103,6 +109,7 @@ impl Resource {
             Self::Secret(o) => &o.id,
             Self::ConfigMap(o) => &o.id,
             Self::Backend(o) => &o.id,
+            Self::GatewayParameters(o) => &o.id,
         }
     }
 
@@ -122,6 +129,7 @@ impl Resource {
             Self::Secret(o) => &o.meta,
             Self::ConfigMap(o) => &o.meta,
             Self::Backend(o) => &o.meta,
+            Self::GatewayParameters(o) => &o.meta,
         }
     }
 
@@ -141,6 +149,7 @@ impl Resource {
             (Self::Secret(a), Self::Secret(b)) => a.spec == b.spec,
             (Self::ConfigMap(a), Self::ConfigMap(b)) => a.spec == b.spec,
             (Self::Backend(a), Self::Backend(b)) => a.spec == b.spec,
+            (Self::GatewayParameters(a), Self::GatewayParameters(b)) => a.spec == b.spec,
             _ => false,
         }
     }
@@ -164,6 +173,7 @@ impl Resource {
             Self::Secret(o) => Arc::make_mut(o).meta.generation = generation,
             Self::ConfigMap(o) => Arc::make_mut(o).meta.generation = generation,
             Self::Backend(o) => Arc::make_mut(o).meta.generation = generation,
+            Self::GatewayParameters(o) => Arc::make_mut(o).meta.generation = generation,
         }
     }
 }

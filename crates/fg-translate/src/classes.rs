@@ -8,7 +8,10 @@ use fg_api::gateway::GatewayClassSpec;
 use fg_base::Text;
 use fg_model::FindingKind;
 
+use crate::lookup::Lookup;
 use crate::notes::Notes;
+use crate::options::Ground;
+use crate::parameters::{self, Parameters};
 use fg_api::schema::nearest;
 
 /// Who serves a class.
@@ -33,6 +36,8 @@ pub struct Class {
     pub served: Served,
     /// Whether Gateways of it can be served.
     pub accepted: bool,
+    /// Its settings; `None` without, or when they cannot be used.
+    pub(crate) parameters: Option<Parameters>,
 }
 
 fn served(controller: &str) -> Served {
@@ -52,22 +57,38 @@ pub(crate) fn built_in(name: &str) -> Option<Class> {
         controller: (*controller).into(),
         served,
         accepted: served != Served::Unsupported,
+        parameters: None,
     })
 }
 
 /// Judges a class that is written down.
-pub(crate) fn judge(class: &Object<GatewayClassSpec>) -> Class {
+pub(crate) fn judge(class: &Object<GatewayClassSpec>, lookup: &dyn Lookup) -> Class {
     let served = served(&class.spec.controller_name);
+    let parameters = named(class).and_then(|(namespace, name)| lookup.parameters(namespace, name));
     Class {
         controller: class.spec.controller_name.clone(),
         served,
         accepted: matches!(served, Served::Native | Served::Envoy)
-            && class.spec.parameters_ref.is_none(),
+            && (class.spec.parameters_ref.is_none() || parameters.is_some()),
+        parameters,
     }
 }
 
+/// Namespace and name of the settings that a class names; `None` without, or when they are of
+/// another kind or of no namespace.
+pub(crate) fn named(class: &Object<GatewayClassSpec>) -> Option<(&Text, &Text)> {
+    let reference = class.spec.parameters_ref.as_ref()?;
+    let namespace = reference.namespace.as_ref()?;
+    parameters::is_named(reference).then_some((namespace, &reference.name))
+}
+
 /// What is wrong with a class of ours; nothing about foreign ones.
-pub(crate) fn findings(class: &Object<GatewayClassSpec>, notes: &mut Notes) {
+pub(crate) fn findings(
+    class: &Object<GatewayClassSpec>,
+    ground: Ground,
+    lookup: &dyn Lookup,
+    notes: &mut Notes,
+) {
     let served = served(&class.spec.controller_name);
     if served == Served::Foreign {
         return;
@@ -87,13 +108,11 @@ pub(crate) fn findings(class: &Object<GatewayClassSpec>, notes: &mut Notes) {
                     .map(|name| format!("did you mean `{name}`?")),
             );
     }
-    if let Some(parameters) = &class.spec.parameters_ref {
-        notes
-            .error(
-                "spec.parametersRef",
-                FindingKind::InvalidParameters,
-                format!("parameters of kind {} are not supported", parameters.kind),
-            )
-            .hint("remove `parametersRef`");
+    if let Some(reference) = &class.spec.parameters_ref {
+        let path = "spec.parametersRef";
+        let namespace = reference.namespace.as_ref();
+        if parameters::resolve(reference, namespace, path, lookup, notes).is_some() {
+            parameters::without_effect(path, ground, notes);
+        }
     }
 }

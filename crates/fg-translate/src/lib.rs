@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `classes` | `GatewayClass` |
 //! | `gateways` | `Gateway` and `ListenerSet`: listeners, their TLS, addresses, conflicts, `allowedRoutes` |
+//! | `parameters` | kgateway's `GatewayParameters` |
 //! | `routes` | `HTTPRoute`: parents, hostnames, matches, filters, backend references |
 //! | `backends` | `Service` with its `EndpointSlice`s, kgateway's `Backend` |
 //! | `backend_tls` | `BackendTLSPolicy` |
@@ -23,6 +24,7 @@ mod grants;
 pub mod lookup;
 mod notes;
 mod options;
+mod parameters;
 mod routes;
 #[cfg(test)]
 mod testing;
@@ -33,5 +35,5 @@ pub use backends::BackendView;
 pub use classes::{Class, Served};
 pub use credentials::Holder;
 pub use gateways::{Allowed, GatewayView, ListenerView};
-pub use options::Options;
+pub use options::{Ground, Options};
 pub use translator::{Outcome, Translator};

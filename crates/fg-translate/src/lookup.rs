@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fg_api::Object;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::core::{EndpointSlice, ServiceSpec};
+use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
@@ -37,6 +38,14 @@ pub trait Lookup {
     fn slices(&self, namespace: &Text, service: &Text) -> Vec<Arc<Object<EndpointSlice>>>;
     /// A kgateway `Backend`, judged.
     fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>>;
+    /// A `GatewayParameters`.
+    fn parameters(
+        &self,
+        namespace: &Text,
+        name: &Text,
+    ) -> Option<Arc<Object<GatewayParametersSpec>>>;
+    /// The names of all `GatewayParameters` of a namespace, sorted.
+    fn parameters_names(&self, namespace: &Text) -> Vec<Text>;
     /// A Secret.
     fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>>;
     /// The names of all Secrets of a namespace, sorted.

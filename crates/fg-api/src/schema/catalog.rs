@@ -43,7 +43,6 @@ const OTHER_KINDS: &[(&str, &[&str])] = &[
             "BackendConfigPolicy",
             "DirectResponse",
             "GatewayExtension",
-            "GatewayParameters",
             "HTTPListenerPolicy",
             "ListenerPolicy",
             "TrafficPolicy",

@@ -25,6 +25,7 @@ pub(super) fn find(text: &str) -> Option<Check> {
         "ours: secret" => secret,
         "ours: config map" => config_map,
         "ours: backend" => backend,
+        "ours: gateway parameters" => gateway_parameters,
         _ => return None,
     })
 }
@@ -210,6 +211,15 @@ fn backend(_: &[String], spec: &Value) -> Vec<Broken> {
     if has(spec, "type") && written != *kind {
         let text = format!("must be `{kind}` with `{field}`, not `{written}`");
         return vec![Broken::new("type", text).hint("`type` may be left out")];
+    }
+    Vec::new()
+}
+
+/// What is deployed has settings, or is somebody else's.
+fn gateway_parameters(_: &[String], spec: &Value) -> Vec<Broken> {
+    if has(spec, "kube") && has(spec, "selfManaged") {
+        let text = "only one of `kube` and `selfManaged` may be set";
+        return vec![Broken::new("", text)];
     }
     Vec::new()
 }

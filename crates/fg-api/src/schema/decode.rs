@@ -111,6 +111,7 @@ fn resource(
         "Secret" => object!(Secret, secret(document)?),
         "ConfigMap" => object!(ConfigMap, config_map(document)?),
         "Backend" => object!(Backend, spec(document)?),
+        "GatewayParameters" => object!(GatewayParameters, spec(document)?),
         other => {
             let text = format!("{other} has a schema but is not read");
             return Err(SchemaFinding::violation("kind", text));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_base::Text;
-use fg_model::{FindingKind, ObjectRef};
+use fg_model::{FindingKind, ObjectRef, kinds};
 use serde_json::{Map, Value};
 
 use super::SchemaFinding;
@@ -26,7 +26,7 @@ const LABEL: usize = 63;
 const ANNOTATIONS: usize = 256 * 1024;
 
 /// Fields of `metadata` that mean nothing to a gateway, or that only the API server writes.
-const IGNORED: [&str; 9] = [
+const IGNORED: [&str; 8] = [
     "deletionGracePeriodSeconds",
     "deletionTimestamp",
     "finalizers",
@@ -35,17 +35,17 @@ const IGNORED: [&str; 9] = [
     "ownerReferences",
     "resourceVersion",
     "selfLink",
-    "uid",
 ];
 
 /// Fields of `metadata` that are read.
-const READ: [&str; 6] = [
+const READ: [&str; 7] = [
     "annotations",
     "creationTimestamp",
     "generation",
     "labels",
     "name",
     "namespace",
+    "uid",
 ];
 
 /// What `metadata` says.
@@ -96,6 +96,7 @@ pub(crate) fn read(
         created: created(map, found),
         labels: labels(map, found),
         annotations: annotations(map, found),
+        uid: uid(kind, map),
     };
     Some(Metadata {
         id: Arc::new(id_of(kind, object)?),
@@ -175,6 +176,13 @@ fn namespace(kind: &Kind, map: &Map<String, Value>, found: &mut Vec<SchemaFindin
         Some(other) => format!("must be a string, not {}", describe(other)),
     };
     found.push(SchemaFinding::violation("metadata.namespace", text));
+}
+
+/// Only of Gateways: what is deployed for them belongs to them by it.
+fn uid(kind: &Kind, map: &Map<String, Value>) -> Option<Text> {
+    let is_gateway = (&*kind.group, &*kind.kind) == kinds::GATEWAY;
+    let uid = map.get("uid")?.as_str()?;
+    is_gateway.then(|| uid.into())
 }
 
 fn generation(map: &Map<String, Value>, found: &mut Vec<SchemaFinding>) -> Option<i64> {

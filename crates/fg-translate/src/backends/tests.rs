@@ -273,6 +273,7 @@ spec: {{type: ExternalName, externalName: up.example}}
 
     let mut world = Translator::new(Options {
         allow_external_name: true,
+        ..Options::default()
     });
     world.apply(&objects(&yaml), &[]);
     assert_eq!(action(&rule(&world, "r", 0)), "s:80=1");

@@ -6,6 +6,7 @@
 mod addresses;
 mod allowed;
 mod conflicts;
+mod deployment;
 mod listeners;
 mod overlaps;
 mod ports;
@@ -23,6 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_api::Object;
+use fg_api::deployment::Wish;
 use fg_api::gateway::{GatewaySpec, RouteGroupKind};
 use fg_api::report::Overlap;
 use fg_base::Text;
@@ -30,9 +32,10 @@ use fg_ir::{CredentialKey, ListenerKey, ListenerTls, Protocol, RouteKind};
 use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
 
 use self::listeners::Owner;
-use crate::classes::Served;
+use crate::classes::{Class, Served};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
+use crate::options::Ground;
 use fg_api::schema::nearest;
 
 /// A Gateway as routes see it.
@@ -79,6 +82,10 @@ pub(crate) struct Draft {
     pub(crate) controller: Option<Text>,
     /// Addresses to bind; empty means all.
     pub(crate) addresses: Vec<IpAddr>,
+    /// Addresses that it asks for and can perhaps have; empty means any.
+    pub(crate) requested: Vec<IpAddr>,
+    /// What it wants to be deployed, in a cluster.
+    pub(crate) wish: Option<Wish>,
     /// Whether it is accepted, listeners aside.
     pub(crate) accepted: bool,
     /// Whether it lets any sets in.
@@ -143,12 +150,14 @@ pub(crate) struct Finished {
 }
 
 /// Judges a Gateway alone.
-pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft {
+pub(crate) fn draft(gateway: &Object<GatewaySpec>, ground: Ground, lookup: &dyn Lookup) -> Draft {
     let mut notes = Notes::new(gateway.origin());
     let mut draft = Draft {
         age: gateway.age(),
         controller: None,
         addresses: Vec::new(),
+        requested: Vec::new(),
+        wish: None,
         accepted: false,
         takes_sets: false,
         insecure_fallback: false,
@@ -157,13 +166,24 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         sets: Vec::new(),
         findings: Vec::new(),
     };
-    if let Some((controller, mut accepted)) = class(gateway, lookup, &mut notes) {
-        draft.controller = Some(controller);
-        accepted &= parameters(gateway, &mut notes);
-        let addresses = addresses::addresses(&gateway.spec.addresses, &mut notes);
-        accepted &= addresses.is_some();
-        draft.addresses = addresses.unwrap_or_default();
-        unsupported(&gateway.spec, &mut notes);
+    if let Some(class) = class(gateway, lookup, &mut notes) {
+        let parameters = deployment::parameters(gateway, ground, lookup, &mut notes);
+        let asked = &gateway.spec.addresses;
+        let addresses = match ground {
+            Ground::Machine => addresses::addresses(asked, &mut notes),
+            Ground::Cluster => addresses::requested(asked, &mut notes),
+        };
+        // Settings of what is deployed change nothing about what serves already.
+        let serves = class.accepted
+            && addresses.is_some()
+            && (parameters.is_ok() || ground == Ground::Cluster);
+        draft.accepted = serves && parameters.is_ok();
+        draft.controller = Some(class.controller.clone());
+        draft.requested = addresses.unwrap_or_default();
+        if ground == Ground::Machine {
+            draft.addresses.clone_from(&draft.requested);
+        }
+        unsupported(&gateway.spec, ground, &mut notes);
         draft.insecure_fallback = tls::frontend(&gateway.spec, &mut notes);
         draft.backend_certificate = tls::backend_certificate(gateway, lookup, &mut notes);
         let origin = gateway.origin();
@@ -174,27 +194,25 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup) -> Draft
         };
         draft.listeners = listeners::listeners(owner, lookup, &mut notes);
         let allowed = allowed::listeners(gateway.spec.allowed_listeners.as_ref(), &mut notes);
-        draft.accepted = accepted;
         draft.takes_sets = allowed != Allowed::Nobody;
         draft.sets = sets::sets(gateway, &allowed, &draft.listeners, lookup);
         let sets = draft.sets.iter_mut().flat_map(|set| &mut set.listeners);
         let mut all: Vec<&mut ListenerDraft> = draft.listeners.iter_mut().chain(sets).collect();
         overlaps::mark(&mut all);
         for listener in all {
-            listener.usable &= accepted;
+            listener.usable &= serves;
+        }
+        if ground == Ground::Cluster {
+            let usable = parameters.ok().filter(|_| draft.accepted);
+            draft.wish = deployment::wish(gateway, &class, usable, &draft);
         }
     }
     draft.findings = notes.findings;
     draft
 }
 
-/// The class: its controller, and whether Gateways of it can be served. `None` when it is not
-/// ours.
-fn class(
-    gateway: &Object<GatewaySpec>,
-    lookup: &dyn Lookup,
-    notes: &mut Notes,
-) -> Option<(Text, bool)> {
+/// The class; `None` when it is not ours.
+fn class(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup, notes: &mut Notes) -> Option<Class> {
     let name = &gateway.spec.gateway_class_name;
     let path = "spec.gatewayClassName";
     let Some(class) = lookup.class(name) else {
@@ -234,31 +252,11 @@ fn class(
             )
             .hint("use the class `ferrogate`");
     }
-    Some((class.controller, class.accepted))
-}
-
-/// Whether the settings of the implementation can be used.
-fn parameters(gateway: &Object<GatewaySpec>, notes: &mut Notes) -> bool {
-    let Some(parameters) = gateway
-        .spec
-        .infrastructure
-        .as_ref()
-        .and_then(|infrastructure| infrastructure.parameters_ref.as_ref())
-    else {
-        return true;
-    };
-    notes
-        .error(
-            "spec.infrastructure.parametersRef",
-            FindingKind::InvalidParameters,
-            format!("parameters of kind {} are not supported", parameters.kind),
-        )
-        .hint("remove `parametersRef`");
-    false
+    Some(class)
 }
 
 /// Fields that are valid but not supported are said to be so.
-fn unsupported(spec: &GatewaySpec, notes: &mut Notes) {
+fn unsupported(spec: &GatewaySpec, ground: Ground, notes: &mut Notes) {
     let present = [("defaultScope", spec.default_scope.is_some())];
     for (field, _) in present.iter().filter(|(_, present)| *present) {
         notes.warning(
@@ -267,7 +265,8 @@ fn unsupported(spec: &GatewaySpec, notes: &mut Notes) {
             format!("`{field}` is not supported yet and has no effect"),
         );
     }
-    if let Some(infrastructure) = &spec.infrastructure
+    if ground == Ground::Machine
+        && let Some(infrastructure) = &spec.infrastructure
         && !(infrastructure.labels.is_empty() && infrastructure.annotations.is_empty())
     {
         notes.info(

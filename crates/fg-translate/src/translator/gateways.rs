@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use fg_api::deployment::Wish;
 use fg_api::report::{GatewayReport, ListenerReport, Report, Subject};
 use fg_ir::ListenerKey;
 use fg_model::{ObjectRef, kinds};
@@ -14,6 +15,8 @@ use crate::classes::{self, Served};
 use crate::gateways;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
+use crate::options::Ground;
+use crate::parameters;
 use crate::world::Read;
 
 impl Translator {
@@ -33,10 +36,10 @@ impl Translator {
             let mut generation = None;
             if let Some(class) = object {
                 let mut notes = Notes::new(class.origin());
-                classes::findings(class, &mut notes);
+                classes::findings(class, self.options.ground, &self.world, &mut notes);
                 notes.findings.sort();
                 found = notes.findings;
-                generation = (classes::judge(class).served != Served::Foreign)
+                generation = (classes::judge(class, &self.world).served != Served::Foreign)
                     .then_some(class.meta.generation);
             }
             let findings = self
@@ -49,6 +52,24 @@ impl Translator {
                 findings,
             });
             set_report(&mut self.reports, &id, report, step);
+        }
+    }
+
+    /// What is wrong with settings wherever they are referred to; where nothing is deployed, that
+    /// does not matter.
+    pub(super) fn translate_parameters(&mut self, step: &mut Step) {
+        for id in std::mem::take(&mut step.dirty.parameters) {
+            let mut found = Vec::new();
+            if self.options.ground == Ground::Cluster
+                && let Some(object) = self.world.parameters(&id.namespace, &id.name)
+            {
+                let mut notes = Notes::new(object.origin());
+                parameters::findings(&object.spec, &mut notes);
+                notes.findings.sort();
+                found = notes.findings;
+            }
+            self.findings
+                .set(Unit::Object(id.clone()), found, &mut step.findings);
         }
     }
 
@@ -70,7 +91,7 @@ impl Translator {
                 continue;
             };
             let recorder = Recorder::new(&self.world);
-            let draft = gateways::draft(gateway, &recorder);
+            let draft = gateways::draft(gateway, self.options.ground, &recorder);
             self.gateway_reads.set(&id, recorder.into_reads());
             let before = self.gateways.get_mut(&id);
             match before {
@@ -88,11 +109,9 @@ impl Translator {
             }
             finish.insert(id);
         }
-        let losses = gateways::across(
-            self.gateways
-                .values()
-                .flat_map(|gateway| gateways::claims(&gateway.draft)),
-        );
+        let ground = self.options.ground;
+        let sharing = self.gateways.values().filter(|_| ground == Ground::Machine);
+        let losses = gateways::across(sharing.flat_map(|gateway| gateways::claims(&gateway.draft)));
         let changed = self
             .losses
             .keys()
@@ -130,6 +149,19 @@ impl Translator {
                 .insert(Read::Gateway(id.namespace.clone(), id.name.clone()));
         }
         step.gateways.insert(id.clone());
+        self.wish(id, None, step);
+    }
+
+    /// Replaces what a Gateway wants to be deployed, and says so when it differs.
+    fn wish(&mut self, id: &Arc<ObjectRef>, wish: Option<Wish>, step: &mut Step) {
+        if self.deployments.get(id) == wish.as_ref() {
+            return;
+        }
+        match &wish {
+            Some(wish) => self.deployments.insert(id.clone(), wish.clone()),
+            None => self.deployments.remove(id),
+        };
+        step.outcome.deployments.insert(id.clone(), wish);
     }
 
     fn finish_gateway(&mut self, id: &Arc<ObjectRef>, step: &mut Step) {
@@ -174,6 +206,8 @@ impl Translator {
                 .insert(Read::Gateway(id.namespace.clone(), id.name.clone()));
         }
         gateway.finished = Some(finished);
+        let wish = gateway.draft.wish.clone();
+        self.wish(id, wish, step);
         step.gateways.insert(id.clone());
         if other_controller {
             self.reached_by(id, step);
@@ -219,7 +253,7 @@ impl Translator {
                     object: id.clone(),
                     generation: object.meta.generation,
                     subject: Subject::Gateway(GatewayReport {
-                        addresses: gateway.draft.addresses.clone(),
+                        addresses: gateway.draft.requested.clone(),
                         insecure_fallback: gateway.draft.insecure_fallback,
                         attached_sets: gateway.draft.takes_sets.then_some(sets),
                         listeners: self.listener_reports(&gateway.draft.listeners, view),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fg_api::Object;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::core::{EndpointSlice, ServiceSpec};
+use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
@@ -154,6 +155,20 @@ impl Lookup for Recorder<'_> {
     fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>> {
         self.record(Read::Backend(namespace.clone(), name.clone()));
         self.lookup.backend(namespace, name)
+    }
+
+    fn parameters(
+        &self,
+        namespace: &Text,
+        name: &Text,
+    ) -> Option<Arc<Object<GatewayParametersSpec>>> {
+        self.record(Read::Parameters(namespace.clone(), name.clone()));
+        self.lookup.parameters(namespace, name)
+    }
+
+    fn parameters_names(&self, namespace: &Text) -> Vec<Text> {
+        self.record(Read::ParametersNames(namespace.clone()));
+        self.lookup.parameters_names(namespace)
     }
 
     fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {

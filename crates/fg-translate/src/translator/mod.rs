@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_api::Resource;
+use fg_api::deployment::Wish;
 use fg_api::report::Report;
 use fg_ir::{Attachment, BackendKey, Change, CredentialKey, Ir, ListenerKey};
 use fg_model::{Finding, ObjectRef};
@@ -40,6 +41,9 @@ pub struct Outcome {
     pub change: Change,
     /// Reports that are new or changed; `None` for those that are gone.
     pub reports: BTreeMap<Arc<ObjectRef>, Option<Arc<Report>>>,
+    /// What Gateways want to be deployed, where that is new or changed; `None` for those that want
+    /// nothing any more. Never anything on a machine.
+    pub deployments: BTreeMap<Arc<ObjectRef>, Option<Wish>>,
     /// Findings that were not there before, sorted.
     pub appeared: Vec<Arc<Finding>>,
     /// Findings that are no more, sorted.
@@ -70,6 +74,7 @@ pub struct Translator {
     used: BTreeMap<CredentialKey, u32>,
     findings: Findings,
     reports: BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+    deployments: BTreeMap<Arc<ObjectRef>, Wish>,
     ir: Ir,
 }
 
@@ -154,6 +159,7 @@ impl Translator {
 
     /// Translates again what reads what has changed.
     fn finish(&mut self, mut step: Step) -> Outcome {
+        self.translate_parameters(&mut step);
         self.translate_classes(&mut step);
         self.translate_gateways(&mut step);
         self.translate_routes(&mut step);
@@ -185,6 +191,11 @@ impl Translator {
     /// All reports as they are now.
     pub fn reports(&self) -> &BTreeMap<Arc<ObjectRef>, Arc<Report>> {
         &self.reports
+    }
+
+    /// What each Gateway wants to be deployed, as it is now.
+    pub fn deployments(&self) -> &BTreeMap<Arc<ObjectRef>, Wish> {
+        &self.deployments
     }
 
     /// How many routes there are, served or not.

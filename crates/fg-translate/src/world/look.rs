@@ -7,6 +7,7 @@ use fg_api::Object;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::classes::BUILT_IN;
 use fg_api::core::{EndpointSlice, ServiceSpec};
+use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
@@ -22,7 +23,7 @@ use crate::lookup::Lookup;
 impl Lookup for World {
     fn class(&self, name: &Text) -> Option<Class> {
         match self.classes.get(name) {
-            Some(class) => Some(classes::judge(class)),
+            Some(class) => Some(classes::judge(class, self)),
             None => classes::built_in(name),
         }
     }
@@ -59,6 +60,18 @@ impl Lookup for World {
 
     fn backend(&self, namespace: &Text, name: &Text) -> Option<Arc<BackendView>> {
         get(&self.backend_views, namespace, name).cloned()
+    }
+
+    fn parameters(
+        &self,
+        namespace: &Text,
+        name: &Text,
+    ) -> Option<Arc<Object<GatewayParametersSpec>>> {
+        get(&self.parameters, namespace, name).cloned()
+    }
+
+    fn parameters_names(&self, namespace: &Text) -> Vec<Text> {
+        names(&self.parameters, namespace)
     }
 
     fn secret(&self, namespace: &Text, name: &Text) -> Option<Arc<Holder>> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use fg_api::backend_tls_policy::BackendTlsPolicySpec;
 use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::gateway::{GatewayClassSpec, GatewaySpec};
+use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_api::{Object, Resource};
@@ -20,6 +21,7 @@ use fg_model::{ObjectRef, kinds};
 
 use crate::backend_tls::{self, PolicyView};
 use crate::backends::{BackendView, SERVICE_NAME, judge};
+use crate::classes;
 use crate::credentials::Holder;
 use crate::gateways::{self, GatewayView};
 use crate::lookup::Lookup;
@@ -39,6 +41,7 @@ pub(crate) struct World {
     /// Filled by the translator, as Gateways are finished.
     pub(crate) views: ByName<Arc<GatewayView>>,
     backend_views: ByName<Arc<BackendView>>,
+    parameters: ByName<Arc<Object<GatewayParametersSpec>>>,
     services: ByName<Arc<Object<ServiceSpec>>>,
     slices: BTreeMap<Arc<ObjectRef>, Arc<Object<EndpointSlice>>>,
     slices_of: ByName<BTreeSet<Arc<ObjectRef>>>,
@@ -143,6 +146,9 @@ impl World {
             Resource::ListenerSet(object) => self.listener_set(&id, Some(object.clone()), dirty),
             Resource::BackendTlsPolicy(object) => self.policy(&id, Some(object.clone()), dirty),
             Resource::Backend(object) => self.backend(&id, Some(object.clone()), dirty),
+            Resource::GatewayParameters(object) => {
+                self.parameters(&id, Some(object.clone()), dirty)
+            }
         }
     }
 
@@ -162,6 +168,7 @@ impl World {
             kinds::BACKEND_TLS_POLICY => self.policy(&id, None, dirty),
             kinds::CONFIG_MAP => self.config_map(&id, None, dirty),
             kinds::BACKEND => self.backend(&id, None, dirty),
+            kinds::GATEWAY_PARAMETERS => self.parameters(&id, None, dirty),
             _ => {}
         }
     }
@@ -441,6 +448,32 @@ impl World {
                 .insert(Read::Backend(id.namespace.clone(), id.name.clone()));
             put(&mut self.backend_views, &id.namespace, &id.name, view);
         }
+    }
+
+    /// Settings are judged with whoever names them: a class here, a Gateway by what it has read.
+    fn parameters(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        parameters: Option<Arc<Object<GatewayParametersSpec>>>,
+        dirty: &mut Dirty,
+    ) {
+        let new = parameters.clone();
+        let old = put(&mut self.parameters, &id.namespace, &id.name, parameters);
+        if old == new {
+            return;
+        }
+        let (namespace, name) = (id.namespace.clone(), id.name.clone());
+        for (class, object) in &self.classes {
+            if classes::named(object) == Some((&namespace, &name)) {
+                dirty.classes.insert(class.clone());
+                dirty.reads.insert(Read::Class(class.clone()));
+            }
+        }
+        if old.is_some() != new.is_some() {
+            dirty.reads.insert(Read::ParametersNames(namespace.clone()));
+        }
+        dirty.reads.insert(Read::Parameters(namespace, name));
+        dirty.parameters.insert(id.clone());
     }
 
     /// Sets what routes see of a Gateway; whether that changed.

@@ -25,6 +25,10 @@ pub(crate) enum Read {
     Slices(Text, Text),
     /// A kgateway `Backend`.
     Backend(Text, Text),
+    /// A `GatewayParameters`.
+    Parameters(Text, Text),
+    /// The names of a namespace's `GatewayParameters`.
+    ParametersNames(Text),
     /// A Secret.
     Secret(Text, Text),
     /// The names of a namespace's Secrets.
@@ -70,6 +74,8 @@ pub(crate) struct Dirty {
     pub(crate) sets: BTreeSet<Arc<ObjectRef>>,
     /// `BackendTLSPolicy`s that are new, changed or gone.
     pub(crate) policies: BTreeSet<Arc<ObjectRef>>,
+    /// `GatewayParameters` that are new, changed or gone.
+    pub(crate) parameters: BTreeSet<Arc<ObjectRef>>,
     /// Secrets and ConfigMaps that are new, changed or gone.
     pub(crate) holders: BTreeSet<Arc<ObjectRef>>,
 }

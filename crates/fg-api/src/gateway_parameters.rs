@@ -1,0 +1,402 @@
+//! kgateway's `GatewayParameters`, `gateway.kgateway.dev/v1alpha1`: how what a Gateway needs in a
+//! cluster is deployed.
+//!
+//! Parts that are Kubernetes's own (affinity, tolerations, resources, …) are kept as they are
+//! written; the API server judges them when they are applied.
+
+use std::collections::BTreeMap;
+
+use fg_base::Text;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Settings of what is deployed for a Gateway. `kube` or `selfManaged`, not both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayParametersSpec {
+    /// How it is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube: Option<Kube>,
+    /// Nothing is deployed: the proxies are somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_managed: Option<Value>,
+}
+
+/// `spec.kube`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Kube {
+    /// Of the Deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentParameters>,
+    /// Of the proxy's container. The name is kgateway's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envoy_container: Option<ContainerParameters>,
+    /// Of the pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<PodParameters>,
+    /// Of the Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceParameters>,
+    /// Of the ServiceAccount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<Extras>,
+    /// Leaves out the security contexts that are set by default, the sysctl too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omit_default_security_context: Option<bool>,
+    /// A `PodDisruptionBudget`, while this is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_disruption_budget: Option<Overlay>,
+    /// A `HorizontalPodAutoscaler`, while this is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizontal_pod_autoscaler: Option<Overlay>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vertical_pod_autoscaler: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sds_container: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub istio: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_overlay: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_overlay: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account_overlay: Option<Value>,
+}
+
+/// `spec.kube.deployment`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeploymentParameters {
+    /// How many pods; default whatever the Deployment has, at first 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// How pods are replaced, as in a Deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Value>,
+}
+
+/// `spec.kube.envoyContainer`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerParameters {
+    /// The image, in parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
+    /// How the proxy starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bootstrap: Option<Bootstrap>,
+    /// As in a container; replaces the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<Value>,
+    /// As in a container; replaces the default ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Value>,
+    /// More environment, as in a container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<Value>,
+    /// More mounts, as in a container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_volume_mounts: Vec<Value>,
+    /// Not supported: they are Envoy's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_args: Vec<Value>,
+}
+
+/// An image in parts: `registry/repository:tag@digest`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Image {
+    /// Host and perhaps path, such as `ghcr.io/ferrogate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Text>,
+    /// Name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Text>,
+    /// Version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Text>,
+    /// Digest, such as `sha256:…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Text>,
+    /// `Always`, `IfNotPresent` (default) or `Never`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<Text>,
+}
+
+/// `spec.kube.envoyContainer.bootstrap`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Bootstrap {
+    /// How much the proxy logs: `trace`, `debug`, `info` (default), `warn`, `error`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<Text>,
+    /// Not supported: the components are Envoy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_log_levels: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_resolver: Option<Value>,
+    /// Not supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_readiness_probe_proxy_protocol: Option<bool>,
+}
+
+/// `spec.kube.podTemplate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodParameters {
+    /// More labels; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_labels: BTreeMap<Text, Text>,
+    /// More annotations; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_annotations: BTreeMap<Text, Text>,
+    /// As in a pod; replaces the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<Value>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub image_pull_secrets: Vec<Value>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<Text, Text>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Value>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<Value>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub topology_spread_constraints: Vec<Value>,
+    /// As in a pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<Text>,
+    /// More volumes, as in a pod.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_volumes: Vec<Value>,
+    /// How a pod leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graceful_shutdown: Option<GracefulShutdown>,
+    /// Units: seconds; default 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_grace_period_seconds: Option<u32>,
+    /// As in a container; replaces the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_probe: Option<Value>,
+    /// As in a container; replaces the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness_probe: Option<Value>,
+    /// As in a container; default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness_probe: Option<Value>,
+}
+
+/// `spec.kube.podTemplate.gracefulShutdown`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GracefulShutdown {
+    /// Whether a pod is taken out of service before it is stopped; default yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// How long connections may stay open before. Units: seconds; default 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sleep_time_seconds: Option<u32>,
+}
+
+/// `spec.kube.service`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceParameters {
+    /// `LoadBalancer` (default), `ClusterIP`, `NodePort` or `ExternalName`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Text>,
+    /// As in a Service.
+    #[serde(rename = "clusterIP", skip_serializing_if = "Option::is_none")]
+    pub cluster_ip: Option<Text>,
+    /// As in a Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_traffic_policy: Option<Text>,
+    /// As in a Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_class: Option<Text>,
+    /// As in a Service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_balancer_source_ranges: Vec<Text>,
+    /// More labels; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_labels: BTreeMap<Text, Text>,
+    /// More annotations; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_annotations: BTreeMap<Text, Text>,
+    /// Node ports of some ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ServicePortParameters>,
+}
+
+/// The node port of one port of the Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePortParameters {
+    /// The port of a listener.
+    pub port: u16,
+    /// Its port on every node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
+}
+
+/// More labels and annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Extras {
+    /// More labels; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_labels: BTreeMap<Text, Text>,
+    /// More annotations; those of `spec.infrastructure` win.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_annotations: BTreeMap<Text, Text>,
+}
+
+/// An object of which the target is filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overlay {
+    /// Labels and annotations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<OverlayMetadata>,
+    /// The spec, without its target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec: Option<Value>,
+}
+
+/// `metadata` of an [`Overlay`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OverlayMetadata {
+    /// More labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Text, Text>,
+    /// More annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<Text, Text>,
+}
+
+impl GatewayParametersSpec {
+    /// These settings of a Gateway over those of its class: maps are merged by key, other values
+    /// of the Gateway win. A tag of the Gateway without a digest drops the class's digest, and the
+    /// other way round.
+    ///
+    /// Source: kgateway, levels of `GatewayParameters`.
+    #[must_use]
+    pub fn over(&self, class: &Self) -> Self {
+        if self.self_managed.is_some() || (self.kube.is_some() && class.self_managed.is_some()) {
+            return self.clone();
+        }
+        let (Ok(mut merged), Ok(own)) = (serde_json::to_value(class), serde_json::to_value(self))
+        else {
+            return self.clone();
+        };
+        merge(&mut merged, own);
+        let mut merged: Self = serde_json::from_value(merged).unwrap_or_else(|_| self.clone());
+        if let (Some(own), Some(merged)) = (image(self), image_mut(&mut merged)) {
+            let set = |part: &Option<Text>| part.as_deref().is_some_and(|part| !part.is_empty());
+            match (set(&own.tag), set(&own.digest)) {
+                (true, false) => merged.digest = None,
+                (false, true) => merged.tag = None,
+                _ => {}
+            }
+        }
+        merged
+    }
+}
+
+fn image(spec: &GatewayParametersSpec) -> Option<&Image> {
+    spec.kube.as_ref()?.envoy_container.as_ref()?.image.as_ref()
+}
+
+fn image_mut(spec: &mut GatewayParametersSpec) -> Option<&mut Image> {
+    let container = spec.kube.as_mut()?.envoy_container.as_mut()?;
+    container.image.as_mut()
+}
+
+fn merge(below: &mut Value, over: Value) {
+    match (below, over) {
+        (Value::Object(below), Value::Object(over)) => {
+            for (key, value) in over {
+                match below.get_mut(&key) {
+                    Some(inner) => merge(inner, value),
+                    None => {
+                        below.insert(key, value);
+                    }
+                }
+            }
+        }
+        (below, over) => *below = over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GatewayParametersSpec;
+    use serde_json::json;
+
+    fn spec(kube: serde_json::Value) -> GatewayParametersSpec {
+        serde_json::from_value(json!({ "kube": kube })).expect("the fixture has the shape")
+    }
+
+    #[test]
+    fn a_gateways_settings_go_over_those_of_its_class() {
+        let class = spec(json!({
+            "deployment": {"replicas": 3},
+            "service": {"type": "NodePort", "extraLabels": {"a": "1", "b": "1"}, "loadBalancerSourceRanges": ["10.0.0.0/8"]},
+            "envoyContainer": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}}},
+        }));
+        let own = spec(json!({
+            "service": {"extraLabels": {"b": "2"}, "loadBalancerSourceRanges": ["192.168.0.0/16"]},
+            "envoyContainer": {"resources": {"requests": {"cpu": "2"}}},
+        }));
+        let expected = spec(json!({
+            "deployment": {"replicas": 3},
+            "service": {"type": "NodePort", "extraLabels": {"a": "1", "b": "2"}, "loadBalancerSourceRanges": ["192.168.0.0/16"]},
+            "envoyContainer": {"resources": {"requests": {"cpu": "2", "memory": "1Gi"}}},
+        }));
+        assert_eq!(own.over(&class), expected);
+    }
+
+    #[test]
+    fn a_tag_drops_the_digest_of_the_class_and_the_other_way_round() {
+        let image = |image: serde_json::Value| spec(json!({"envoyContainer": {"image": image}}));
+        for (class, own, expected) in [
+            (
+                json!({"registry": "r", "digest": "sha256:1"}),
+                json!({"tag": "2"}),
+                json!({"registry": "r", "tag": "2"}),
+            ),
+            (
+                json!({"tag": "1"}),
+                json!({"digest": "d"}),
+                json!({"digest": "d"}),
+            ),
+            (
+                json!({"tag": "1"}),
+                json!({"pullPolicy": "Never"}),
+                json!({"tag": "1", "pullPolicy": "Never"}),
+            ),
+        ] {
+            assert_eq!(image(own).over(&image(class)), image(expected));
+        }
+    }
+}
