@@ -18,7 +18,7 @@ pub use backend::{
 pub use change::{Change, Ir};
 pub use credential::{Credential, CredentialKey, CredentialKind, Material};
 pub use fg_model::BackendKey;
-pub use listener::{ClientValidation, Listener, ListenerKey, ListenerTls, Protocol};
+pub use listener::{ClientValidation, GatewayKey, Listener, ListenerKey, ListenerTls, Protocol};
 pub use rule::{
     Action, Attachment, Refusal, RefusalKind, RouteKind, Rule, RuleBackend, RuleKey, Target,
 };

@@ -26,6 +26,45 @@ impl fmt::Display for ListenerKey {
     }
 }
 
+/// Names a Gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GatewayKey {
+    /// Its namespace.
+    pub namespace: Text,
+    /// Its name.
+    pub name: Text,
+}
+
+impl GatewayKey {
+    /// Names a Gateway.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+
+    /// Whether a listener is one of its own.
+    pub fn has(&self, listener: &ListenerKey) -> bool {
+        self.namespace == listener.namespace && self.name == listener.gateway
+    }
+}
+
+impl From<&ListenerKey> for GatewayKey {
+    fn from(listener: &ListenerKey) -> Self {
+        Self {
+            namespace: listener.namespace.clone(),
+            name: listener.gateway.clone(),
+        }
+    }
+}
+
+impl fmt::Display for GatewayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// What is spoken on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {

@@ -1,0 +1,191 @@
+//! The side of a proxy: from resources to a change of its configuration.
+
+pub(crate) mod share;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fg_ir::{Backend, Change, Credential, Endpoints, Ir, Listener, Rule};
+
+use crate::part::Part;
+use crate::{Decoded, Kind, Name, NameError, Rejection};
+
+/// The version of what was sent and is not in use. No content has it.
+const NOT_IN_USE: &str = "";
+
+/// A resource as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// The type URL of its `Any`.
+    pub type_url: &'a str,
+    /// The value of its `Any`.
+    pub value: &'a [u8],
+}
+
+/// What a batch of resources means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// What to apply.
+    pub change: Change,
+    /// Resources that are not used. What was there before stays, unless the new one asks for a
+    /// protection that is not known here: then that is gone.
+    pub rejections: Vec<Rejection>,
+    /// Resources in whose place something stands that lets nothing pass. They are rejections too, as
+    /// far as the control plane is concerned.
+    pub closed: Vec<Rejection>,
+    /// Names of resources of a kind that is not known here.
+    pub ignored: Vec<String>,
+}
+
+impl Received {
+    /// All that the control plane should be told: what was rejected and what was closed.
+    pub fn reportable(&self) -> impl Iterator<Item = &Rejection> {
+        self.rejections.iter().chain(&self.closed)
+    }
+}
+
+/// Makes changes of resources, and knows all it has.
+///
+/// Cost: memory for the names, and for the configuration, whose values are those of the changes.
+#[derive(Debug, Default)]
+pub struct Receiver {
+    versions: BTreeMap<String, String>,
+    ir: Ir,
+}
+
+impl Receiver {
+    /// One that has nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what arrived together: first the names that are gone, then what is new or changed.
+    pub fn receive<'a>(
+        &mut self,
+        upserts: impl IntoIterator<Item = Incoming<'a>>,
+        removed: impl IntoIterator<Item = &'a str>,
+    ) -> Received {
+        let mut received = Received::default();
+        for name in removed {
+            self.versions.remove(name);
+            if let Ok(name) = name.parse() {
+                remove(&mut received.change, name);
+            }
+        }
+        for incoming in upserts {
+            self.take(incoming, &mut received);
+        }
+        keep_news(&self.ir, &mut received.change);
+        self.ir.apply(&received.change);
+        received
+    }
+
+    /// Every name with the version that is in use, to say on a new connection.
+    ///
+    /// A version is empty where what was sent is not in use and nothing of it is: it will be sent
+    /// again, so that also another replica of the control plane hears why.
+    pub fn versions(&self) -> &BTreeMap<String, String> {
+        &self.versions
+    }
+
+    /// The configuration as it is now.
+    pub fn ir(&self) -> &Ir {
+        &self.ir
+    }
+
+    fn take(&mut self, incoming: Incoming<'_>, received: &mut Received) {
+        match Kind::of(incoming.type_url) {
+            Some(Kind::Listener) => self.read::<Listener>(incoming, received),
+            Some(Kind::Rule) => self.read::<Rule>(incoming, received),
+            Some(Kind::Backend) => self.read::<Backend>(incoming, received),
+            Some(Kind::Endpoints) => self.read::<Endpoints>(incoming, received),
+            Some(Kind::Credential) => self.read::<Credential>(incoming, received),
+            None => {
+                self.note(incoming.name, incoming.version);
+                received.ignored.push(incoming.name.to_owned());
+            }
+        }
+    }
+
+    fn read<T: Part>(&mut self, incoming: Incoming<'_>, received: &mut Received) {
+        let rejection = |reason: String| Rejection {
+            name: incoming.name.to_owned(),
+            reason,
+        };
+        let (key, decoded) = match named::<T>(&incoming) {
+            Ok(named) => named,
+            Err(reason) => {
+                received.rejections.push(rejection(reason));
+                return;
+            }
+        };
+        let (version, value) = match decoded {
+            Decoded::Whole(value) => (incoming.version, Some(value)),
+            Decoded::Closed { value, reason } => {
+                received.closed.push(rejection(reason));
+                (NOT_IN_USE, Some(value))
+            }
+            Decoded::Refused { reason } => {
+                received.rejections.push(rejection(reason));
+                (NOT_IN_USE, None)
+            }
+        };
+        let value = value.map(|mut value| {
+            value.share(&self.ir);
+            Arc::new(value)
+        });
+        T::changed(&mut received.change).insert(key, value);
+        self.note(incoming.name, version);
+    }
+
+    fn note(&mut self, name: &str, version: &str) {
+        self.versions.insert(name.to_owned(), version.to_owned());
+    }
+}
+
+/// A decoded resource, and its key, on which its name and its content agree.
+fn named<T: Part>(incoming: &Incoming<'_>) -> Result<(T::Key, Decoded<T>), String> {
+    let name: Name = incoming
+        .name
+        .parse()
+        .map_err(|error: NameError| error.to_string())?;
+    let key = T::key_of(name).ok_or("its name is that of another kind of resource")?;
+    let decoded = T::decode(incoming.value).map_err(|error| error.to_string())?;
+    match &decoded {
+        Decoded::Whole(value) | Decoded::Closed { value, .. } if *value.key() != key => {
+            Err("its name is that of another resource".to_owned())
+        }
+        _ => Ok((key, decoded)),
+    }
+}
+
+/// Notes in a change that what has this name is gone.
+fn remove(change: &mut Change, name: Name) {
+    match name {
+        Name::Listener(key) => drop(change.listeners.insert(key, None)),
+        Name::Rule(key) => drop(change.rules.insert(key, None)),
+        Name::Backend(key) => drop(change.backends.insert(key, None)),
+        Name::Endpoints(key) => drop(change.endpoints.insert(key, None)),
+        Name::Credential(key) => drop(change.credentials.insert(key, None)),
+    }
+}
+
+/// Leaves only what differs from a configuration.
+fn keep_news(ir: &Ir, change: &mut Change) {
+    keep_new::<Listener>(ir, change);
+    keep_new::<Rule>(ir, change);
+    keep_new::<Backend>(ir, change);
+    keep_new::<Endpoints>(ir, change);
+    keep_new::<Credential>(ir, change);
+}
+
+fn keep_new<T: Part>(ir: &Ir, change: &mut Change) {
+    let before = T::all(ir);
+    T::changed(change).retain(|key, new| before.get(key) != new.as_ref());
+}

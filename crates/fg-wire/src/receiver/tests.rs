@@ -1,0 +1,1 @@
+//! What a proxy makes of what arrives.
