@@ -1,0 +1,37 @@
+//! Who may see what.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tonic::Status;
+
+use crate::message::Node;
+
+/// What a client may see, and for how long that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The one scope that it gets.
+    pub scope: String,
+    /// Until its token expires: then the stream is closed, and the client comes back with a fresh one.
+    /// Default: for ever.
+    pub valid_for: Option<Duration>,
+}
+
+/// Decides who a client is.
+#[tonic::async_trait]
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who has this token and says that it is this node. `token` is what stands behind `Bearer ` in
+    /// the request's `authorization`.
+    ///
+    /// # Errors
+    /// What the client is told: `unauthenticated` if the token is no good, `permission_denied` if it
+    /// is somebody else's, `unavailable` if nobody could be asked.
+    ///
+    /// Cancel: safe; it is dropped when it takes longer than the server's first deadline.
+    async fn identify(
+        &self,
+        token: Option<&str>,
+        node: &Node,
+        peer: Option<SocketAddr>,
+    ) -> Result<Identity, Status>;
+}

@@ -1,0 +1,88 @@
+//! What a server tells: who is there, who confirmed what, who refused what.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::Node;
+use crate::{Rejection, Serial};
+
+/// One stream of one client. Never the same twice in a process: a client that reconnects is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// News of one client. Of each client they come in the order in which they happened: first
+/// [`Event::Connected`], last [`Event::Disconnected`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A client was let in. It may have something from an earlier stream; what it lacks is on its way.
+    Connected {
+        /// Which.
+        client: ClientId,
+        /// What it may see.
+        scope: Arc<str>,
+        /// Who it says it is. What the authenticator did not check is not to be trusted.
+        node: Box<Node>,
+        /// From where; none if that socket has no address.
+        peer: Option<SocketAddr>,
+    },
+    /// A client has everything of a type up to a serial, and uses it.
+    Acked {
+        /// Which.
+        client: ClientId,
+        /// What it may see.
+        scope: Arc<str>,
+        /// The type it subscribed by.
+        type_url: Arc<str>,
+        /// Of the scope. Serials between this and the last were skipped, not lost.
+        serial: Serial,
+        /// From sending the (first part of the) response to the answer.
+        took: Duration,
+    },
+    /// A client has everything of a type up to a serial, and uses it, but for some resources.
+    Rejected {
+        /// Which.
+        client: ClientId,
+        /// What it may see.
+        scope: Arc<str>,
+        /// The type it subscribed by.
+        type_url: Arc<str>,
+        /// Of the scope.
+        serial: Serial,
+        /// From sending the (first part of the) response to the answer.
+        took: Duration,
+        /// The resources it did not take; they keep their last good version. Empty if it does not
+        /// name any: then it is unknown which of the response it took (Envoy).
+        resources: Vec<Rejection>,
+        /// All in words.
+        message: String,
+    },
+    /// A client cannot use some resources that it had confirmed (a port that is taken). Each report
+    /// replaces the client's last one: an empty list means that all is well again.
+    Report {
+        /// Which.
+        client: ClientId,
+        /// What it may see.
+        scope: Arc<str>,
+        /// The type it subscribed by.
+        type_url: Arc<str>,
+        /// The resources and reasons.
+        resources: Vec<Rejection>,
+    },
+    /// A client is gone. It comes back, if it does, as another.
+    Disconnected {
+        /// Which.
+        client: ClientId,
+        /// What it could see.
+        scope: Arc<str>,
+        /// Why, in words.
+        reason: String,
+    },
+}

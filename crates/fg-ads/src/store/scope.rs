@@ -1,0 +1,151 @@
+//! One scope: its tables, its serial, and the wake-up of those who look at it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::{Serial, Store, Table, Transaction, Upsert};
+
+/// One scope, shared by the store and the streams of its clients.
+#[derive(Debug)]
+pub(super) struct Scope {
+    state: Mutex<State>,
+    /// The serial, for those who wait; the last value of a scope that was removed is [`CLOSED`].
+    news: watch::Sender<Serial>,
+}
+
+/// Said instead of a serial when the scope is no more.
+const CLOSED: Serial = Serial::MAX;
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            news: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Scope {
+    pub(super) fn serial(&self) -> Serial {
+        self.lock().serial
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut State) -> Serial) -> Serial {
+        let serial = change(&mut self.lock());
+        self.news.send_if_modified(|known| {
+            let is_new = *known != serial;
+            *known = serial;
+            is_new
+        });
+        serial
+    }
+
+    pub(super) fn close(&self) {
+        self.news.send_replace(CLOSED);
+    }
+}
+
+/// The resources of a scope.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// 0 until something was applied.
+    serial: Serial,
+    tables: BTreeMap<Arc<str>, Table>,
+}
+
+impl State {
+    /// 0 until something was applied.
+    pub(crate) fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// The resources of a type; none if there never was one.
+    pub(crate) fn table(&self, type_url: &str) -> Option<&Table> {
+        self.tables.get(type_url)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tables.values().map(Table::len).sum()
+    }
+
+    pub(super) fn apply(&mut self, transaction: Transaction) -> Serial {
+        let next = self.serial + 1;
+        let mut changed = self.serial == 0;
+        for upsert in transaction.upserts {
+            let table = self.tables.entry(upsert.type_url.clone()).or_default();
+            changed |= table.upsert(upsert, next);
+        }
+        for (type_url, name) in transaction.removed {
+            if let Some(table) = self.tables.get_mut(&type_url) {
+                changed |= table.remove(&name, next);
+            }
+        }
+        if changed {
+            self.serial = next;
+        }
+        self.serial
+    }
+
+    pub(super) fn replace(&mut self, all: Vec<Upsert>) -> Serial {
+        let kept: BTreeSet<(Arc<str>, Arc<str>)> = all
+            .iter()
+            .map(|upsert| (upsert.type_url.clone(), upsert.name.clone()))
+            .collect();
+        let mut removed = Vec::new();
+        for (type_url, table) in &self.tables {
+            let keys = table
+                .entries()
+                .map(|entry| (type_url.clone(), entry.name.clone()));
+            removed.extend(keys.filter(|key| !kept.contains(key)));
+        }
+        self.apply(Transaction {
+            upserts: all,
+            removed,
+        })
+    }
+}
+
+/// A client's view of a scope.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    store: Store,
+    name: Arc<str>,
+    scope: Arc<Scope>,
+    news: watch::Receiver<Serial>,
+}
+
+impl Attached {
+    pub(super) fn new(store: Store, name: Arc<str>, scope: Arc<Scope>) -> Self {
+        let news = scope.news.subscribe();
+        Self {
+            store,
+            name,
+            scope,
+            news,
+        }
+    }
+
+    /// Waits until the scope changed since the last call. False if it is no more.
+    ///
+    /// Cancel: safe.
+    pub(crate) async fn changed(&mut self) -> bool {
+        self.news.changed().await.is_ok() && *self.news.borrow_and_update() != CLOSED
+    }
+
+    /// The resources, for a look that does not wait.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.scope.lock()
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.store.detach(&self.name, &self.scope);
+    }
+}
