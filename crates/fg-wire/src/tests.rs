@@ -13,7 +13,10 @@ use crate::samples::{
     authorities, backend, credential, endpoints, key_pair, listener, plain_backend, plain_listener,
     plain_rule, rule,
 };
-use crate::{DecodeError, Decoded, Resource, decode, encode};
+use crate::{
+    DecodeError, Decoded, Name, NameError, Rejection, Resource, decode, decode_rejections, encode,
+    encode_rejections, version,
+};
 
 /// A value as a version would write it that has or lacks something, or needs features.
 fn rewritten<T: Resource>(value: &T, must: &[&str], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
@@ -336,4 +339,71 @@ fn bytes_that_are_no_resource_are_rejected() {
     assert_eq!(decode::<Rule>(&longer), Err(DecodeError::Trailing(1)));
     let nested = vec![0x81; 100_000];
     decode::<Rule>(&nested).expect_err("it is too deep");
+}
+
+#[test]
+fn names_come_back() {
+    let spelled = |name: Name, expected: &str| {
+        assert_eq!(name.to_string(), expected);
+        assert_eq!(expected.parse(), Ok(name));
+    };
+    spelled(listener().name(), "listener/web/edge/team/set/https");
+    spelled(
+        plain_listener("edge", "http").name(),
+        "listener/web/edge/http",
+    );
+    spelled(
+        rule().name(),
+        "rule/HTTPRoute.gateway.networking.k8s.io/shop/checkout/1",
+    );
+    spelled(backend().name(), "backend/Service/shop/cart/8080");
+    spelled(endpoints().name(), "endpoints/Service/shop/cart/8080");
+    spelled(
+        credential(key_pair("shop"), 7).name(),
+        "credential/Secret/web/shop/key-pair",
+    );
+    spelled(
+        credential(authorities("clients"), 7).name(),
+        "credential/ConfigMap/web/clients/authorities",
+    );
+}
+
+#[test]
+fn other_texts_are_no_names() {
+    for text in [
+        "",
+        "listener",
+        "listener/web/edge",
+        "rule/HTTPRoute/shop/checkout",
+        "rule/HTTPRoute/shop/checkout/one",
+        "rule/HTTPRoute/shop/checkout/+1",
+        "rule/HTTPRoute/shop/checkout/01",
+        "rule/HTTPRoute/shop/checkout/1/2",
+        "backend/Service/shop/cart/65536",
+        "credential/Secret/web/shop/password",
+        "moon/Service/shop/cart/80",
+    ] {
+        assert_eq!(text.parse::<Name>(), Err(NameError), "{text}");
+    }
+}
+
+/// Versions are equal on every machine and for ever.
+#[test]
+fn versions_are_stable() {
+    assert_eq!(version(b""), "2d06800538d394c2");
+    assert_eq!(version(&[0; 300]).len(), 16);
+    assert_ne!(version(b"a"), version(b"b"));
+}
+
+#[test]
+fn rejections_come_back() {
+    let all = [Rejection {
+        name: rule().name().to_string(),
+        reason: "it is too new".to_owned(),
+    }];
+    assert_eq!(
+        decode_rejections(&encode_rejections(&all)),
+        Ok(all.to_vec())
+    );
+    decode_rejections(b"nonsense").expect_err("these are none");
 }
