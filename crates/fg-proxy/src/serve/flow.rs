@@ -73,6 +73,8 @@ pub(crate) struct Flow {
     holding: bool,
     /// It was said how the body comes and goes.
     begun: bool,
+    /// See [`Flow::is_stuck`].
+    stuck: bool,
 }
 
 /// Why a flow ended early.
@@ -111,6 +113,7 @@ impl Default for Flow {
             any_sent: false,
             holding: false,
             begun: false,
+            stuck: false,
         }
     }
 }
@@ -131,6 +134,7 @@ impl Flow {
         self.keep = 0;
         self.limit = u64::MAX;
         self.begun = false;
+        self.stuck = false;
     }
 
     /// Empties the output.
@@ -263,6 +267,11 @@ impl Flow {
         self.sent == self.output.len()
     }
 
+    /// Whether it waits for the receiver to take something, rather than for the sender.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
     /// Moves bytes until the body is over and everything is sent.
     ///
     /// `progress` is called whenever bytes moved; `room` is how much is read at once.
@@ -277,7 +286,8 @@ impl Flow {
         loop {
             let direct = self.produce()?;
             let sent_all = self.poll_flush(context, to, direct, &progress)?;
-            if sent_all.is_pending() {
+            self.stuck = sent_all.is_pending();
+            if self.stuck {
                 return Poll::Pending;
             }
             if self.is_received() {

@@ -248,10 +248,10 @@ impl Job<'_> {
                 return Poll::Ready(Err(fault));
             }
             if connection.timer.is_expired() {
-                return Poll::Ready(Err(if down.is_sent() {
-                    Fault::new(Reason::UpstreamTimeout)
-                } else {
+                return Poll::Ready(Err(if down.is_stuck() {
                     Fault::new(Reason::ClientClosed).detail("it took nothing of the reply in time")
+                } else {
+                    Fault::new(Reason::UpstreamTimeout)
                 }));
             }
             Poll::Pending

@@ -147,7 +147,7 @@ impl Waiting<'_, '_> {
             return Poll::Ready(Err(fault.into()));
         }
         if self.job.connection.timer.is_expired() {
-            let waits_for_client = !self.sent && !self.broken && self.job.exchange.up.is_sent();
+            let waits_for_client = !self.sent && !self.broken && !self.job.exchange.up.is_stuck();
             let reason = if waits_for_client {
                 Reason::RequestTimeout
             } else {
