@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod settings;
 mod signals;
+mod sockets;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use fg_api::Resource;
+use fg_api::deployment::Wish;
 use fg_api::report::Report;
 use fg_base::Text;
 use fg_ir::{Change, Ir, ListenerKey};
@@ -34,6 +35,9 @@ pub struct Step {
     pub change: Change,
     /// Reports that are new or changed; `None` for those of objects that are gone.
     pub reports: BTreeMap<Arc<ObjectRef>, Option<Arc<Report>>>,
+    /// What is to be deployed for Gateways, where that is new or changed; `None` for those that are
+    /// gone.
+    pub deployments: BTreeMap<Arc<ObjectRef>, Option<Wish>>,
 }
 
 /// What a data plane says about a listener: the addresses on which it serves, or why it does not.
@@ -86,7 +90,13 @@ impl Control {
         Step {
             change: outcome.change,
             reports: outcome.reports,
+            deployments: outcome.deployments,
         }
+    }
+
+    /// What is to be deployed for each Gateway.
+    pub fn deployments(&self) -> &BTreeMap<Arc<ObjectRef>, Wish> {
+        self.translator.deployments()
     }
 
     /// Tells what time it is: it decides whether certificates are said to have expired. Units:

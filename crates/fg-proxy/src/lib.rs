@@ -15,6 +15,6 @@ mod tls;
 mod worker;
 
 pub use fg_http::Limits;
-pub use proxy::{Ack, Proxy};
+pub use proxy::{Ack, Connections, Proxy};
 pub use serve::trust;
 pub use settings::Settings;

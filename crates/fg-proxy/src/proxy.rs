@@ -37,6 +37,17 @@ pub struct Proxy {
     workers: Vec<JoinHandle<()>>,
 }
 
+/// How many client connections are open, for whoever waits for the last.
+#[derive(Clone)]
+pub struct Connections(Arc<Shared>);
+
+impl Connections {
+    /// Now.
+    pub fn open(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+}
+
 /// The side of configuration.
 pub(crate) struct Control {
     pub(crate) compiler: Compiler,
@@ -142,7 +153,12 @@ impl Proxy {
 
     /// Client connections open now.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::Relaxed)
+        self.open_connections().open()
+    }
+
+    /// A way to count client connections without the proxy.
+    pub fn open_connections(&self) -> Connections {
+        Connections(self.shared.clone())
     }
 
     /// Adds a part to every rule compiled from now on: the way to try a filter without a policy.

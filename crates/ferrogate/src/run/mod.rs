@@ -8,7 +8,6 @@ mod addresses;
 mod banner;
 mod pages;
 mod serving;
-mod sockets;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,9 +22,10 @@ use fg_telemetry::Registry;
 
 use crate::cli::RunArgs;
 use crate::folder::{Source, options};
-use crate::{descriptors, exit, logging, quickstart};
+use crate::signals::Asked;
+use crate::sockets::Sockets;
+use crate::{descriptors, echo, exit, logging, quickstart};
 use serving::Serving;
-use sockets::Sockets;
 
 /// What the control plane waits for.
 pub(crate) enum Event {
@@ -82,8 +82,23 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Arc::new(pages),
         readiness.clone(),
         registry.clone(),
-        echoes.unwrap_or_default(),
-        sender.clone(),
+        {
+            let sender = sender.clone();
+            move |asked| {
+                let event = match asked {
+                    Asked::Reload => Event::Reload,
+                    Asked::End => Event::End,
+                };
+                sender.send(event).is_ok()
+            }
+        },
+        async {
+            if let Some(echoes) = echoes {
+                if let Err(error) = echo::serve(echoes).await {
+                    tracing::error!(%error, "the echo servers ended");
+                }
+            }
+        },
     )?;
 
     // The watch is in place before the first look, so that nothing falls between them.

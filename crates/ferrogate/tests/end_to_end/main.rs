@@ -11,6 +11,8 @@ mod check;
 mod explain;
 mod features;
 mod grpc;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod lifecycle;
 mod logs;
 mod reload;

@@ -2,16 +2,14 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use anyhow::Context as _;
 use fg_admin::{AdminSite, AdminSource, MetricsSite, Readiness, ReadinessSite, Site};
 use fg_telemetry::Registry;
 
-use super::Event;
 use crate::cli::SocketArgs;
+use crate::exit;
 use crate::signals::{Asked, Signals};
-use crate::{echo, exit};
 
 /// The sockets, bound.
 pub(crate) struct Sockets {
@@ -38,7 +36,8 @@ impl Sockets {
         })
     }
 
-    /// Serves them on a thread of their own, with the echo servers and the signals.
+    /// Serves them on a thread of their own, with the signals, which are told to `told` (it says
+    /// whether anybody listens still), and with whatever else wants a runtime.
     ///
     /// # Errors
     /// When there is no thread or runtime to be had.
@@ -47,8 +46,8 @@ impl Sockets {
         pages: Arc<dyn AdminSource>,
         readiness: Readiness,
         registry: Arc<Registry>,
-        echoes: Vec<(TcpListener, Arc<str>)>,
-        events: Sender<Event>,
+        told: impl Fn(Asked) -> bool + Send + 'static,
+        others: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -67,10 +66,8 @@ impl Sockets {
             for (socket, site) in sites {
                 tokio::spawn(fg_admin::serve(socket, site));
             }
-            if !echoes.is_empty() {
-                tokio::spawn(echo::serve(echoes));
-            }
-            pass_on(signals, &events).await;
+            tokio::spawn(others);
+            pass_on(signals, told).await;
         };
         std::thread::Builder::new()
             .name("admin".to_owned())
@@ -79,22 +76,19 @@ impl Sockets {
     }
 }
 
-/// Makes events of signals. Whoever asks for the end twice gets it at once.
-async fn pass_on(mut signals: Signals, events: &Sender<Event>) {
+/// Tells signals. Whoever asks for the end twice gets it at once.
+async fn pass_on(mut signals: Signals, told: impl Fn(Asked) -> bool) {
     let mut ending = false;
     loop {
-        let event = match signals.next().await {
-            Asked::Reload => Event::Reload,
-            Asked::End if ending => {
+        let asked = signals.next().await;
+        if asked == Asked::End {
+            if ending {
                 exit::say("ferrogate: ended without draining, as asked by a second signal");
                 std::process::exit(1);
             }
-            Asked::End => {
-                ending = true;
-                Event::End
-            }
-        };
-        if events.send(event).is_err() {
+            ending = true;
+        }
+        if !told(asked) {
             tracing::debug!("a signal came when everything was over");
         }
     }

@@ -1,0 +1,471 @@
+//! The control plane's one thread of decisions: objects in; configuration, status and deployments
+//! out; and what proxies say about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fg_ads::message::Any;
+use fg_ads::{ClientId, Event, Rejection, Store};
+use fg_api::report::{ParentReport, Report, Subject};
+use fg_api::deployment::Wish;
+use fg_control::fleet::{self, Fleet, Moment};
+use fg_control::{Objects, Step};
+use fg_model::{ObjectRef, kinds};
+use fg_sources::kube::Batch;
+use fg_status::{Addresses, GatewayKey, Status, Verdicts, cluster_status};
+use fg_wire::{CONFIGURATION_TYPE, Name, Transaction, Views};
+
+use super::metrics::Timings;
+use super::pods::Pods;
+use crate::folder::now;
+use crate::run::pages::Shared;
+
+/// Where decisions go.
+pub(crate) trait Outlet {
+    /// The status of an object, `None` when it has none of ours any more.
+    fn status(&mut self, object: &Arc<ObjectRef>, generation: i64, status: Option<Status>);
+
+    /// What is to be deployed for a Gateway, `None` when it is gone.
+    fn deploy(&mut self, gateway: &Arc<ObjectRef>, wish: Option<Wish>);
+}
+
+/// The state of the thread.
+pub(crate) struct Steering<O> {
+    started: Instant,
+    state: Shared,
+    views: Views,
+    store: Store,
+    fleet: Fleet,
+    pods: Pods,
+    /// Resources that each proxy does not use.
+    refusals: BTreeMap<ClientId, BTreeSet<String>>,
+    /// Words on Gateways whose objects could not be applied.
+    failures: BTreeMap<GatewayKey, String>,
+    timings: Arc<Timings>,
+    outlet: O,
+}
+
+impl<O: Outlet> Steering<O> {
+    /// Knows nothing yet.
+    pub(crate) fn new(state: Shared, store: Store, timings: Arc<Timings>, outlet: O) -> Self {
+        Self {
+            started: Instant::now(),
+            state,
+            views: Views::new(),
+            store,
+            fleet: Fleet::new(Duration::ZERO),
+            pods: Pods::default(),
+            refusals: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            timings,
+            outlet,
+        }
+    }
+
+    /// Takes changed objects: proxies are sent what follows from them before anything else is done.
+    pub(crate) fn take(&mut self, batch: Batch) {
+        let ready = self.pods.take(&batch.upserts, &batch.removed);
+        let state = self.state.clone();
+        let mut state = state.lock();
+        let begun = Instant::now();
+        state.control.set_time(now());
+        let step = state.control.step(Objects {
+            upserts: batch.upserts,
+            removed: batch.removed,
+            findings: batch.findings,
+        });
+        self.timings.translated(batch.since, begun);
+        self.send(state.control.ir(), &step);
+        self.timings.sent(batch.since);
+        for (gateway, wish) in step.deployments {
+            self.outlet.deploy(&gateway, wish);
+        }
+        state.generation += 1;
+        let reports = state.control.reports();
+        let mut changed: BTreeSet<Arc<ObjectRef>> = BTreeSet::new();
+        for (id, report) in &step.reports {
+            self.follow(id, report.as_deref(), reports);
+            changed.insert(id.clone());
+        }
+        for (namespace, name) in ready {
+            for key in self.gateways_of_service(&namespace, &name, reports) {
+                let moment = self.moment();
+                self.fleet.set_ready(&key, self.pods.ready(&key), moment);
+                changed.insert(gateway_object(&key));
+            }
+        }
+        // A Gateway whose Service was there before it.
+        for id in step.reports.keys() {
+            if id.is(kinds::GATEWAY) {
+                let key = GatewayKey::new(&id.namespace, &id.name);
+                let moment = self.moment();
+                self.fleet.set_ready(&key, self.pods.ready(&key), moment);
+            }
+        }
+        changed.extend(self.fleet.changed(self.moment()));
+        self.tell(&changed, reports);
+        drop(state);
+        self.log(&batch.since);
+    }
+
+    /// Takes what a proxy says.
+    pub(crate) fn hear(&mut self, event: Event) {
+        let moment = self.moment();
+        match event {
+            Event::Connected {
+                client,
+                scope,
+                node,
+                peer,
+            } => {
+                let Some(gateway) = key_of(&scope) else {
+                    return;
+                };
+                let text = |key: &str| node.text(key).unwrap_or_default();
+                let claimed = text("address").parse().ok();
+                let Some(address) = claimed.or(peer.map(|peer| peer.ip())) else {
+                    return;
+                };
+                tracing::info!(gateway = %scope, pod = text("pod"), "a proxy connected");
+                self.fleet.connected(
+                    fleet::Connected {
+                        client: client.0,
+                        gateway,
+                        pod: text("pod").into(),
+                        address,
+                        node: text("node").into(),
+                    },
+                    moment,
+                );
+            }
+            Event::Acked {
+                client,
+                serial,
+                took,
+                ..
+            } => {
+                self.timings.confirmed(took);
+                self.refused(client, Vec::new());
+                self.fleet.acknowledged(client.0, serial, moment);
+            }
+            Event::Rejected {
+                client,
+                scope,
+                serial,
+                took,
+                resources,
+                message,
+                ..
+            } => {
+                tracing::error!(gateway = %scope, %client, serial, message, "a proxy cannot use a part of what it was sent");
+                self.timings.confirmed(took);
+                self.refused(client, resources);
+                self.fleet.acknowledged(client.0, serial, moment);
+            }
+            Event::Report {
+                client, resources, ..
+            } => self.refused(client, resources),
+            Event::Disconnected {
+                client,
+                scope,
+                reason,
+            } => {
+                tracing::info!(gateway = %scope, %client, reason, "a proxy disconnected");
+                self.refusals.remove(&client);
+                self.fleet.disconnected(client.0, moment);
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes the deployer's word: what cannot be applied for a Gateway, or that all is well.
+    pub(crate) fn deployed(&mut self, gateway: GatewayKey, failure: Option<String>) {
+        let before = match &failure {
+            Some(words) => self.failures.insert(gateway.clone(), words.clone()),
+            None => self.failures.remove(&gateway),
+        };
+        if before != failure {
+            let state = self.state.clone();
+            let state = state.lock();
+            self.tell(&[gateway_object(&gateway)].into(), state.control.reports());
+        }
+    }
+
+    /// Tells every status again: somebody else wrote them until now.
+    pub(crate) fn tell_all(&mut self) {
+        let state = self.state.clone();
+        let state = state.lock();
+        let reports = state.control.reports();
+        let all: BTreeSet<Arc<ObjectRef>> = reports.keys().cloned().collect();
+        self.tell(&all, reports);
+        for (gateway, wish) in state.control.deployments() {
+            self.outlet.deploy(gateway, Some(wish.clone()));
+        }
+    }
+
+    /// Does what time alone asks for.
+    pub(crate) fn settle(&mut self) {
+        let changed = self.fleet.changed(self.moment());
+        if !changed.is_empty() {
+            let state = self.state.clone();
+            let state = state.lock();
+            self.tell(&changed, state.control.reports());
+        }
+    }
+
+    /// Looks at the clock: certificates may have expired.
+    pub(crate) fn look_at_the_clock(&mut self) {
+        let state = self.state.clone();
+        let mut state = state.lock();
+        let changed = state.control.set_time(now()).into_keys().collect();
+        self.tell(&changed, state.control.reports());
+    }
+
+    /// How long until [`Self::settle`] has something to do.
+    pub(crate) fn patience(&self) -> Duration {
+        const MOST: Duration = Duration::from_secs(1);
+        let deadline = self.fleet.next_deadline();
+        deadline.map_or(MOST, |at| at.saturating_sub(self.moment()).min(MOST))
+    }
+
+    fn moment(&self) -> Moment {
+        self.started.elapsed()
+    }
+
+    /// Sends each Gateway's proxies its part of a change.
+    fn send(&mut self, ir: &fg_ir::Ir, step: &Step) {
+        for (gateway, change) in self.views.update(ir, &step.change) {
+            let sent = Transaction::new(&change);
+            let key = GatewayKey::new(&gateway.namespace, &gateway.name);
+            self.store.apply(&scope_of(&key), transaction(sent));
+        }
+        for (id, report) in &step.reports {
+            if !id.is(kinds::GATEWAY) {
+                continue;
+            }
+            let scope = scope_of(&GatewayKey::new(&id.namespace, &id.name));
+            match report {
+                // A Gateway without anything to serve has proxies, too, which are ready with that.
+                Some(_) if self.store.serial(&scope) == 0 => {
+                    self.store.apply(&scope, fg_ads::Transaction::new());
+                }
+                Some(_) => {}
+                // They let go of everything and end by themselves.
+                None => {
+                    self.store.replace(&scope, Vec::new());
+                }
+            }
+        }
+    }
+
+    /// Notes which serial an object's generation needs on which Gateways.
+    fn follow(
+        &mut self,
+        id: &Arc<ObjectRef>,
+        report: Option<&Report>,
+        reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+    ) {
+        let moment = self.moment();
+        let mut on = BTreeSet::new();
+        if let Some(report) = report {
+            on = gateways_of(report, reports);
+            for key in &on {
+                let serial = self.store.serial(&scope_of(key));
+                self.fleet
+                    .need(id, report.generation, key, serial, moment);
+            }
+        }
+        self.fleet.keep(id, &on);
+        if report.is_none() && id.is(kinds::GATEWAY) {
+            let key = GatewayKey::new(&id.namespace, &id.name);
+            self.fleet.remove_gateway(&key);
+            self.failures.remove(&key);
+        }
+    }
+
+    fn refused(&mut self, client: ClientId, resources: Vec<Rejection>) {
+        let moment = self.moment();
+        let now: BTreeSet<String> = resources.iter().map(|one| one.name.clone()).collect();
+        let before = self.refusals.insert(client, now.clone()).unwrap_or_default();
+        if now.is_empty() {
+            self.refusals.remove(&client);
+        }
+        let mended = before.difference(&now).map(String::as_str);
+        self.fleet.accepted(client.0, mended, moment);
+        if !resources.is_empty() {
+            let rejections = resources.into_iter().map(rejection).collect();
+            self.fleet.rejected(client.0, rejections, moment);
+        }
+    }
+
+    /// The Gateways whose Service this is: one, as names are made.
+    fn gateways_of_service(
+        &self,
+        namespace: &str,
+        service: &str,
+        reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+    ) -> Vec<GatewayKey> {
+        // A short name is the Gateway's own; only that of a long one has to be searched for.
+        let own = GatewayKey::new(namespace, service);
+        if reports.contains_key(&*gateway_object(&own)) {
+            return vec![own];
+        }
+        reports
+            .keys()
+            .filter(|id| id.is(kinds::GATEWAY) && &*id.namespace == namespace)
+            .filter(|id| fg_deploy::name(&id.name) == service)
+            .map(|id| GatewayKey::new(&id.namespace, &id.name))
+            .collect()
+    }
+
+    /// Hands on the status of objects.
+    fn tell(
+        &mut self,
+        objects: &BTreeSet<Arc<ObjectRef>>,
+        reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+    ) {
+        for id in objects {
+            match reports.get(id) {
+                Some(report) => {
+                    let status = cluster_status(report, &self.verdicts(report, reports));
+                    self.outlet
+                        .status(&report.object, report.generation, Some(status));
+                }
+                None => self.outlet.status(id, 0, None),
+            }
+        }
+    }
+
+    /// What proxies and Services say about an object.
+    fn verdicts(
+        &self,
+        report: &Report,
+        reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+    ) -> Verdicts {
+        let moment = self.moment();
+        let mut verdicts = Verdicts::default();
+        for key in gateways_of(report, reports) {
+            let word = self.fleet.confirmation(&report.object, &key, moment);
+            verdicts.confirmations.insert(key, word);
+        }
+        match &report.subject {
+            Subject::Route(route) => {
+                let parents = route.parents.iter();
+                verdicts.parents = parents
+                    .map(|parent| gateway_of_parent(parent, &report.object, reports))
+                    .collect();
+            }
+            Subject::Gateway(gateway) => {
+                let key = GatewayKey::new(&report.object.namespace, &report.object.name);
+                verdicts.refused = self.fleet.refused_listeners(&key);
+                verdicts.addresses = Addresses::of(self.pods.addresses(&key), &gateway.addresses);
+                verdicts.remark = self.fleet.remark(&key);
+                if let Some(words) = self.failures.get(&key) {
+                    let pending = fg_status::Confirmation::Pending {
+                        words: words.clone(),
+                    };
+                    verdicts.confirmations.insert(key, pending);
+                }
+            }
+            Subject::ListenerSet(set) => {
+                let key = GatewayKey::new(&set.gateway.0, &set.gateway.1);
+                verdicts.refused = self.fleet.refused_listeners(&key);
+            }
+            Subject::GatewayClass | Subject::Backend | Subject::Policy(_) => {}
+        }
+        verdicts
+    }
+
+    fn log(&self, since: &Instant) {
+        tracing::debug!(took = ?since.elapsed(), "objects taken");
+    }
+}
+
+/// The Gateways that have to serve an object.
+fn gateways_of(
+    report: &Report,
+    reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+) -> BTreeSet<GatewayKey> {
+    match &report.subject {
+        Subject::Gateway(_) => {
+            [GatewayKey::new(&report.object.namespace, &report.object.name)].into()
+        }
+        Subject::ListenerSet(set) => [GatewayKey::new(&set.gateway.0, &set.gateway.1)].into(),
+        Subject::Route(route) => {
+            let parents = route.parents.iter();
+            parents
+                .filter_map(|parent| gateway_of_parent(parent, &report.object, reports))
+                .collect()
+        }
+        Subject::GatewayClass | Subject::Backend | Subject::Policy(_) => BTreeSet::new(),
+    }
+}
+
+/// The Gateway behind a route's parent, be it that or a `ListenerSet` of it.
+fn gateway_of_parent(
+    parent: &ParentReport,
+    route: &ObjectRef,
+    reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
+) -> Option<GatewayKey> {
+    let parent = &parent.parent;
+    let namespace = parent.namespace.as_ref().unwrap_or(&route.namespace);
+    if parent.kind.as_deref() != Some(kinds::LISTENER_SET.1) {
+        return Some(GatewayKey::new(namespace, &parent.name));
+    }
+    let (group, kind) = kinds::LISTENER_SET;
+    let set = reports.get(&ObjectRef::new(group, kind, namespace, &parent.name))?;
+    match &set.subject {
+        Subject::ListenerSet(set) => Some(GatewayKey::new(&set.gateway.0, &set.gateway.1)),
+        _ => None,
+    }
+}
+
+fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {
+    let (group, kind) = kinds::GATEWAY;
+    Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.name))
+}
+
+/// How the proxies of a Gateway are known to discovery.
+pub(crate) fn scope_of(key: &GatewayKey) -> String {
+    format!("{}/{}", key.namespace, key.name)
+}
+
+fn key_of(scope: &str) -> Option<GatewayKey> {
+    let (namespace, name) = scope.split_once('/')?;
+    Some(GatewayKey::new(namespace, name))
+}
+
+fn transaction(sent: Transaction) -> fg_ads::Transaction {
+    let mut transaction = fg_ads::Transaction::new();
+    let kind: Arc<str> = CONFIGURATION_TYPE.into();
+    for one in sent.upserts {
+        let body = Any {
+            type_url: one.type_url.to_owned(),
+            value: one.value,
+        };
+        transaction.upsert(kind.clone(), one.name, one.version, body);
+    }
+    for name in sent.removed {
+        transaction.remove(kind.clone(), name);
+    }
+    transaction
+}
+
+/// A refusal, and the object whose status it shows in.
+fn rejection(refused: Rejection) -> fleet::Rejection {
+    let (object, listener) = match refused.name.parse() {
+        Ok(Name::Rule(key)) => (Some(key.route), None),
+        Ok(Name::Listener(key)) => {
+            let gateway = GatewayKey::new(&key.namespace, &key.gateway);
+            (Some(gateway_object(&gateway)), Some(key))
+        }
+        _ => (None, None),
+    };
+    fleet::Rejection {
+        resource: refused.name.into(),
+        reason: refused.reason,
+        object,
+        listener,
+    }
+}

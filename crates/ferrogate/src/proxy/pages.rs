@@ -1,0 +1,158 @@
+//! What the admin pages show of a proxy in a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
+use fg_proxy::{Connections, Settings};
+use fg_wire::Receiver;
+use serde::Serialize;
+
+use super::serving::Refused;
+use crate::logging::LogLevel;
+use crate::pages::{configuration, json};
+use crate::question::{Asked, Known};
+
+/// What the proxy was sent, changed by the main thread and read by the admin pages.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Everything that was sent and is in use.
+    pub(crate) receiver: Receiver,
+    /// The control plane's number of it.
+    pub(crate) serial: u64,
+    /// The proxy's number of it.
+    pub(crate) generation: u64,
+    /// Resources that are not in use as they were sent, and why.
+    pub(crate) refused: BTreeMap<String, String>,
+    /// Listeners without a socket.
+    pub(crate) unbound: Vec<Refused>,
+    /// Whether the proxy was told to leave.
+    pub(crate) leaving: bool,
+}
+
+impl State {
+    /// All that is not in use as it was sent.
+    pub(crate) fn all_refused(&self) -> Vec<Refused> {
+        let sent = self.refused.iter().map(|(resource, reason)| Refused {
+            resource: resource.clone(),
+            reason: reason.clone(),
+        });
+        sent.chain(self.unbound.iter().cloned()).collect()
+    }
+}
+
+/// The way to the state. Held for one step, or for copying what a page shows.
+#[derive(Clone, Default)]
+pub(crate) struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    /// The state.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A page that panicked has changed nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pages.
+pub(crate) struct Pages {
+    /// What they show.
+    pub(crate) state: Shared,
+    /// The level of the log.
+    pub(crate) level: LogLevel,
+    /// The proxy's settings.
+    pub(crate) settings: Settings,
+    /// Whose readiness ends when it is to leave.
+    pub(crate) readiness: Readiness,
+    /// How many connections are open.
+    pub(crate) connections: Connections,
+    /// How it stands with the control plane, in words.
+    pub(crate) control: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// The page `/status`.
+#[derive(Serialize)]
+struct Status {
+    control_plane: String,
+    serial: u64,
+    generation: u64,
+    ready: bool,
+    not_ready_because: Option<&'static str>,
+    connections: usize,
+    resources: usize,
+    not_in_use: Vec<String>,
+}
+
+impl AdminSource for Pages {
+    fn config(&self) -> String {
+        let (ir, generation) = {
+            let state = self.state.lock();
+            (state.receiver.ir().clone(), state.generation)
+        };
+        configuration(ir, generation)
+    }
+
+    fn status(&self) -> String {
+        let why_not = self.readiness.why_not();
+        let state = self.state.lock();
+        let refused = state.all_refused().into_iter();
+        json(&Status {
+            control_plane: (self.control)(),
+            serial: state.serial,
+            generation: state.generation,
+            ready: why_not.is_none(),
+            not_ready_because: why_not,
+            connections: self.connections.open(),
+            resources: state.receiver.versions().len(),
+            not_in_use: refused
+                .map(|one| format!("{}: {}", one.resource, one.reason))
+                .collect(),
+        })
+    }
+
+    fn explain(&self, query: &ExplainQuery) -> Result<String, String> {
+        let method = if query.method.is_empty() {
+            "GET"
+        } else {
+            &query.method
+        };
+        let asked = Asked::new(method, &query.url, &query.headers)?;
+        let ir = self.state.lock().receiver.ir().clone();
+        let explanation = asked.explain(&Known {
+            ir: &ir,
+            // They are known to the control plane only: `ferrogate explain --cluster` tells them.
+            findings: &[],
+            asking: &|_| Vec::new(),
+            locate: &|_| None,
+            settings: &self.settings,
+        });
+        Ok(if query.json {
+            json(&explanation)
+        } else {
+            explanation.to_string()
+        })
+    }
+
+    fn log_level(&self) -> String {
+        self.level.get()
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        self.level.set(level)?;
+        tracing::info!(level, "log level changed");
+        Ok(())
+    }
+
+    fn drain(&self, leave: bool) -> Option<Drain> {
+        let mut state = self.state.lock();
+        if leave && !state.leaving {
+            state.leaving = true;
+            self.readiness.not_ready("draining");
+            tracing::info!("told to leave: not ready any more, requests are still answered");
+        }
+        Some(Drain {
+            draining: state.leaving,
+            connections: self.connections.open(),
+            listeners: state.receiver.ir().listeners.len(),
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! From what the control plane sends to a changed proxy.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use fg_control::Names;
+use fg_ir::Change;
+use fg_proxy::{Ack, Proxy};
+use fg_telemetry::Registry;
+use fg_wire::{Incoming, Name, Received};
+
+use super::pages::{Shared, State};
+
+/// A resource that is not in use as it was sent, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Refused {
+    /// Its name on the wire.
+    pub(crate) resource: String,
+    /// Why, in words for a status.
+    pub(crate) reason: String,
+}
+
+/// The proxy, and what it has been sent.
+pub(crate) struct Serving {
+    proxy: Proxy,
+    registry: Arc<Registry>,
+    state: Shared,
+    /// Of what serves. The registry reads them when a worker asks for a new series.
+    names: Arc<RwLock<Names>>,
+}
+
+impl Serving {
+    /// Serves nothing yet.
+    pub(crate) fn new(proxy: Proxy, registry: Arc<Registry>, state: Shared) -> Self {
+        let names = Arc::new(RwLock::new(Names::default()));
+        let wanted = names.clone();
+        registry.set_wanted(move |labels| {
+            let names = wanted.read().unwrap_or_else(PoisonError::into_inner);
+            names.has_listener(&labels.gateway, &labels.listener)
+                && (labels.route.is_empty() || names.has_route(&labels.route))
+                && (labels.backend.is_empty() || names.has_backend(&labels.backend))
+        });
+        Self {
+            proxy,
+            registry,
+            state,
+            names,
+        }
+    }
+
+    /// Takes one transaction, serves it, and says which resources are not in use, those of earlier
+    /// transactions included.
+    pub(crate) fn take<'a>(
+        &mut self,
+        serial: u64,
+        upserts: &[Incoming<'a>],
+        removed: &[&'a str],
+    ) -> Vec<Refused> {
+        let start = Instant::now();
+        let shared = self.state.clone();
+        let mut state = shared.lock();
+        let received = state
+            .receiver
+            .receive(upserts.iter().copied(), removed.iter().copied());
+        self.serve(&mut state, &received.change);
+        let names = upserts.iter().map(|one| one.name);
+        for name in names.chain(removed.iter().copied()) {
+            state.refused.remove(name);
+        }
+        for one in received.reportable() {
+            tracing::error!(
+                resource = one.name,
+                reason = one.reason,
+                "a resource cannot be used as it was sent"
+            );
+            state.refused.insert(one.name.clone(), one.reason.clone());
+        }
+        self.note(&mut state, serial, &received, start);
+        state.all_refused()
+    }
+
+    /// Tries again to bind what could not be bound. `Some` when that changed: everything that is
+    /// not in use now.
+    pub(crate) fn bind_again(&mut self) -> Option<Vec<Refused>> {
+        let acks = self.proxy.bind_again()?;
+        let mut state = self.state.lock();
+        state.unbound = unbound(acks);
+        Some(state.all_refused())
+    }
+
+    fn serve(&mut self, state: &mut State, change: &Change) {
+        if change.is_empty() {
+            return;
+        }
+        self.names().extend(change);
+        state.unbound = unbound(self.proxy.apply(change));
+        let gone = self.names().shrink(change, state.receiver.ir());
+        if gone {
+            self.registry.purge();
+        }
+    }
+
+    fn names(&self) -> RwLockWriteGuard<'_, Names> {
+        // Each change of it is whole before anything can panic.
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, state: &mut State, serial: u64, received: &Received, start: Instant) {
+        let change = &received.change;
+        state.serial = serial;
+        state.generation = self.proxy.generation();
+        tracing::info!(
+            serial,
+            generation = state.generation,
+            changed_listeners = change.listeners.len(),
+            changed_rules = change.rules.len(),
+            changed_backends = change.backends.len(),
+            changed_endpoints = change.endpoints.len(),
+            changed_credentials = change.credentials.len(),
+            refused = received.rejections.len() + received.closed.len(),
+            took = ?start.elapsed(),
+            "configuration applied"
+        );
+        let routes = state.receiver.ir().rules.len() as u64;
+        self.registry.control(|stats| {
+            stats.reloads += 1;
+            stats.generation = state.generation;
+            stats.applied_at = Some(SystemTime::now());
+            stats.routes = routes;
+        });
+    }
+
+    /// Lets requests under way finish.
+    pub(crate) fn drain(self, timeout: Duration) {
+        let connections = self.proxy.connections();
+        tracing::info!(connections, ?timeout, "draining");
+        if self.proxy.drain(timeout) {
+            tracing::info!("drained");
+        } else {
+            tracing::warn!("requests under way were cut off at the drain timeout");
+        }
+    }
+}
+
+/// The listeners that no socket could be had for.
+fn unbound(acks: Vec<Ack>) -> Vec<Refused> {
+    let failed = |ack: Ack| {
+        let reason = ack.bound.err()?;
+        Some(Refused {
+            resource: Name::Listener(ack.listener).to_string(),
+            reason,
+        })
+    };
+    acks.into_iter().filter_map(failed).collect()
+}
