@@ -3,7 +3,7 @@
 use fg_model::Finding;
 use serde::Serialize;
 
-/// `True`, `False`, or `Unknown`.
+/// `True`, `False`, or `Unknown`; or not said at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ConditionStatus {
     /// It holds.
@@ -12,6 +12,9 @@ pub enum ConditionStatus {
     False,
     /// Not known yet.
     Unknown,
+    /// Not to be said yet: whoever writes the status keeps the condition that stands there, or
+    /// its absence. Only in a cluster; no API takes it.
+    Undecided,
 }
 
 /// A condition as the API has it, without `lastTransitionTime`: that is for whoever writes it.

@@ -6,7 +6,8 @@ use fg_model::{Finding, FindingKind, ObjectRef, Severity, kinds};
 use serde::Serialize;
 
 use crate::acks::Acknowledgements;
-use crate::objects::{Status, status};
+use crate::cluster::Verdicts;
+use crate::objects::{Status, cluster_status, status};
 
 /// An object with its status, in the shape of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,8 +77,17 @@ pub struct Summary {
     pub infos: usize,
 }
 
-/// The document of an object.
+/// The document of an object, where one process serves everything.
 pub fn document(report: &Report, acks: &Acknowledgements) -> Document {
+    with_status(report, status(report, acks))
+}
+
+/// The document of an object in a cluster; see [`cluster_status`].
+pub fn cluster_document(report: &Report, verdicts: &Verdicts) -> Document {
+    with_status(report, cluster_status(report, verdicts))
+}
+
+fn with_status(report: &Report, status: Status) -> Document {
     Document {
         api_version: api_version(&report.object),
         kind: report.object.kind.clone(),
@@ -86,7 +96,7 @@ pub fn document(report: &Report, acks: &Acknowledgements) -> Document {
             namespace: report.object.namespace.clone(),
             generation: report.generation,
         },
-        status: status(report, acks),
+        status,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The status of a Gateway and its listeners.
 
+use std::net::IpAddr;
+
 use fg_api::gateway::RouteGroupKind;
 use fg_api::report::{GatewayReport, ListenerReport, ListenerSetReport, Report};
 use fg_base::Text;
@@ -7,9 +9,10 @@ use fg_ir::ListenerKey;
 use fg_model::{Finding, Scope};
 use serde::Serialize;
 
-use crate::acks::Acknowledgements;
+use crate::cluster::{Address, Lack};
 use crate::condition::{Condition, ConditionStatus};
 use crate::table::{Judge, Subject};
+use crate::word::{Word, Words};
 
 /// `status` of a Gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,7 +45,7 @@ pub struct ListenerSetStatus {
 /// `status.addresses[]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusAddress {
-    /// `IPAddress`.
+    /// `IPAddress` or `Hostname`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The address.
@@ -69,14 +72,50 @@ struct Listener {
     status: ListenerStatus,
     accepted: bool,
     resolved: bool,
-    programmed: ConditionStatus,
+    /// Whether it serves, or will.
+    can_serve: bool,
+    programmed: Condition,
+}
+
+/// What the listeners of one object say together about `Programmed`.
+///
+/// One that serves is enough; else the one that may yet serve is waited for.
+fn programmed_of(judge: &Judge<'_>, listeners: &[Listener], what: &str) -> Condition {
+    use ConditionStatus::{False, True, Undecided, Unknown};
+    const PROGRAMMED: &str = "Programmed";
+    let first = |status, reason: Option<&str>| {
+        listeners
+            .iter()
+            .map(|listener| &listener.programmed)
+            .find(|found| found.status == status && reason.is_none_or(|is| found.reason == is))
+    };
+    if let Some(found) = first(True, None) {
+        let count = found.message.split_once(": ").map(|(_, count)| count);
+        let message = match count {
+            Some(count) => format!("the {what} serves: {count}"),
+            None => format!("the {what} serves"),
+        };
+        judge.condition(PROGRAMMED, True, PROGRAMMED, message)
+    } else if first(Undecided, None).is_some() {
+        judge.condition(PROGRAMMED, Undecided, "Pending", "")
+    } else if first(Unknown, None).is_some() {
+        judge.condition(PROGRAMMED, Unknown, "Pending", "waiting for the data plane")
+    } else if let Some(found) = first(False, Some("Pending")) {
+        judge.condition(PROGRAMMED, False, "Pending", found.message.clone())
+    } else {
+        let message = match listeners {
+            [one] => format!("its listener does not serve: {}", one.programmed.message),
+            _ => "none of its listeners serves".to_owned(),
+        };
+        judge.condition(PROGRAMMED, False, "Invalid", message)
+    }
 }
 
 pub(crate) fn status(
     report: &Report,
     gateway: &GatewayReport,
     findings: &[&Finding],
-    acks: &Acknowledgements,
+    words: Words<'_>,
 ) -> GatewayStatus {
     let judge = Judge::new(
         Subject::Gateway,
@@ -90,18 +129,29 @@ pub(crate) fn status(
         .map(|listener| {
             let object = &report.object;
             let gateway = (&object.namespace, &object.name);
-            self::listener(report.generation, gateway, listener, findings, acks)
+            self::listener(report.generation, gateway, listener, findings, words)
         })
         .collect();
     let accepted = accepted(&judge, &listeners);
-    let programmed = programmed(&judge, &accepted, &listeners);
+    let lack = match words {
+        Words::Process(_) => None,
+        Words::Cluster(verdicts) => verdicts.addresses.lack.as_ref(),
+    };
+    let mut programmed = programmed(&judge, &accepted, &listeners, lack);
+    if let Words::Cluster(verdicts) = words
+        && let Some(remark) = verdicts.remark.as_ref()
+        && programmed.status == ConditionStatus::True
+    {
+        programmed.message = format!("{}; {remark}", programmed.message);
+    }
     let bound = listeners
         .iter()
-        .any(|listener| listener.programmed == ConditionStatus::True);
-    let addresses = if gateway.addresses.is_empty() {
-        &acks.addresses
-    } else {
-        &gateway.addresses
+        .any(|listener| listener.programmed.status == ConditionStatus::True);
+    let addresses = match words {
+        Words::Process(_) if !bound => Vec::new(),
+        Words::Process(acks) if gateway.addresses.is_empty() => ips(&acks.addresses),
+        Words::Process(_) => ips(&gateway.addresses),
+        Words::Cluster(verdicts) => verdicts.addresses.have.iter().map(shown).collect(),
     };
     let mut conditions = vec![accepted, programmed, resolved(&judge, &listeners)];
     if gateway.insecure_fallback {
@@ -113,20 +163,31 @@ pub(crate) fn status(
         ));
     }
     GatewayStatus {
-        addresses: addresses
-            .iter()
-            .filter(|_| bound)
-            .map(|address| StatusAddress {
-                kind: "IPAddress",
-                value: address.to_string(),
-            })
-            .collect(),
+        addresses,
         conditions,
         attached_listener_sets: gateway.attached_sets,
         listeners: listeners
             .into_iter()
             .map(|listener| listener.status)
             .collect(),
+    }
+}
+
+fn ips(addresses: &[IpAddr]) -> Vec<StatusAddress> {
+    let addresses = addresses.iter().map(|ip| shown(&Address::Ip(*ip)));
+    addresses.collect()
+}
+
+fn shown(address: &Address) -> StatusAddress {
+    match address {
+        Address::Ip(ip) => StatusAddress {
+            kind: "IPAddress",
+            value: ip.to_string(),
+        },
+        Address::Hostname(name) => StatusAddress {
+            kind: "Hostname",
+            value: name.to_string(),
+        },
     }
 }
 
@@ -153,30 +214,33 @@ fn accepted(judge: &Judge<'_>, listeners: &[Listener]) -> Condition {
     judge.condition("Accepted", status, "ListenersNotValid", message)
 }
 
-fn programmed(judge: &Judge<'_>, accepted: &Condition, listeners: &[Listener]) -> Condition {
-    use ConditionStatus::{False, True, Unknown};
+fn programmed(
+    judge: &Judge<'_>,
+    accepted: &Condition,
+    listeners: &[Listener],
+    lack: Option<&Lack>,
+) -> Condition {
+    use ConditionStatus::False;
     const PROGRAMMED: &str = "Programmed";
     if let Some(found) = judge.found(PROGRAMMED) {
         return found;
     }
-    let any = |status| {
-        listeners
-            .iter()
-            .any(|listener| listener.programmed == status)
-    };
     if accepted.status == False {
         let reason = if accepted.reason == "Pending" {
             "Pending"
         } else {
             "Invalid"
         };
-        judge.condition(PROGRAMMED, False, reason, accepted.message.clone())
-    } else if any(True) {
-        judge.condition(PROGRAMMED, True, PROGRAMMED, "the Gateway serves")
-    } else if any(Unknown) {
-        judge.condition(PROGRAMMED, Unknown, "Pending", "waiting for the data plane")
-    } else {
-        judge.condition(PROGRAMMED, False, "Invalid", "none of its listeners serves")
+        return judge.condition(PROGRAMMED, False, reason, accepted.message.clone());
+    }
+    match lack {
+        Some(Lack::NotAssigned(words)) => {
+            judge.condition(PROGRAMMED, False, "AddressNotAssigned", words.clone())
+        }
+        Some(Lack::NotUsable(words)) => {
+            judge.condition(PROGRAMMED, False, "AddressNotUsable", words.clone())
+        }
+        None => programmed_of(judge, listeners, "Gateway"),
     }
 }
 
@@ -206,9 +270,9 @@ pub(crate) fn set_status(
     report: &Report,
     set: &ListenerSetReport,
     findings: &[&Finding],
-    acks: &Acknowledgements,
+    words: Words<'_>,
 ) -> ListenerSetStatus {
-    use ConditionStatus::{False, True, Unknown};
+    use ConditionStatus::{False, True};
     let judge = Judge::new(
         Subject::ListenerSet,
         report.generation,
@@ -219,17 +283,12 @@ pub(crate) fn set_status(
     let listeners: Vec<Listener> = set
         .listeners
         .iter()
-        .map(|listener| self::listener(report.generation, gateway, listener, findings, acks))
+        .map(|listener| self::listener(report.generation, gateway, listener, findings, words))
         .collect();
-    let any = |status| {
-        listeners
-            .iter()
-            .any(|listener| listener.programmed == status)
-    };
     let accepted = judge.found("Accepted").unwrap_or_else(|| {
         let (status, reason, message) = if !set.parent_accepted {
             (False, "ParentNotAccepted", "its Gateway is not accepted")
-        } else if any(True) || any(Unknown) {
+        } else if listeners.iter().any(|listener| listener.can_serve) {
             (True, "Accepted", "the ListenerSet is accepted")
         } else {
             (
@@ -247,15 +306,8 @@ pub(crate) fn set_status(
             accepted.reason,
             accepted.message.clone(),
         )
-    } else if any(True) {
-        judge.condition("Programmed", True, "Programmed", "the ListenerSet serves")
     } else {
-        judge.condition(
-            "Programmed",
-            Unknown,
-            "Pending",
-            "waiting for the data plane",
-        )
+        programmed_of(&judge, &listeners, "ListenerSet")
     };
     ListenerSetStatus {
         conditions: vec![accepted, programmed],
@@ -271,9 +323,9 @@ fn listener(
     gateway: (&Text, &Text),
     listener: &ListenerReport,
     findings: &[&Finding],
-    acks: &Acknowledgements,
+    words: Words<'_>,
 ) -> Listener {
-    use ConditionStatus::{False, True, Unknown};
+    use ConditionStatus::{False, True, Undecided, Unknown};
     let judge = Judge::new(
         Subject::Listener,
         generation,
@@ -285,9 +337,11 @@ fn listener(
         gateway: gateway.1.clone(),
         section: listener.section.clone(),
     };
-    let ack = acks.listeners.get(&key).filter(|_| listener.served);
-    let accepted = judge.found("Accepted").unwrap_or_else(|| match ack {
-        Some(Err(words)) => judge.condition("Accepted", False, "PortUnavailable", words.clone()),
+    let word = words.on(&key);
+    let accepted = judge.found("Accepted").unwrap_or_else(|| match &word {
+        Word::Unbound(words) if listener.served => {
+            judge.condition("Accepted", False, "PortUnavailable", words.clone())
+        }
         _ => judge.condition("Accepted", True, "Accepted", "the listener is accepted"),
     });
     let conflicted = judge.found("Conflicted").unwrap_or_else(|| {
@@ -303,15 +357,22 @@ fn listener(
         "ResolvedRefs",
         "all references are resolved",
     );
-    let (status, reason, message) = match (listener.served, ack) {
+    let can_serve = listener.served && !matches!(word, Word::Unbound(_));
+    let (status, reason, message) = match (listener.served, word) {
         (false, _) if conflicted.status == True => {
             (False, conflicted.reason, conflicted.message.clone())
         }
         (false, _) if accepted.status == False => (False, "Invalid", accepted.message.clone()),
         (false, _) => (False, "Invalid", "the listener is not served".to_owned()),
-        (true, Some(Ok(()))) => (True, "Programmed", "the listener serves".to_owned()),
-        (true, Some(Err(words))) => (False, "Invalid", words.clone()),
-        (true, None) => (Unknown, "Pending", "waiting for the data plane".to_owned()),
+        (true, Word::Serves(None)) => (True, "Programmed", "the listener serves".to_owned()),
+        (true, Word::Serves(Some(proxies))) => {
+            let words = format!("the listener serves: {proxies}/{proxies} proxies");
+            (True, "Programmed", words)
+        }
+        (true, Word::Unbound(words) | Word::Refused(words)) => (False, "Invalid", words),
+        (true, Word::Pending(words)) => (False, "Pending", words),
+        (true, Word::Nothing) => (Unknown, "Pending", "waiting for the data plane".to_owned()),
+        (true, Word::Undecided) => (Undecided, "Pending", String::new()),
     };
     let programmed = judge.condition("Programmed", status, reason, message);
     let overlapping = listener.overlap.as_ref().map(|overlap| {
@@ -327,12 +388,13 @@ fn listener(
         judge.condition("OverlappingTLSConfig", True, reason, message)
     });
     let (is_accepted, is_resolved) = (accepted.status == True, resolved.status == True);
-    let mut conditions = vec![accepted, conflicted, resolved, programmed];
+    let mut conditions = vec![accepted, conflicted, resolved, programmed.clone()];
     conditions.extend(overlapping);
     Listener {
         accepted: is_accepted,
         resolved: is_resolved,
-        programmed: status,
+        can_serve,
+        programmed,
         status: ListenerStatus {
             name: listener.name.clone(),
             supported_kinds: listener.supported_kinds.clone(),

@@ -1,12 +1,15 @@
 //! From reports and acknowledgements to the status that the API describes. Pure; who writes it,
 //! and when, is not decided here.
 //!
-//! [`status`] makes one object's status, [`Document`] is what `ferrogate check` prints of it. The
+//! [`status`] makes one object's status where one process is everything, [`cluster_status`] where
+//! proxies confirm what they serve; [`Document`] is what `ferrogate check` prints of it. The
 //! one table from what is wrong to condition and reason is in `table`.
 
 mod acks;
+mod cluster;
 mod condition;
 mod document;
+mod features;
 mod gateway;
 mod objects;
 mod policy;
@@ -14,13 +17,25 @@ mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_cluster;
+#[cfg(test)]
 mod tests_sets;
 #[cfg(test)]
 mod tests_tls;
+mod word;
 
 pub use acks::{Ack, Acknowledgements};
+pub use cluster::{
+    Address, Addresses, Confirmation, GatewayKey, Lack, OWN_CONDITIONS, ROUTE_PROGRAMMED,
+    ServiceAddresses, Verdicts,
+};
 pub use condition::{Condition, ConditionStatus};
-pub use document::{Document, DocumentMeta, FindingEntry, Summary, document, summary};
+pub use document::{
+    Document, DocumentMeta, FindingEntry, Summary, cluster_document, document, summary,
+};
+pub use features::{Feature, SUPPORTED};
 pub use gateway::{GatewayStatus, ListenerSetStatus, ListenerStatus, StatusAddress};
-pub use objects::{ConditionsStatus, RouteParentStatus, RouteStatus, Status, status};
+pub use objects::{
+    ClassStatus, ConditionsStatus, RouteParentStatus, RouteStatus, Status, cluster_status, status,
+};
 pub use policy::{PolicyAncestorStatus, PolicyStatus};

@@ -7,10 +7,13 @@ use fg_model::{Finding, Scope};
 use serde::Serialize;
 
 use crate::acks::Acknowledgements;
+use crate::cluster::{Confirmation, ROUTE_PROGRAMMED, Verdicts};
 use crate::condition::{Condition, ConditionStatus};
+use crate::features::{self, Feature};
 use crate::gateway::{self, GatewayStatus, ListenerSetStatus};
 use crate::policy::PolicyStatus;
 use crate::table::{Judge, Subject};
+use crate::word::Words;
 
 /// The `status` of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,8 +27,20 @@ pub enum Status {
     ListenerSet(ListenerSetStatus),
     /// Of a policy.
     Policy(PolicyStatus),
-    /// Of a kind that has conditions only: `GatewayClass`, kgateway's `Backend`.
+    /// Of a kind that has conditions only: `GatewayClass` outside clusters, kgateway's `Backend`.
     Conditions(ConditionsStatus),
+    /// Of a `GatewayClass` in a cluster.
+    Class(ClassStatus),
+}
+
+/// `status` of a `GatewayClass`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassStatus {
+    /// `Accepted`, `SupportedVersion`.
+    pub conditions: Vec<Condition>,
+    /// What Gateways of it can do, sorted; none while it is not accepted.
+    pub supported_features: Vec<Feature>,
 }
 
 /// A status of conditions only.
@@ -50,19 +65,30 @@ pub struct RouteParentStatus {
     pub parent_ref: ParentReference,
     /// Who wrote the entry.
     pub controller_name: Text,
-    /// `Accepted`, `ResolvedRefs`, and `PartiallyInvalid` while it is true.
+    /// `Accepted`, `ResolvedRefs`, `PartiallyInvalid` while it is true, and in a cluster
+    /// `ferrogate.dev/Programmed`.
     pub conditions: Vec<Condition>,
 }
 
-/// The status of the object that a report is about.
+/// The status of the object that a report is about, where one process serves everything.
 pub fn status(report: &Report, acks: &Acknowledgements) -> Status {
+    any_status(report, Words::Process(acks))
+}
+
+/// The status of the object that a report is about, in a cluster. A condition whose status is
+/// [`ConditionStatus::Undecided`] is to be left as it stands.
+pub fn cluster_status(report: &Report, verdicts: &Verdicts) -> Status {
+    any_status(report, Words::Cluster(verdicts))
+}
+
+fn any_status(report: &Report, words: Words<'_>) -> Status {
     let findings: Vec<&Finding> = report.findings.iter().map(|finding| &**finding).collect();
     match &report.subject {
-        Of::GatewayClass => Status::Conditions(class(report.generation, &findings)),
-        Of::Gateway(gateway) => Status::Gateway(gateway::status(report, gateway, &findings, acks)),
-        Of::Route(route) => Status::Route(self::route(report.generation, route, &findings)),
+        Of::GatewayClass => class(report.generation, &findings, words),
+        Of::Gateway(gateway) => Status::Gateway(gateway::status(report, gateway, &findings, words)),
+        Of::Route(route) => Status::Route(self::route(report.generation, route, &findings, words)),
         Of::ListenerSet(set) => {
-            Status::ListenerSet(gateway::set_status(report, set, &findings, acks))
+            Status::ListenerSet(gateway::set_status(report, set, &findings, words))
         }
         Of::Policy(policy) => {
             Status::Policy(crate::policy::status(report.generation, policy, &findings))
@@ -82,27 +108,41 @@ pub fn status(report: &Report, acks: &Acknowledgements) -> Status {
     }
 }
 
-fn class(generation: i64, findings: &[&Finding]) -> ConditionsStatus {
+fn class(generation: i64, findings: &[&Finding], words: Words<'_>) -> Status {
     let judge = Judge::new(
         Subject::Class,
         generation,
         findings.iter().copied(),
         &[Scope::Object],
     );
-    ConditionsStatus {
-        conditions: vec![
-            judge.or_true("Accepted", "Accepted", "Gateways of this class are served"),
-            judge.or_true(
-                "SupportedVersion",
-                "SupportedVersion",
-                "the Gateway API's version is supported",
-            ),
-        ],
+    let accepted = judge.or_true("Accepted", "Accepted", "Gateways of this class are served");
+    let is_accepted = accepted.status == ConditionStatus::True;
+    let version = judge.or_true(
+        "SupportedVersion",
+        "SupportedVersion",
+        "the Gateway API's version is supported",
+    );
+    let conditions = vec![accepted, version];
+    match words {
+        Words::Process(_) => Status::Conditions(ConditionsStatus { conditions }),
+        Words::Cluster(_) => Status::Class(ClassStatus {
+            conditions,
+            supported_features: if is_accepted {
+                features::supported()
+            } else {
+                Vec::new()
+            },
+        }),
     }
 }
 
-fn route(generation: i64, route: &RouteReport, findings: &[&Finding]) -> RouteStatus {
-    let parents = route.parents.iter().map(|parent| {
+fn route(
+    generation: i64,
+    route: &RouteReport,
+    findings: &[&Finding],
+    words: Words<'_>,
+) -> RouteStatus {
+    let parents = route.parents.iter().enumerate().map(|(at, parent)| {
         let scopes = [Scope::Object, Scope::Parent(parent.index)];
         let judge = Judge::new(
             Subject::Route,
@@ -124,6 +164,9 @@ fn route(generation: i64, route: &RouteReport, findings: &[&Finding]) -> RouteSt
             partly.message = format!("Dropped Rule: {}", partly.message);
             conditions.push(partly);
         }
+        if let Words::Cluster(verdicts) = words {
+            conditions.push(route_programmed(&judge, served, verdicts, at));
+        }
         RouteParentStatus {
             parent_ref: parent.parent.clone(),
             controller_name: parent.controller.clone(),
@@ -133,4 +176,29 @@ fn route(generation: i64, route: &RouteReport, findings: &[&Finding]) -> RouteSt
     RouteStatus {
         parents: parents.collect(),
     }
+}
+
+/// `ferrogate.dev/Programmed` of a route on its parent number `at`.
+fn route_programmed(
+    judge: &Judge<'_>,
+    attached: bool,
+    verdicts: &Verdicts,
+    at: usize,
+) -> Condition {
+    use ConditionStatus::{False, True, Undecided};
+    let (status, reason, message) = if attached {
+        let gateway = verdicts.parents.get(at).and_then(Option::as_ref);
+        match gateway.map(|gateway| verdicts.on(gateway)) {
+            None | Some(Confirmation::Undecided) => (Undecided, "Pending", String::new()),
+            Some(Confirmation::Confirmed { proxies }) => {
+                (True, "Programmed", format!("{proxies}/{proxies} proxies"))
+            }
+            Some(Confirmation::Pending { words }) => (False, "Pending", words),
+            Some(Confirmation::Rejected { words }) => (False, "Rejected", words),
+        }
+    } else {
+        let words = "the route is not attached to this parent".to_owned();
+        (False, "NotAccepted", words)
+    };
+    judge.condition(ROUTE_PROGRAMMED, status, reason, message)
 }
