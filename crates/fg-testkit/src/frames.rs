@@ -63,7 +63,9 @@ impl Frame {
     pub fn code(&self) -> u32 {
         let at = if self.kind == kind::GOAWAY { 4 } else { 0 };
         let code = self.payload.get(at..at + 4);
-        code.map_or(0, |code| u32::from_be_bytes([code[0], code[1], code[2], code[3]]))
+        code.map_or(0, |code| {
+            u32::from_be_bytes([code[0], code[1], code[2], code[3]])
+        })
     }
 }
 
@@ -77,7 +79,10 @@ pub struct Said {
 impl Said {
     /// The error code of the last GOAWAY.
     pub fn goaway(&self) -> Option<u32> {
-        let mut goaways = self.frames.iter().filter(|frame| frame.kind == kind::GOAWAY);
+        let mut goaways = self
+            .frames
+            .iter()
+            .filter(|frame| frame.kind == kind::GOAWAY);
         goaways.next_back().map(Frame::code)
     }
 }
@@ -272,9 +277,15 @@ mod tests {
         let bytes = [reset(3), data(5, true, b"hello")].concat();
         let mut from = &bytes[..];
         let first = Frame::read(&mut from).expect("a frame");
-        assert_eq!((first.kind, first.stream, first.code()), (kind::RST_STREAM, 3, 8));
+        assert_eq!(
+            (first.kind, first.stream, first.code()),
+            (kind::RST_STREAM, 3, 8)
+        );
         let second = Frame::read(&mut from).expect("a frame");
-        assert_eq!((second.flags, &second.payload[..]), (END_STREAM, &b"hello"[..]));
+        assert_eq!(
+            (second.flags, &second.payload[..]),
+            (END_STREAM, &b"hello"[..])
+        );
         assert!(Frame::read(&mut from).is_err());
     }
 
@@ -283,7 +294,10 @@ mod tests {
         assert_eq!(status(&[0x88, 0]), Some(200));
         assert_eq!(status(b"\x48\x03431"), Some(431));
         // "408": 011010 00000 011110, then ones.
-        assert_eq!(status(&[0x08, 0x83, 0b0110_1000, 0b0000_1111, 0b0111_1111]), Some(408));
+        assert_eq!(
+            status(&[0x08, 0x83, 0b0110_1000, 0b0000_1111, 0b0111_1111]),
+            Some(408)
+        );
         // "502": 011011 00000 00010.
         assert_eq!(status(&[0x48, 0x82, 0b0110_1100, 0b0000_0010]), Some(502));
         assert_eq!(status(&[]), None);
