@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
 use anyhow::Result;
 
 use super::tool::feed;
+use crate::network::{BRIDGE, HOST};
 
 /// First two bytes of every pod's address: 10.244.0.0/16.
 const PODS: [u8; 2] = [10, 244];
@@ -47,17 +48,6 @@ impl Addresses {
     }
 }
 
-/// Where pods are connected.
-#[derive(Debug, Clone)]
-pub(super) struct Bridge {
-    /// Name of the outer network namespace; the prefix of every pod's.
-    pub(super) netns: String,
-    /// Name of the bridge's interface.
-    pub(super) interface: String,
-    /// The bridge's own address: the pods' way out.
-    pub(super) address: Ipv4Addr,
-}
-
 /// One pod's network namespace.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
@@ -68,9 +58,9 @@ pub(super) struct Link {
 
 impl Link {
     /// The names that belong to an address. Nothing is made yet.
-    pub(super) fn named(bridge: &Bridge, address: Ipv4Addr) -> Self {
+    pub(super) fn named(outer: &str, address: Ipv4Addr) -> Self {
         let [_, _, high, low] = address.octets();
-        Self { netns: format!("{}{high}-{low}", pod_prefix(&bridge.netns)), interface: format!("pod{high}-{low}") }
+        Self { netns: format!("{}{high}-{low}", pod_prefix(outer)), interface: format!("pod{high}-{low}") }
     }
 
     /// The file to open for entering the namespace.
@@ -82,17 +72,16 @@ impl Link {
     ///
     /// # Errors
     /// `ip` fails.
-    pub(super) async fn make(&self, bridge: &Bridge, address: Ipv4Addr) -> Result<()> {
+    pub(super) async fn make(&self, address: Ipv4Addr) -> Result<()> {
         let Self { netns, interface } = self;
-        let Bridge { interface: bridge_interface, address: gateway, .. } = bridge;
         let outside = format!(
             "netns add {netns}\nlink add {interface} type veth peer name eth0 netns {netns}\n\
-             link set {interface} master {bridge_interface} up\n"
+             link set {interface} master {BRIDGE} up\n"
         );
         feed("ip", &["-batch", "-"], &outside).await?;
         let inside = format!(
             "link set lo up\naddr add {address}/32 dev eth0\nlink set eth0 up\n\
-             route add {gateway} dev eth0 scope link\nroute add default via {gateway}\n"
+             route add {HOST} dev eth0 scope link\nroute add default via {HOST}\n"
         );
         feed("ip", &["-n", netns, "-batch", "-"], &inside).await
     }
