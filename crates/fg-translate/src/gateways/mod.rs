@@ -13,6 +13,8 @@ mod ports;
 mod sets;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_cluster;
 mod tls;
 
 pub use allowed::Allowed;
