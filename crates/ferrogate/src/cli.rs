@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Answers every request with what it got, as JSON: a backend to try things with
     Echo(EchoArgs),
+    /// Runs the control plane in a cluster: reads objects, configures proxies, writes status
+    Control(Box<ControlArgs>),
     /// Serves one Gateway in a cluster, as the control plane says
     ///
     /// The control plane starts it with all that it needs; there is hardly a reason to do so by hand.

@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod control;
 mod descriptors;
 mod drain;
 mod echo;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Explain(args) => explain::explain(args),
         Command::Echo(args) => echo::command(args),
+        Command::Control(args) => control::control(args),
         Command::Proxy(args) => proxy::proxy(args),
         Command::Drain(args) => drain::drain(args),
     };

@@ -11,6 +11,16 @@ use crate::cli::SocketArgs;
 use crate::exit;
 use crate::signals::{Asked, Signals};
 
+/// Binds a socket of the process itself.
+///
+/// # Errors
+/// When it is taken, with a word on the flag that moves it.
+pub(crate) fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address} for {what}; `{flag}` takes another address")
+    })
+}
+
 /// The sockets, bound.
 pub(crate) struct Sockets {
     admin: TcpListener,
@@ -24,11 +34,6 @@ impl Sockets {
     /// # Errors
     /// When one is taken, with a word on the flag that moves it.
     pub(crate) fn bind(args: &SocketArgs) -> anyhow::Result<Self> {
-        let bind = |address: SocketAddr, what: &str, flag: &str| {
-            TcpListener::bind(address).with_context(|| {
-                format!("cannot listen on {address} for {what}; `{flag}` takes another address")
-            })
-        };
         Ok(Self {
             admin: bind(args.admin_address, "admin pages", "--admin-address")?,
             readiness: bind(args.readiness_address, "readiness", "--readiness-address")?,

@@ -36,14 +36,18 @@ impl Readiness {
     }
 }
 
-/// Answers `/ready` with 200 or 503.
+/// Answers `/ready` (and `/readyz`, as control planes call it) with 200 or 503, and `/healthz` with
+/// 200.
 #[derive(Debug)]
 pub struct ReadinessSite(pub Readiness);
 
 impl Site for ReadinessSite {
     fn answer(&self, ask: &Ask) -> Answer {
-        if ask.path != "/ready" {
-            return Answer::text(404, "no such page; /ready is here\n");
+        if ask.path == "/healthz" {
+            return Answer::text(200, "alive\n");
+        }
+        if ask.path != "/ready" && ask.path != "/readyz" {
+            return Answer::text(404, "no such page; /ready and /healthz are here\n");
         }
         if ask.method != "GET" && ask.method != "HEAD" {
             return Answer::method_not_allowed("GET");

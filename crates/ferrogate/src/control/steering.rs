@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use fg_ads::message::Any;
 use fg_ads::{ClientId, Event, Rejection, Store};
-use fg_api::report::{ParentReport, Report, Subject};
 use fg_api::deployment::Wish;
+use fg_api::report::{ParentReport, Report, Subject};
 use fg_control::fleet::{self, Fleet, Moment};
 use fg_control::{Objects, Step};
 use fg_model::{ObjectRef, kinds};
@@ -229,6 +229,11 @@ impl<O: Outlet> Steering<O> {
         deadline.map_or(MOST, |at| at.saturating_sub(self.moment()).min(MOST))
     }
 
+    /// What decisions went to.
+    pub(crate) fn into_outlet(self) -> O {
+        self.outlet
+    }
+
     fn moment(&self) -> Moment {
         self.started.elapsed()
     }
@@ -272,8 +277,7 @@ impl<O: Outlet> Steering<O> {
             on = gateways_of(report, reports);
             for key in &on {
                 let serial = self.store.serial(&scope_of(key));
-                self.fleet
-                    .need(id, report.generation, key, serial, moment);
+                self.fleet.need(id, report.generation, key, serial, moment);
             }
         }
         self.fleet.keep(id, &on);
@@ -287,7 +291,10 @@ impl<O: Outlet> Steering<O> {
     fn refused(&mut self, client: ClientId, resources: Vec<Rejection>) {
         let moment = self.moment();
         let now: BTreeSet<String> = resources.iter().map(|one| one.name.clone()).collect();
-        let before = self.refusals.insert(client, now.clone()).unwrap_or_default();
+        let before = self
+            .refusals
+            .insert(client, now.clone())
+            .unwrap_or_default();
         if now.is_empty() {
             self.refusals.remove(&client);
         }
@@ -388,9 +395,11 @@ fn gateways_of(
     reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
 ) -> BTreeSet<GatewayKey> {
     match &report.subject {
-        Subject::Gateway(_) => {
-            [GatewayKey::new(&report.object.namespace, &report.object.name)].into()
-        }
+        Subject::Gateway(_) => [GatewayKey::new(
+            &report.object.namespace,
+            &report.object.name,
+        )]
+        .into(),
         Subject::ListenerSet(set) => [GatewayKey::new(&set.gateway.0, &set.gateway.1)].into(),
         Subject::Route(route) => {
             let parents = route.parents.iter();

@@ -189,14 +189,13 @@ fn rejection(refused: Refused) -> Rejection {
 
 fn options(args: &FleetArgs) -> Options {
     let node = Node {
-        id: format!("{}.{}", args.pod_name, args.namespace),
+        id: args.pod_name.clone(),
         cluster: format!("{}.{}", args.gateway, args.namespace),
         locality: None::<Locality>,
         ..Node::default()
     };
     let node = node
-        .with_text("namespace", &args.namespace)
-        .with_text("gateway", &args.gateway)
+        .with_text("gateway", &format!("{}/{}", args.namespace, args.gateway))
         .with_text("pod", &args.pod_name)
         .with_text("address", &args.pod_ip.to_string())
         .with_text("node", &args.node_name)

@@ -6,7 +6,7 @@
 
 mod addresses;
 mod banner;
-mod pages;
+pub(crate) mod pages;
 mod serving;
 
 use std::process::ExitCode;

@@ -1,0 +1,268 @@
+//! `ferrogate control`: the control plane in a cluster.
+//!
+//! The main thread decides ([`steering`]): one batch of objects, or one word of a proxy, at a time.
+//! A runtime beside it does all that waits: watches of the API server, streams of proxies, writes
+//! of status and deployments, admin pages, signals.
+
+mod metrics;
+mod outlet;
+mod pods;
+mod steering;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use fg_admin::{AdminSite, Readiness, ReadinessSite, Site};
+use fg_ads::Store;
+use fg_control::Control;
+use fg_control::cluster::authority::{Authority, Settings as AuthoritySettings, TokenReviewer};
+use fg_sources::kube::{Batch, Counters, Discovery, Options as SourceOptions};
+use fg_status::GatewayKey;
+use fg_translate::Ground;
+
+use crate::cli::{ControlArgs, DiscoveryArgs, DiscoveryMode, InstallArgs};
+use crate::folder::options;
+use crate::run::pages::{Pages, Shared};
+use crate::signals::{Asked, Signals};
+use crate::sockets::bind;
+use crate::{exit, logging};
+use metrics::{MetricsPage, Timings};
+use outlet::{Accounts, ClusterOutlet};
+use steering::Steering;
+
+/// What the main thread waits for.
+pub(crate) enum Event {
+    /// Objects changed.
+    Objects(Box<Batch>),
+    /// A proxy says something.
+    Proxy(fg_ads::Event),
+    /// What could not be applied for a Gateway, or that all is well.
+    Deployed(GatewayKey, Option<String>),
+    /// Whether this replica writes.
+    Leads(bool),
+    /// SIGTERM or SIGINT.
+    End,
+}
+
+/// How often certificates are looked at for having expired.
+const CLOCK: Duration = Duration::from_secs(60);
+
+/// Runs until a signal ends it.
+pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
+    let level = match logging::start(&args.log) {
+        Ok(level) => level,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    let source = match source_options(&args.discovery) {
+        Ok(source) => source,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    let install = &args.install;
+    let sites = [
+        bind(install.admin_address, "admin pages", "--admin-address")?,
+        bind(
+            install.readiness_address,
+            "readiness",
+            "--readiness-address",
+        )?,
+        bind(install.metrics_address, "metrics", "--metrics-address")?,
+    ];
+    let discovery = bind(
+        install.discovery_address,
+        "discovery",
+        "--discovery-address",
+    )?;
+    discovery.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("cluster")
+        .enable_all()
+        .build()?;
+    let readiness = Readiness::not_yet("reading the cluster");
+    let state = Shared::default();
+    let mut translation = options(args.translation);
+    translation.ground = Ground::Cluster;
+    state.lock().control = Control::new(translation);
+    let (sender, events) = channel();
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::listen()?
+    };
+    runtime.spawn(pass_on(signals, sender.clone()));
+
+    let timings = Arc::new(Timings::default());
+    let counters = Arc::new(Counters::default());
+    let store = Store::new();
+    let accounts: Accounts = Arc::new(RwLock::default());
+    let pages: Arc<dyn Site> = Arc::new(AdminSite(Arc::new(Pages {
+        state: state.clone(),
+        level,
+        settings: fg_proxy::Settings::default(),
+    })));
+    let outlet = runtime
+        .block_on(start(Started {
+            install,
+            source,
+            store: store.clone(),
+            counters: counters.clone(),
+            accounts,
+            discovery,
+            sender,
+        }))
+        .context("cannot reach the API server")?;
+    let metrics: Arc<dyn Site> = Arc::new(MetricsPage {
+        timings: timings.clone(),
+        counters,
+        state: state.clone(),
+        figures: outlet.figures(),
+    });
+    let readiness_site: Arc<dyn Site> = Arc::new(ReadinessSite(readiness.clone()));
+    let [admin, ready, measured] = sites;
+    for (socket, site) in [(admin, pages), (ready, readiness_site), (measured, metrics)] {
+        runtime.spawn(fg_admin::serve(socket, site));
+    }
+
+    let mut steering = Steering::new(state, store, timings, outlet);
+    follow(&mut steering, &events, &readiness);
+    readiness.not_ready("ending");
+    runtime.block_on(steering.into_outlet().end());
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the runtime's part is started with.
+struct Started<'a> {
+    install: &'a InstallArgs,
+    source: SourceOptions,
+    store: Store,
+    counters: Arc<Counters>,
+    accounts: Accounts,
+    discovery: std::net::TcpListener,
+    sender: Sender<Event>,
+}
+
+/// Starts everything that waits for an API server or a proxy.
+async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
+    let client = kube::Client::try_default().await?;
+    let authority = Authority::start(
+        client.clone(),
+        &AuthoritySettings {
+            service: with.install.service.clone(),
+            pod_ip: with.install.pod_ip,
+            ..AuthoritySettings::new(with.install.namespace.clone())
+        },
+    )
+    .await;
+    let accounts = with.accounts.clone();
+    let reviewer = TokenReviewer::new(client.clone(), move |namespace, name| {
+        let known = accounts
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = GatewayKey::new(namespace, name);
+        known.contains(&key).then(|| fg_deploy::name(name))
+    });
+    let (server, mut news) = fg_ads::Server::new(
+        with.store.clone(),
+        Arc::new(reviewer),
+        fg_ads::server::Options::default(),
+    );
+    let metrics = server.metrics();
+    let listener = tokio::net::TcpListener::from_std(with.discovery)?;
+    let security = authority.security();
+    tokio::spawn(async move {
+        server
+            .serve(listener, security, std::future::pending())
+            .await;
+    });
+    let sender = with.sender.clone();
+    tokio::spawn(async move {
+        while let Some(event) = news.recv().await {
+            if sender.send(Event::Proxy(event)).is_err() {
+                return;
+            }
+        }
+    });
+    let (batches, mut changed) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(fg_sources::kube::watch(
+        client.clone(),
+        with.source,
+        with.counters,
+        batches,
+    ));
+    let sender = with.sender.clone();
+    tokio::spawn(async move {
+        while let Some(batch) = changed.recv().await {
+            if sender.send(Event::Objects(Box::new(batch))).is_err() {
+                return;
+            }
+        }
+    });
+    ClusterOutlet::start(
+        client,
+        with.install,
+        authority,
+        metrics,
+        with.accounts,
+        with.sender,
+    )
+    .await
+}
+
+/// Does what comes, until the end is asked for.
+fn follow(steering: &mut Steering<ClusterOutlet>, events: &Receiver<Event>, readiness: &Readiness) {
+    let mut clock = Instant::now();
+    loop {
+        match events.recv_timeout(steering.patience()) {
+            Ok(Event::Objects(batch)) => {
+                let first = batch.first;
+                steering.take(*batch);
+                if first {
+                    readiness.ready();
+                }
+            }
+            Ok(Event::Proxy(event)) => steering.hear(event),
+            Ok(Event::Deployed(gateway, failure)) => steering.deployed(gateway, failure),
+            Ok(Event::Leads(leads)) => {
+                if leads {
+                    steering.tell_all();
+                }
+            }
+            Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => steering.settle(),
+        }
+        if clock.elapsed() >= CLOCK {
+            clock = Instant::now();
+            steering.look_at_the_clock();
+        }
+    }
+}
+
+async fn pass_on(mut signals: Signals, sender: Sender<Event>) {
+    loop {
+        // There is no file to read again.
+        if signals.next().await == Asked::End && sender.send(Event::End).is_err() {
+            return;
+        }
+    }
+}
+
+fn source_options(args: &DiscoveryArgs) -> Result<SourceOptions, String> {
+    let namespaces =
+        serde_json::from_str(&args.discovery_namespace_selectors).map_err(|error| {
+            format!("--discovery-namespace-selectors is no JSON list of label selectors: {error}")
+        })?;
+    let mode = |mode| match mode {
+        DiscoveryMode::All => Discovery::All,
+        DiscoveryMode::Labeled => Discovery::Labeled,
+    };
+    Ok(SourceOptions {
+        namespaces,
+        secrets: mode(args.secret_discovery_mode),
+        config_maps: mode(args.config_map_discovery_mode),
+        services: mode(args.service_discovery_mode),
+        ..SourceOptions::default()
+    })
+}
