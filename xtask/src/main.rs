@@ -6,6 +6,8 @@
 mod bench;
 mod certificates;
 mod check;
+mod cluster;
+mod conformance;
 mod facets;
 mod fuzz;
 mod generate;
@@ -60,6 +62,18 @@ const VERBS: &[Verb] = &[
         words: "[NAME...]",
         does: "runs other people's tests and programs against the gateway",
         run: suites::run,
+    },
+    Verb {
+        name: "cluster",
+        words: "up|down|status|exec...",
+        does: "a Kubernetes API server and a node of local processes, for tests",
+        run: cluster::run,
+    },
+    Verb {
+        name: "conformance",
+        words: "[--test NAME...]",
+        does: "the Gateway API's conformance suite against the gateway",
+        run: conformance::run,
     },
     Verb {
         name: "gen",

@@ -4,5 +4,25 @@
 //! their Go modules, and one further namespace a pod. Nothing leaves it, and clusters side by side share only names
 //! in `/run/netns` and folders, which carry the cluster's id.
 
+//!
+//! Each of its parts is a process with a log and a file that names it, so a cluster outlives the program that started
+//! it, and whoever comes later can end it.
+
+mod api;
+mod cache;
+mod cluster;
+mod conformance;
+mod folders;
+mod keys;
+mod namespace;
 pub mod network;
 pub mod node;
+mod plane;
+mod process;
+mod record;
+
+pub use cache::{GATEWAY_API, KUBERNETES, Programs};
+pub use cluster::{Cluster, Options, Part};
+pub use conformance::{Conformance, conformance};
+pub use folders::{built, root, runs};
+pub use record::{Record, down, is_up, sweep};
