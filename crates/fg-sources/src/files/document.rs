@@ -59,24 +59,45 @@ pub(crate) fn about_file(file: &Text, line: u32, kind: FindingKind, text: String
 /// # Errors
 /// The finding that says why nothing of it can be read.
 pub(crate) fn read(file: &Text, text: &str, limits: &Limits) -> Result<Content, Box<Finding>> {
-    let documents = parse(file, text, limits).map_err(|error| {
-        let kind = match error.limit {
-            true => FindingKind::LimitExceeded,
-            false => FindingKind::Unreadable,
-        };
-        Box::new(about_file(file, error.line, kind, error.text))
-    })?;
     let mut reading = Reading {
         file,
         text,
+        before: 0,
         limits,
         content: Content::default(),
         seen: 0,
     };
-    for document in documents {
-        reading.document(document)?;
+    match parse(file, text, limits) {
+        Ok(documents) => reading.documents(documents)?,
+        Err(error) => reading.parts(text, error)?,
     }
     Ok(reading.content)
+}
+
+/// What is wrong with the syntax of a file.
+fn about_syntax(file: &Text, error: YamlError) -> Finding {
+    let kind = match error.limit {
+        true => FindingKind::LimitExceeded,
+        false => FindingKind::Unreadable,
+    };
+    about_file(file, error.line, kind, error.text)
+}
+
+/// The parts of a text between its lines `---`, each with the number of lines before it. Such a
+/// line begins a document wherever it stands (YAML 1.2 §9.1.2).
+fn split(text: &str) -> Vec<(u32, &str)> {
+    let mut parts = Vec::new();
+    let (mut first, mut start, mut at) = (0, 0, 0);
+    for (number, line) in (0..).zip(text.split_inclusive('\n')) {
+        let rest = line.strip_prefix("---");
+        if at > start && rest.is_some_and(|rest| rest.trim_start() != rest || rest.is_empty()) {
+            parts.push((first, text.get(start..at).unwrap_or_default()));
+            (first, start) = (number, at);
+        }
+        at += line.len();
+    }
+    parts.push((first, text.get(start..).unwrap_or_default()));
+    parts
 }
 
 /// The documents of a text. JSON is read as YAML, which knows lines and repeated fields; what only
@@ -105,7 +126,10 @@ fn parse(file: &str, text: &str, limits: &Limits) -> Result<Vec<Document>, YamlE
 
 struct Reading<'a> {
     file: &'a Text,
+    /// The text that is read: the file, or a part of it.
     text: &'a str,
+    /// Lines of the file before it.
+    before: u32,
     limits: &'a Limits,
     content: Content,
     seen: usize,
@@ -122,7 +146,51 @@ struct Spot<'a> {
     repeated: &'a [(String, u32)],
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn documents(&mut self, documents: Vec<Document>) -> Result<(), Box<Finding>> {
+        documents
+            .into_iter()
+            .try_for_each(|document| self.document(document))
+    }
+
+    /// Reads what can be read of a file with an error in its syntax: documents are apart from each
+    /// other, and the others still say what they say.
+    fn parts(&mut self, text: &'a str, error: YamlError) -> Result<(), Box<Finding>> {
+        let parts = split(text);
+        let single = parts.len() < 2 || parts.len() > self.limits.documents;
+        if error.limit || single || self.file.ends_with(".json") {
+            return Err(Box::new(about_syntax(self.file, error)));
+        }
+        for (before, part) in parts {
+            (self.text, self.before) = (part, before);
+            match parse(self.file, part, self.limits) {
+                Ok(mut documents) => {
+                    documents.iter_mut().for_each(|one| one.shift(before));
+                    self.documents(documents)?;
+                }
+                Err(mut error) => {
+                    error.line += before;
+                    let finding = about_syntax(self.file, error);
+                    // Nobody knows which object it was.
+                    self.content.unidentified = true;
+                    self.content
+                        .findings
+                        .push(finding.hint("the other documents of the file serve"));
+                }
+            }
+        }
+        // What is wrong may be what stands between documents: then nothing is certain.
+        if self
+            .content
+            .findings
+            .iter()
+            .all(|finding| finding.kind != FindingKind::Unreadable)
+        {
+            return Err(Box::new(about_syntax(self.file, error)));
+        }
+        Ok(())
+    }
+
     fn document(&mut self, document: Document) -> Result<(), Box<Finding>> {
         let Document {
             value,
@@ -228,9 +296,17 @@ impl Reading<'_> {
 
     fn refused(&mut self, refusal: Refusal, twice: Vec<SchemaFinding>, line: u32, spot: &Spot<'_>) {
         let generation = refusal.generation.unwrap_or(0);
+        let first = self.content.findings.len();
         for found in twice.into_iter().chain(refusal.findings) {
             let finding = self.finding(refusal.id.clone(), generation, found, spot);
             self.content.findings.push(finding);
+        }
+        if let Some(id) = &refusal.id
+            && let Some(finding) = self.content.findings.get_mut(first)
+        {
+            let advice = finding.hint.take().map(|hint| format!("{hint}; "));
+            let consequence = consequence(id);
+            finding.hint = Some(advice.unwrap_or_default() + consequence);
         }
         match refusal.id {
             Some(id) => self.content.written.push(Written {
@@ -268,7 +344,20 @@ impl Reading<'_> {
         if path.is_empty() || self.content.findings.len() >= EXACT {
             return spot.line;
         }
-        yaml::line_of(self.text, spot.start, &join(spot.inside, path), self.limits)
+        let start = spot.start.saturating_sub(self.before);
+        self.before + yaml::line_of(self.text, start, &join(spot.inside, path), self.limits)
+    }
+}
+
+/// What it means that an object is refused by its schema, as by an API server: at worst somebody
+/// else's rules apply where it should have protected something.
+fn consequence(id: &ObjectRef) -> &'static str {
+    if id.is(kinds::BACKEND_TLS_POLICY) {
+        "until it is right, nothing of it holds that was not right before: without it its Services are called without TLS, if no other policy is for them"
+    } else if id.is(kinds::HTTP_ROUTE) || id.is(kinds::GRPC_ROUTE) {
+        "until it is right, nothing of it serves that was not right before: without it other routes may get its requests"
+    } else {
+        "until it is right, nothing of it counts that was not right before"
     }
 }
 

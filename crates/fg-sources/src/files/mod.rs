@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_base::Text;
-use fg_model::{Finding, FindingKind, ObjectRef, Place};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place};
 
 use crate::watch::Changes;
 use crate::{Limits, yaml};
@@ -48,6 +48,31 @@ impl Delta {
     pub fn is_empty(&self) -> bool {
         self.upserts.is_empty() && self.removed.is_empty() && !self.findings_changed
     }
+}
+
+/// A word on a kind that asks for traffic and that we do not serve: nobody should look for the
+/// mistake in the objects themselves.
+fn unserved(((group, kind), count): (&(String, String), &usize)) -> Option<Finding> {
+    let hint = match (group.as_str(), kind.as_str()) {
+        ("networking.k8s.io" | "extensions", "Ingress") => "write an HTTPRoute instead",
+        ("gateway.networking.k8s.io", "TLSRoute" | "TCPRoute" | "UDPRoute") => {
+            "HTTPRoute and GRPCRoute are served"
+        }
+        (
+            "gateway.networking.k8s.io" | "gateway.networking.x-k8s.io" | "gateway.kgateway.dev",
+            _,
+        ) => "nothing of them has any effect",
+        _ => return None,
+    };
+    let about = ObjectRef::new(group, kind, "", "*");
+    let number = if *count == 1 {
+        "1 object"
+    } else {
+        &format!("{count} objects")
+    };
+    let text = format!("{number} of kind `{kind}` ({group}) are not served");
+    let about = Origin::of(Arc::new(about), 0);
+    Some(Finding::info(about, FindingKind::UnsupportedValue, text).hint(hint))
 }
 
 /// A folder, its objects, and what is wrong with them.
@@ -286,7 +311,7 @@ impl Folder {
             Fresh::Gone => {
                 let Some(old) = old else { return false };
                 self.store.remove(&path, &old.content.written);
-                return !old.content.findings.is_empty();
+                return !old.content.findings.is_empty() || !old.content.others.is_empty();
             }
             Fresh::Same { stamp } => {
                 if let Some(mut old) = old {
@@ -316,7 +341,10 @@ impl Folder {
             None => content,
         };
         let before = old.as_ref().map_or(&[][..], |old| &old.content.findings);
-        let findings_changed = before != content.findings;
+        let others = old.as_ref().map(|old| &old.content.others);
+        let findings_changed = before != content.findings
+            || others.is_some_and(|old| *old != content.others)
+            || (others.is_none() && !content.others.is_empty());
         if let Some(old) = &old {
             self.store.remove(&path, &old.content.written);
         }
@@ -368,6 +396,7 @@ impl Folder {
                 .iter()
                 .map(|trouble| self.trouble(trouble)),
         );
+        all.extend(self.other_kinds().iter().filter_map(unserved));
         all.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         all
     }

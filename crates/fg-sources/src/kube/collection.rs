@@ -166,7 +166,7 @@ impl Collection {
         let known = self.seen.get_key_value(&id).map(|(id, _)| id.clone());
         let id = known.unwrap_or_else(|| Arc::new(id));
         let generation = raw.metadata.generation.unwrap_or(0);
-        let meta = decode::meta(&mut raw.metadata);
+        let meta = decode::meta(self.kind, &mut raw.metadata);
         let decoded = (self.kind.decode)(id.clone(), meta, &raw);
         let before = self.seen.get(&id).is_some_and(|seen| seen.good);
         let seen = Seen {
@@ -212,9 +212,7 @@ impl Collection {
         let (group, kind) = self.kind.name;
         let first = ObjectRef::new(group, kind, namespace, "");
         let inside = self.seen.range(first..).map(|(id, _)| id.clone());
-        let inside: Vec<_> = inside
-            .take_while(|id| id.namespace == *namespace)
-            .collect();
+        let inside: Vec<_> = inside.take_while(|id| id.namespace == *namespace).collect();
         if !inside.is_empty() {
             self.skipped.insert(namespace.clone());
         }
@@ -232,12 +230,7 @@ impl Collection {
     }
 
     /// The kind does not go on. `true` when findings changed.
-    pub(super) fn trouble(
-        &mut self,
-        trouble: &Trouble,
-        times: u32,
-        changes: &mut Changes,
-    ) -> bool {
+    pub(super) fn trouble(&mut self, trouble: &Trouble, times: u32, changes: &mut Changes) -> bool {
         match trouble {
             Trouble::Absent if times >= ABSENT => self.vanish(changes),
             Trouble::Denied(words) if times >= LASTING => {
@@ -278,7 +271,13 @@ impl Collection {
         ObjectRef::new(group, kind, namespace, &raw.metadata.name)
     }
 
-    fn flawed(&self, id: &Arc<ObjectRef>, generation: i64, flaw: Flaw, before: bool) -> Arc<Finding> {
+    fn flawed(
+        &self,
+        id: &Arc<ObjectRef>,
+        generation: i64,
+        flaw: Flaw,
+        before: bool,
+    ) -> Arc<Finding> {
         let about = Origin::of(id.clone(), generation).at(flaw.path);
         let finding = Finding::error(about, FindingKind::SchemaViolation, flaw.text);
         let after = match before {

@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use fg_api::core::{ConfigMap, EndpointSlice, Secret, ServiceSpec};
 use fg_api::{Meta, Object, Resource};
 use fg_base::Text;
-use fg_model::ObjectRef;
+use fg_model::{ObjectRef, kinds};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::kinds::Kind;
 use super::raw::{Metadata, Part, Parts, Raw};
 
 /// Reads the objects of one kind.
@@ -47,6 +48,7 @@ spec!(listener_set, ListenerSet);
 spec!(reference_grant, ReferenceGrant);
 spec!(backend_tls_policy, BackendTlsPolicy);
 spec!(backend, Backend);
+spec!(gateway_parameters, GatewayParameters);
 
 pub(super) fn namespace(id: Arc<ObjectRef>, meta: Meta, _: &Raw) -> Result<Resource, Flaw> {
     let spec = ();
@@ -112,16 +114,17 @@ pub(super) fn config_map(id: Arc<ObjectRef>, meta: Meta, raw: &Raw) -> Result<Re
 }
 
 /// What matters of `metadata`.
-pub(super) fn meta(metadata: &mut Metadata) -> Meta {
+pub(super) fn meta(kind: &Kind, metadata: &mut Metadata) -> Meta {
     let created = metadata.creation_timestamp.as_deref();
     let created = created.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let uid = metadata.uid.take();
     Meta {
         // Kinds without generations have none, or 0.
         generation: metadata.generation.unwrap_or(0).max(1),
         created: created.map(jiff::Timestamp::as_second),
-        labels: metadata.labels.take().unwrap_or_default(),
-        annotations: metadata.annotations.take().unwrap_or_default(),
-        ..Meta::default()
+        labels: std::mem::take(&mut metadata.labels),
+        annotations: std::mem::take(&mut metadata.annotations),
+        uid: uid.filter(|_| kind.name == kinds::GATEWAY),
     }
 }
 
@@ -132,7 +135,9 @@ fn part<T: DeserializeOwned>(path: &str, part: &Part) -> Result<T, Flaw> {
 
 /// The same; the default when it is absent.
 fn present<T: DeserializeOwned + Default>(path: &str, value: &Part) -> Result<T, Flaw> {
-    value.as_ref().map_or(Ok(T::default()), |_| part(path, value))
+    value
+        .as_ref()
+        .map_or(Ok(T::default()), |_| part(path, value))
 }
 
 fn flaw(path: &str, error: &serde_json::Error) -> Flaw {

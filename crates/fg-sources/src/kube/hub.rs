@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use fg_base::Text;
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, kinds};
-use futures::stream::BoxStream;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use kube::Client;
 use tokio::sync::mpsc;
 use tokio_stream::StreamMap;
@@ -99,7 +99,10 @@ impl Hub {
 
     /// Begins with everything else, as soon as it is known which namespaces are read.
     fn begin_rest(&mut self) {
-        let known = self.collections.get(NAMESPACES).is_some_and(Collection::settled);
+        let known = self
+            .collections
+            .get(NAMESPACES)
+            .is_some_and(Collection::settled);
         if self.begun || !(known || self.options.namespaces.is_empty()) {
             return;
         }
@@ -174,7 +177,7 @@ impl Hub {
                 false
             }
             Event::Object(raw) if key == NAMESPACES => {
-                let is = self.options.selects(raw.metadata.labels.as_ref());
+                let is = self.options.selects(&raw.metadata.labels);
                 let name = raw.metadata.name.clone();
                 let changed = kind.object(*raw, true, &mut self.changes);
                 self.namespace(&name, is) | changed

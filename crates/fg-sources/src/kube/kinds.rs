@@ -64,6 +64,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind { name: kinds::REFERENCE_GRANT, plural: "referencegrants", versions: &["v1", "v1beta1"], decode: decode::reference_grant, ..NAMESPACED },
     Kind { name: kinds::BACKEND_TLS_POLICY, plural: "backendtlspolicies", versions: &["v1", "v1alpha3"], decode: decode::backend_tls_policy, ..NAMESPACED },
     Kind { name: kinds::BACKEND, plural: "backends", versions: &["v1alpha1"], decode: decode::backend, ..NAMESPACED },
+    Kind { name: kinds::GATEWAY_PARAMETERS, plural: "gatewayparameters", versions: &["v1alpha1"], decode: decode::gateway_parameters, ..NAMESPACED },
     Kind { name: kinds::SERVICE, plural: "services", discovery: |options| options.services, decode: decode::service, ..NAMESPACED },
     Kind { name: kinds::ENDPOINT_SLICE, plural: "endpointslices", annotations: false, decode: decode::endpoint_slice, ..NAMESPACED },
     Kind { name: kinds::SECRET, plural: "secrets", annotations: false, fields: Some(FOREIGN_SECRETS), discovery: |options| options.secrets, decode: decode::secret, ..NAMESPACED },

@@ -40,9 +40,7 @@ pub struct Options {
 
 impl Options {
     /// Whether objects of a namespace with these labels are read.
-    pub(super) fn selects(&self, labels: Option<&BTreeMap<Text, Text>>) -> bool {
-        let none = BTreeMap::new();
-        let labels = labels.unwrap_or(&none);
+    pub(super) fn selects(&self, labels: &BTreeMap<Text, Text>) -> bool {
         let mut selectors = self.namespaces.iter();
         self.namespaces.is_empty() || selectors.any(|selector| selector.fits(labels))
     }

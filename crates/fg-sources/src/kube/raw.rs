@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use fg_base::Text;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::kinds::Kind;
@@ -47,15 +47,14 @@ pub(super) struct Raw {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     pub(super) name: Text,
-    #[serde(default)]
     pub(super) namespace: Option<Text>,
     pub(super) uid: Option<Text>,
     pub(super) generation: Option<i64>,
     pub(super) creation_timestamp: Option<Box<str>>,
-    #[serde(default)]
-    pub(super) labels: Option<BTreeMap<Text, Text>>,
-    #[serde(default)]
-    pub(super) annotations: Option<BTreeMap<Text, Text>>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) labels: BTreeMap<Text, Text>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(super) annotations: BTreeMap<Text, Text>,
     pub(super) resource_version: Option<Box<str>>,
 }
 
@@ -69,17 +68,15 @@ pub(super) struct Status {
 impl Raw {
     /// Drops what is not read of this kind.
     pub(super) fn narrow(&mut self, kind: &Kind) {
-        if let Some(annotations) = &mut self.metadata.annotations {
-            match kind.annotations {
-                true => drop(annotations.remove(LAST_APPLIED)),
-                false => annotations.clear(),
-            }
+        let annotations = &mut self.metadata.annotations;
+        match kind.annotations {
+            true => drop(annotations.remove(LAST_APPLIED)),
+            false => annotations.clear(),
         }
         if let Some(keys) = kind.keys {
-            for data in [&mut self.data, &mut self.binary_data] {
-                if let Some(data) = data {
-                    data.retain(|key, _| keys.contains(&&**key));
-                }
+            let both = [&mut self.data, &mut self.binary_data];
+            for data in both.into_iter().flatten() {
+                data.retain(|key, _| keys.contains(&&**key));
             }
         }
     }
@@ -115,6 +112,11 @@ impl Raw {
             .hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// Texts by key; null is none.
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Text, Text>, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 fn text(part: &Part) -> Option<&str> {

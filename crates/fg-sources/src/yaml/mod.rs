@@ -34,6 +34,15 @@ pub(crate) struct Document {
     pub(crate) repeated: Vec<(String, u32)>,
 }
 
+impl Document {
+    /// Counts its lines from so many further up.
+    pub(crate) fn shift(&mut self, lines: u32) {
+        self.line += lines;
+        self.items.iter_mut().for_each(|line| *line += lines);
+        self.repeated.iter_mut().for_each(|field| field.1 += lines);
+    }
+}
+
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct YamlError {
