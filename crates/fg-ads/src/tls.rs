@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+pub use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore};
 
 /// The name of HTTP/2 in ALPN. Source: RFC 9113 §3.2.
 const ALPN: &[u8] = b"h2";

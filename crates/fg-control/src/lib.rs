@@ -5,7 +5,9 @@
 //! it changed objects, hands the change of the IR on to a data plane, and brings back its
 //! acknowledgements.
 
+pub mod cluster;
 pub mod explain;
+pub mod fleet;
 mod names;
 mod news;
 mod state;

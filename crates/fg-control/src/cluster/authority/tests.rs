@@ -1,0 +1,278 @@
+//! The authority against an API server that is a map, and whom tokens let in.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use fg_ads::Authenticator as _;
+use fg_ads::message::Node;
+use k8s_openapi::ByteString;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tonic::Code;
+
+use super::keys::{Keys, OVERLAP};
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn start() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// Certificates in a bundle.
+fn count(keys: &Keys) -> usize {
+    keys.bundle().matches("BEGIN CERTIFICATE").count()
+}
+
+#[test]
+fn the_next_authority_is_trusted_before_it_signs_and_the_old_one_after() {
+    let first = Keys::make(start()).unwrap();
+    assert_eq!(first.renewed(start() + DAY * 240).unwrap(), None);
+    let two_thirds = start() + DAY * 244;
+    let second = first.renewed(two_thirds).unwrap().unwrap();
+    assert!(second.signs_as(&first), "it is only made known");
+    assert_eq!(count(&second), 2);
+    assert_eq!(second.renewed(two_thirds + OVERLAP / 2).unwrap(), None);
+    let third = second.renewed(two_thirds + OVERLAP).unwrap().unwrap();
+    assert!(!third.signs_as(&first));
+    assert_eq!(count(&third), 2, "the old one is trusted");
+    let last = third.renewed(start() + DAY * 366).unwrap().unwrap();
+    assert!(last.signs_as(&third));
+    assert_eq!(count(&last), 1, "the old one has ended");
+    assert_eq!(last.renewed(start() + DAY * 366).unwrap(), None);
+}
+
+#[test]
+fn an_authority_that_ended_while_nobody_was_here_is_made_anew() {
+    let first = Keys::make(start()).unwrap();
+    let late = start() + DAY * 800;
+    let second = first.renewed(late).unwrap().unwrap();
+    assert!(!second.signs_as(&first));
+    assert_eq!(count(&second), 1);
+    assert_eq!(second.renewed(late).unwrap(), None);
+}
+
+#[test]
+fn keys_survive_the_secret() {
+    let first = Keys::make(start()).unwrap();
+    let second = first.renewed(start() + DAY * 244).unwrap().unwrap();
+    let third = second.renewed(start() + DAY * 246).unwrap().unwrap();
+    for keys in [first, second, third] {
+        assert!(Keys::read(&keys.data()).unwrap() == keys);
+    }
+    let broken = BTreeMap::from([("tls.crt".to_owned(), ByteString(b"?".to_vec()))]);
+    assert!(Keys::read(&broken).is_err());
+}
+
+#[test]
+fn certificates_name_the_service() {
+    let keys = Keys::make(start()).unwrap();
+    let mut settings = Settings::new("ferrogate-system");
+    settings.pod_ip = Some("10.1.2.3".parse().unwrap());
+    let leaf = keys.issue(&settings.names(), start()).unwrap();
+    let names = ["tls.crt", "tls.key"];
+    let pair =
+        fg_tls::credential::key_pair(names, leaf.chain.as_bytes(), leaf.key.as_bytes()).unwrap();
+    assert!(pair.facts.covers("ferrogate.ferrogate-system.svc"));
+    assert!(
+        pair.facts
+            .covers("ferrogate.ferrogate-system.svc.cluster.local")
+    );
+    assert!(pair.facts.covers("localhost"));
+    assert!(leaf.renew_at > start() + DAY * 4 && leaf.renew_at < start() + DAY * 5);
+}
+
+/// An API server with one Secret and an opinion on tokens.
+#[derive(Clone, Default)]
+struct Api(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    secret: Option<Value>,
+    version: u64,
+    writes: usize,
+    /// The users of tokens.
+    users: BTreeMap<String, Value>,
+    reviews: usize,
+}
+
+impl Api {
+    fn client(&self) -> kube::Client {
+        kube::Client::new(self.clone(), "default")
+    }
+
+    fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let mut state = self.0.lock().unwrap();
+        let failure = |code: u16, reason: &str| {
+            (
+                code,
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason}),
+            )
+        };
+        if path.ends_with("/tokenreviews") {
+            state.reviews += 1;
+            let token = body["spec"]["token"].as_str().unwrap();
+            let user = state.users.get(token).cloned();
+            let mut answer = body.clone();
+            answer["status"] = match user {
+                Some(user) => {
+                    json!({"authenticated": true, "audiences": ["ferrogate"], "user": user})
+                }
+                None => json!({"authenticated": false, "error": "unknown"}),
+            };
+            return (201, answer);
+        }
+        match (method, state.secret.clone()) {
+            ("GET", Some(secret)) => (200, secret),
+            ("GET", None) => failure(404, "NotFound"),
+            ("POST", Some(_)) => failure(409, "AlreadyExists"),
+            ("PUT", Some(secret))
+                if secret["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"] =>
+            {
+                failure(409, "Conflict")
+            }
+            ("POST", None) | ("PUT", Some(_)) => {
+                state.version += 1;
+                state.writes += 1;
+                let mut secret = body.clone();
+                secret["metadata"]["resourceVersion"] = json!(state.version.to_string());
+                state.secret = Some(secret.clone());
+                (200, secret)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl tonic::codegen::Service<http::Request<Body>> for Api {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future =
+        std::pin::Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move {
+            let method = request.method().to_string();
+            let path = request.uri().path().to_owned();
+            let body = request.into_body().collect_bytes().await.unwrap();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let (code, answer) = api.answer(&method, &path, &body);
+            let reply = http::Response::builder().status(code);
+            Ok(reply.body(answer.to_string().into_bytes().into()).unwrap())
+        })
+    }
+}
+
+#[tokio::test]
+async fn replicas_agree_on_the_authority_of_the_first() {
+    let api = Api::default();
+    let settings = Settings::new("ferrogate-system");
+    let (client, other) = (api.client(), api.client());
+    let (one, two) = tokio::join!(
+        Authority::start(client, &settings),
+        Authority::start(other, &settings)
+    );
+    assert_eq!(one.ca_bundle(), two.ca_bundle());
+    assert_eq!(api.0.lock().unwrap().writes, 1);
+    let secret = api.0.lock().unwrap().secret.clone().unwrap();
+    assert_eq!(secret["metadata"]["name"], "ferrogate-ca");
+}
+
+/// Someone's token.
+fn user(namespace: &str, account: &str, pod: &str) -> Value {
+    json!({
+        "username": format!("system:serviceaccount:{namespace}:{account}"),
+        "extra": {"authentication.kubernetes.io/pod-name": [pod]},
+    })
+}
+
+fn node(pod: &str, gateway: &str) -> Node {
+    let node = Node {
+        id: pod.to_owned(),
+        ..Node::default()
+    };
+    node.with_text(GATEWAY, gateway)
+}
+
+/// A reviewer that knows the Gateway `shop/front`, with tokens.
+fn reviewer() -> (Api, TokenReviewer) {
+    let api = Api::default();
+    let tokens = [
+        ("good", user("shop", "gw-front", "front-1")),
+        ("neighbour", user("shop", "gw-back", "back-1")),
+        ("foreign", user("mall", "gw-front", "front-1")),
+        ("human", json!({"username": "alice"})),
+    ];
+    api.0.lock().unwrap().users = tokens.map(|(token, user)| (token.to_owned(), user)).into();
+    let account = |namespace: &str, name: &str| {
+        (namespace == "shop" && name == "front").then(|| "gw-front".to_owned())
+    };
+    let reviewer = TokenReviewer::new(api.client(), account);
+    (api, reviewer)
+}
+
+#[tokio::test]
+async fn only_the_gateways_own_proxy_gets_its_configuration() {
+    let (_, reviewer) = reviewer();
+    let ask = async |token: Option<&str>, node: &Node| {
+        let found = reviewer.identify(token, node, None).await;
+        found
+            .map(|identity| identity.scope)
+            .map_err(|status| status.code())
+    };
+    let mine = node("front-1", "shop/front");
+    assert_eq!(ask(Some("good"), &mine).await, Ok("shop/front".to_owned()));
+    assert_eq!(ask(None, &mine).await, Err(Code::Unauthenticated));
+    assert_eq!(ask(Some("bad"), &mine).await, Err(Code::Unauthenticated));
+    assert_eq!(ask(Some("human"), &mine).await, Err(Code::Unauthenticated));
+    assert_eq!(
+        ask(Some("neighbour"), &mine).await,
+        Err(Code::PermissionDenied)
+    );
+    assert_eq!(
+        ask(Some("foreign"), &mine).await,
+        Err(Code::PermissionDenied)
+    );
+    let other = node("front-2", "shop/front");
+    assert_eq!(ask(Some("good"), &other).await, Err(Code::PermissionDenied));
+    let unknown = node("front-1", "shop/unknown");
+    assert_eq!(
+        ask(Some("good"), &unknown).await,
+        Err(Code::PermissionDenied)
+    );
+    let nameless = node("front-1", "");
+    assert_eq!(
+        ask(Some("good"), &nameless).await,
+        Err(Code::InvalidArgument)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_believed_for_a_minute() {
+    let (api, reviewer) = reviewer();
+    let mine = node("front-1", "shop/front");
+    let reviews = || api.0.lock().unwrap().reviews;
+    for _ in 0..3 {
+        reviewer.identify(Some("good"), &mine, None).await.unwrap();
+        reviewer
+            .identify(Some("bad"), &mine, None)
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(reviews(), 2);
+    api.0.lock().unwrap().users.remove("good");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    reviewer
+        .identify(Some("good"), &mine, None)
+        .await
+        .unwrap_err();
+    assert_eq!(reviews(), 3);
+}
