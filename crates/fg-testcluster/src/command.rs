@@ -108,7 +108,7 @@ impl Words {
             Verb::Build => println!("{}", Programs::ready()?.folder().display()),
             Verb::Conformance(wish) => return conformance(&wish).map(ExitCode::from),
             Verb::Node(args) => node::command(*args)?,
-            Verb::Enter(args) => node::enter(args)?,
+            Verb::Enter(args) => node::enter(&args)?,
         }
         Ok(ExitCode::SUCCESS)
     }
