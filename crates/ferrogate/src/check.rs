@@ -1,4 +1,4 @@
-//! `ferrogate check`: what is wrong with a folder.
+//! `ferrogate check`: what is wrong with a folder or a cluster.
 
 use std::process::ExitCode;
 
@@ -6,12 +6,12 @@ use fg_model::Severity;
 
 use crate::cli::{CheckArgs, CheckOutput};
 use crate::exit;
-use crate::folder::Loaded;
+use crate::loaded::Loaded;
 use crate::report::{self, Report};
 
 /// Prints the findings, or every object's status and the findings.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let mut loaded = match Loaded::read(&args.folder, args.translation) {
+    let mut loaded = match Loaded::read(&args.place, args.translation) {
         Ok(loaded) => loaded,
         Err(error) => return Ok(exit::usage(&error)),
     };
@@ -19,9 +19,7 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     loaded.control.assume_bound();
     let findings = loaded.findings();
     let text = match args.output {
-        CheckOutput::Text => {
-            report::text(&findings, loaded.folder.objects(), loaded.folder.others())
-        }
+        CheckOutput::Text => report::text(&findings, loaded.objects(), loaded.others()),
         CheckOutput::Yaml => Report::new(loaded.control.documents(), &findings).yaml()?,
         CheckOutput::Json => Report::new(loaded.control.documents(), &findings).json()?,
     };

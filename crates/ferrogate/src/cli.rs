@@ -11,7 +11,8 @@ use fg_policies::timeouts::parse_duration;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for `check`: no errors; for `run`: ended by SIGTERM or SIGINT
-  1  something failed; for `check`: errors were found; for `explain`: no rule serves the request
+  1  something failed; for `check`: errors were found; for `explain`: no rule serves
+     the request, or the gateway itself answers it with an error (5xx)
   2  the command line is wrong, or the folder is not there
 
 Every flag that has a default can also be set by the environment variable that its help names.";
@@ -36,10 +37,12 @@ pub(crate) enum Command {
     /// SIGTERM and SIGINT drain: no new connections, requests under way are finished within
     /// --drain-timeout. SIGHUP reads the folder again.
     Run(Box<RunArgs>),
-    /// Says what is wrong with a folder, as the API server and a gateway would see it
+    /// Says what is wrong with a folder or a cluster, as the API server and a gateway would see it
     Check(CheckArgs),
     /// Says what would happen to a request, and why
     Explain(ExplainArgs),
+    /// Lists Gateways or routes of a cluster with what their status says
+    Get(GetArgs),
     /// Answers every request with what it got, as JSON: a backend to try things with
     Echo(EchoArgs),
     /// Runs the control plane in a cluster: reads objects, configures proxies, writes status
@@ -477,8 +480,8 @@ pub(crate) struct LoggingArgs {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Folder with YAML or JSON files, searched recursively
-    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: WhereArgs,
     /// Findings as text, or every object's status as it would be in a cluster, then the findings
     #[arg(short, long, default_value = "text", value_name = "FORMAT")]
     pub(crate) output: CheckOutput,
@@ -486,11 +489,48 @@ pub(crate) struct CheckArgs {
     pub(crate) translation: TranslationArgs,
 }
 
+/// What `check` and `explain` look at.
+#[derive(Debug, Args)]
+pub(crate) struct WhereArgs {
+    /// Folder with YAML or JSON files, searched recursively
+    #[arg(required_unless_present = "cluster", conflicts_with = "cluster")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Looks at the cluster of the kubeconfig instead of a folder
+    #[arg(long)]
+    pub(crate) cluster: bool,
+    /// The context of the kubeconfig [default: the current one]
+    #[arg(long, requires = "cluster", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+/// Arguments of `get`.
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// What to list
+    pub(crate) what: GetWhat,
+    /// Only this namespace [default: all]
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// The context of the kubeconfig [default: the current one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+/// What `get` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GetWhat {
+    /// Gateways of our classes: addresses, proxies, whether they serve.
+    Gateways,
+    /// Routes on them, a line for each parent.
+    Routes,
+}
+
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct ExplainArgs {
-    /// Folder with YAML or JSON files, searched recursively
-    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: WhereArgs,
     /// The request's URL, such as `http://shop.example.com/cart?x=1`
     pub(crate) url: String,
     /// Method
@@ -502,6 +542,9 @@ pub(crate) struct ExplainArgs {
     /// Text for people, or JSON
     #[arg(short, long, default_value = "text", value_name = "FORMAT")]
     pub(crate) output: ExplainOutput,
+    /// The ports that `run` binds for listeners' ports, such as 80=8080: the URL may have either
+    #[arg(long, env = "FERROGATE_PORT_MAP", value_parser = port_pair, value_delimiter = ',', value_name = "PORT=PORT")]
+    pub(crate) port_map: Vec<(u16, u16)>,
     #[command(flatten)]
     pub(crate) translation: TranslationArgs,
 }

@@ -6,25 +6,29 @@ use fg_proxy::Settings;
 
 use crate::cli::{ExplainArgs, ExplainOutput};
 use crate::exit;
-use crate::folder::Loaded;
+use crate::loaded::Loaded;
 use crate::question::{Asked, Known};
 
-/// Prints the explanation; fails when no rule serves the request.
+/// Prints the explanation; fails when no rule serves the request, or the gateway answers it with an
+/// error of its own.
 pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let asked = match Asked::new(&args.method, &args.url, &args.headers) {
         Ok(asked) => asked,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
-    let loaded = match Loaded::read(&args.folder, args.translation) {
+    let loaded = match Loaded::read(&args.place, args.translation) {
         Ok(loaded) => loaded,
         Err(error) => return Ok(exit::usage(&error)),
     };
     let explanation = asked.explain(&Known {
         ir: loaded.control.ir(),
         findings: &loaded.findings(),
-        asking: &|host| loaded.folder.asking(host),
-        locate: &|origin| loaded.folder.place(origin),
-        settings: &Settings::default(),
+        asking: &|host| loaded.asking(host),
+        locate: &|origin| loaded.place(origin),
+        settings: &Settings {
+            port_map: args.port_map.iter().copied().collect(),
+            ..Settings::default()
+        },
     });
     match args.output {
         ExplainOutput::Text => exit::print(&explanation.to_string()),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fg_api::Resource;
-use fg_control::{Control, Objects};
-use fg_model::{Finding, HostPattern, ObjectRef, Origin, Place, kinds};
+use fg_control::Objects;
+use fg_model::{HostPattern, ObjectRef, Origin, Place, kinds};
 use fg_sources::Limits;
 use fg_sources::files::{self, Delta};
 use fg_sources::watch::Changes;
@@ -75,22 +75,7 @@ impl Source {
 
     /// Where routes ask for a host (lower-case, without port) by name, served or not.
     pub(crate) fn asking(&self, host: &str) -> Vec<Origin> {
-        let mut asking = Vec::new();
-        for resource in self.0.resources() {
-            let (hostnames, origin) = match resource {
-                Resource::HttpRoute(route) => (&route.spec.hostnames, route.origin()),
-                Resource::GrpcRoute(route) => (&route.spec.hostnames, route.origin()),
-                _ => continue,
-            };
-            let fits = |written: &str| {
-                HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
-            };
-            if let Some(at) = hostnames.iter().position(|written| fits(written)) {
-                asking.push(origin.at(format!("spec.hostnames[{at}]")));
-            }
-        }
-        asking.sort();
-        asking
+        asking(self.0.resources(), host)
     }
 
     /// File and line of a field.
@@ -135,31 +120,27 @@ impl Source {
     }
 }
 
-/// A folder that was read and translated once, for commands that do not serve.
-pub(crate) struct Loaded {
-    /// The control plane with everything in it.
-    pub(crate) control: Control,
-    /// The folder.
-    pub(crate) folder: Source,
-}
-
-impl Loaded {
-    /// Reads a folder.
-    ///
-    /// # Errors
-    /// When it is not there, in the user's words.
-    pub(crate) fn read(path: &Path, translation: TranslationArgs) -> Result<Self, String> {
-        let mut folder = Source::open(path)?;
-        let mut control = Control::new(options(translation));
-        control.set_time(now());
-        control.apply(folder.load());
-        Ok(Self { control, folder })
+/// Where among objects routes ask for a host (lower-case, without port) by name.
+pub(crate) fn asking<'a>(
+    resources: impl IntoIterator<Item = &'a Resource>,
+    host: &str,
+) -> Vec<Origin> {
+    let mut asking = Vec::new();
+    for resource in resources {
+        let (hostnames, origin) = match resource {
+            Resource::HttpRoute(route) => (&route.spec.hostnames, route.origin()),
+            Resource::GrpcRoute(route) => (&route.spec.hostnames, route.origin()),
+            _ => continue,
+        };
+        let fits = |written: &str| {
+            HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
+        };
+        if let Some(at) = hostnames.iter().position(|written| fits(written)) {
+            asking.push(origin.at(format!("spec.hostnames[{at}]")));
+        }
     }
-
-    /// Everything that is wrong, by file and line.
-    pub(crate) fn findings(&self) -> Vec<Arc<Finding>> {
-        self.control.placed_findings(&self.folder.places())
-    }
+    asking.sort();
+    asking
 }
 
 /// What time it is. Units: seconds since the epoch.

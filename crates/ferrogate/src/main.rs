@@ -9,6 +9,8 @@ mod echo;
 mod exit;
 mod explain;
 mod folder;
+mod get;
+mod loaded;
 mod logging;
 mod memory;
 mod pages;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Get(args) => get::get(args),
         Command::Echo(args) => echo::command(args),
         Command::Control(args) => control::control(args),
         Command::Proxy(args) => proxy::proxy(args),
