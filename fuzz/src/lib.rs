@@ -12,6 +12,7 @@ mod duration;
 mod head_reply;
 mod head_request;
 mod path;
+mod wire;
 
 /// A promise: takes any bytes, panics if the decoder breaks it.
 pub type Promise = fn(&[u8]);
@@ -23,6 +24,7 @@ pub const PROMISES: &[(&str, Promise)] = &[
     ("head_reply", head_reply::promise),
     ("head_request", head_request::promise),
     ("path", path::promise),
+    ("wire", wire::promise),
 ];
 
 /// Holds the decoder of one target to its promise.

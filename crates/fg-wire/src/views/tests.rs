@@ -113,7 +113,7 @@ fn some_endpoints(which: u8, form: u8) -> Endpoints {
 
 fn some_credential(which: u8, form: u8) -> Credential {
     let name = format!("{}", form % 6);
-    let key = if which % 2 == 0 {
+    let key = if which.is_multiple_of(2) {
         key_pair(&name)
     } else {
         authorities(&name)
