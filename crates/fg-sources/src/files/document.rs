@@ -296,17 +296,9 @@ impl<'a> Reading<'a> {
 
     fn refused(&mut self, refusal: Refusal, twice: Vec<SchemaFinding>, line: u32, spot: &Spot<'_>) {
         let generation = refusal.generation.unwrap_or(0);
-        let first = self.content.findings.len();
         for found in twice.into_iter().chain(refusal.findings) {
             let finding = self.finding(refusal.id.clone(), generation, found, spot);
             self.content.findings.push(finding);
-        }
-        if let Some(id) = &refusal.id
-            && let Some(finding) = self.content.findings.get_mut(first)
-        {
-            let advice = finding.hint.take().map(|hint| format!("{hint}; "));
-            let consequence = consequence(id);
-            finding.hint = Some(advice.unwrap_or_default() + consequence);
         }
         match refusal.id {
             Some(id) => self.content.written.push(Written {
@@ -346,18 +338,6 @@ impl<'a> Reading<'a> {
         }
         let start = spot.start.saturating_sub(self.before);
         self.before + yaml::line_of(self.text, start, &join(spot.inside, path), self.limits)
-    }
-}
-
-/// What it means that an object is refused by its schema, as by an API server: at worst somebody
-/// else's rules apply where it should have protected something.
-fn consequence(id: &ObjectRef) -> &'static str {
-    if id.is(kinds::BACKEND_TLS_POLICY) {
-        "until it is right, nothing of it holds that was not right before: without it its Services are called without TLS, if no other policy is for them"
-    } else if id.is(kinds::HTTP_ROUTE) || id.is(kinds::GRPC_ROUTE) {
-        "until it is right, nothing of it serves that was not right before: without it other routes may get its requests"
-    } else {
-        "until it is right, nothing of it counts that was not right before"
     }
 }
 

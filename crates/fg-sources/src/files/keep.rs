@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fg_model::{Finding, ObjectRef};
+use fg_model::{Finding, ObjectRef, kinds};
 
 use super::document::Content;
 
@@ -55,4 +55,28 @@ pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
         new.written.extend(missing);
     }
     new
+}
+
+/// Says what it means that nothing of an object is there: at worst others' rules hold where it
+/// should have protected something.
+pub(super) fn say_what_is_missing(content: &mut Content) {
+    for object in &content.written {
+        if object.good.is_some() {
+            continue;
+        }
+        let consequence = if object.id.is(kinds::BACKEND_TLS_POLICY) {
+            "until it is right, its Services are called as if it were not there"
+        } else if object.id.is(kinds::HTTP_ROUTE) || object.id.is(kinds::GRPC_ROUTE) {
+            "until it is right, its requests are left to other routes"
+        } else {
+            continue;
+        };
+        let mut about = content.findings.iter_mut();
+        if let Some(finding) = about.find(|finding| finding.about.object == object.id) {
+            finding.hint = Some(match finding.hint.take() {
+                Some(hint) => format!("{hint}; {consequence}"),
+                None => consequence.to_owned(),
+            });
+        }
+    }
 }

@@ -25,7 +25,7 @@ use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place};
 use crate::watch::Changes;
 use crate::{Limits, yaml};
 use document::{Others, about_file};
-use keep::{keep_last_good, unreadable};
+use keep::{keep_last_good, say_what_is_missing, unreadable};
 use listing::{Listing, Trouble, is_hidden, is_ours, join, walk};
 use reading::{File, Fresh, Reading, hash};
 use store::Store;
@@ -336,10 +336,11 @@ impl Folder {
             ),
         };
         let name = self.name(&path);
-        let content = match &old {
+        let mut content = match &old {
             Some(old) => keep_last_good(content, &old.content),
             None => content,
         };
+        say_what_is_missing(&mut content);
         let before = old.as_ref().map_or(&[][..], |old| &old.content.findings);
         let others = old.as_ref().map(|old| &old.content.others);
         let findings_changed = before != content.findings

@@ -49,6 +49,8 @@ struct Seen {
 /// One kind.
 pub(super) struct Collection {
     kind: &'static Kind,
+    /// Its name, shared by all of its objects.
+    name: (Text, Text),
     hasher: RandomState,
     seen: BTreeMap<Arc<ObjectRef>, Seen>,
     standing: Standing,
@@ -70,6 +72,7 @@ impl Collection {
     pub(super) fn new(kind: &'static Kind) -> Self {
         Self {
             kind,
+            name: (kind.name.0.into(), kind.name.1.into()),
             hasher: RandomState::new(),
             seen: BTreeMap::new(),
             standing: Standing::Unknown,
@@ -88,9 +91,9 @@ impl Collection {
         self.standing != Standing::Unknown
     }
 
-    /// Whether the kind does not exist, or is not yet known to.
+    /// Whether the kind does not exist.
     pub(super) fn missing(&self) -> bool {
-        matches!(self.standing, Standing::Absent | Standing::Unknown)
+        self.standing == Standing::Absent
     }
 
     pub(super) fn len(&self) -> usize {
@@ -137,10 +140,6 @@ impl Collection {
     /// The API server answers again. `true` when findings changed.
     pub(super) fn resumed(&mut self) -> bool {
         let unreachable = std::mem::take(&mut self.unreachable);
-        let was_listed = matches!(self.standing, Standing::Denied) && !self.seen.is_empty();
-        if was_listed {
-            self.standing = Standing::Listed;
-        }
         self.denied.take().is_some() || unreachable
     }
 
@@ -152,7 +151,7 @@ impl Collection {
     /// An object is there. `true` when findings changed.
     pub(super) fn object(&mut self, mut raw: Raw, selected: bool, changes: &mut Changes) -> bool {
         if !selected {
-            self.skipped.insert(namespace_of(&raw));
+            self.skipped.insert(raw.namespace().clone());
             return self.gone(&raw, changes);
         }
         raw.narrow(self.kind);
@@ -231,6 +230,13 @@ impl Collection {
 
     /// The kind does not go on. `true` when findings changed.
     pub(super) fn trouble(&mut self, trouble: &Trouble, times: u32, changes: &mut Changes) -> bool {
+        if times >= LASTING
+            && self.standing == Standing::Listed
+            && let Some(mut staged) = self.listing.take()
+        {
+            // There will be no end of that list for a while.
+            changes.append(&mut staged);
+        }
         match trouble {
             Trouble::Absent if times >= ABSENT => self.vanish(changes),
             Trouble::Denied(words) if times >= LASTING => {
@@ -266,9 +272,13 @@ impl Collection {
     }
 
     fn id(&self, raw: &Raw) -> ObjectRef {
-        let (group, kind) = self.kind.name;
-        let namespace = raw.metadata.namespace.as_deref().unwrap_or_default();
-        ObjectRef::new(group, kind, namespace, &raw.metadata.name)
+        let (group, kind) = self.name.clone();
+        ObjectRef {
+            group,
+            kind,
+            namespace: raw.namespace().clone(),
+            name: raw.metadata.name.clone(),
+        }
     }
 
     fn flawed(
@@ -305,8 +315,4 @@ impl Collection {
             self.kind.plural, self.kind.name.0
         ))
     }
-}
-
-fn namespace_of(raw: &Raw) -> Text {
-    raw.metadata.namespace.clone().unwrap_or_default()
 }

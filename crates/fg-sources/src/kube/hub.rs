@@ -241,18 +241,15 @@ impl Hub {
             return;
         };
         let missing = self.collections.get(key).is_some_and(Collection::missing);
-        if missing && self.synced {
+        if missing {
             self.begin(key);
         }
     }
 }
 
 fn is_selected(options: &Options, namespaces: &BTreeSet<Text>, raw: &Raw) -> bool {
-    let all = options.namespaces.is_empty();
-    match &raw.metadata.namespace {
-        Some(namespace) if !all => namespaces.contains(namespace),
-        _ => true,
-    }
+    let namespace = raw.namespace();
+    options.namespaces.is_empty() || namespace.is_empty() || namespaces.contains(namespace)
 }
 
 fn unreachable() -> Finding {

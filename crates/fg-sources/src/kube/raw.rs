@@ -47,7 +47,8 @@ pub(super) struct Raw {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     pub(super) name: Text,
-    pub(super) namespace: Option<Text>,
+    #[serde(default = "nothing")]
+    pub(super) namespace: Text,
     pub(super) uid: Option<Text>,
     pub(super) generation: Option<i64>,
     pub(super) creation_timestamp: Option<Box<str>>,
@@ -66,6 +67,11 @@ pub(super) struct Status {
 }
 
 impl Raw {
+    /// Its namespace; empty for kinds that are in none.
+    pub(super) fn namespace(&self) -> &Text {
+        &self.metadata.namespace
+    }
+
     /// Drops what is not read of this kind.
     pub(super) fn narrow(&mut self, kind: &Kind) {
         let annotations = &mut self.metadata.annotations;
@@ -112,6 +118,10 @@ impl Raw {
             .hash(&mut hasher);
         hasher.finish()
     }
+}
+
+fn nothing() -> Text {
+    "".into()
 }
 
 /// Texts by key; null is none.

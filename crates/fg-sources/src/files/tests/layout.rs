@@ -78,6 +78,66 @@ metadata: {name: c}
 }
 
 #[test]
+fn an_error_of_syntax_is_one_of_its_document() {
+    let text = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: b
+data: [
+--- # the next
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data: {key: [1]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: d}
+";
+    let mut desk = Desk::new(&[("a.yaml", text)]);
+    desk.folder.load();
+    assert_eq!(desk.names(), ["ConfigMap default/a", "ConfigMap default/d"]);
+    let findings = desk.findings();
+    let [broken, refused] = &findings[..] else {
+        panic!("{findings:?}");
+    };
+    assert!(
+        broken.starts_with("a.yaml:8: error: File a.yaml: "),
+        "{broken}"
+    );
+    assert!(
+        broken.ends_with("(the other documents of the file serve)"),
+        "{broken}"
+    );
+    assert_eq!(
+        refused,
+        "a.yaml:13: error: ConfigMap default/c data[\"key\"]: must be a string, not a list"
+    );
+    let place = desk
+        .folder
+        .place(&ObjectRef::new("", "ConfigMap", "default", "d"));
+    assert_eq!(place.map(|place| place.line), Some(15));
+}
+
+#[test]
+fn kinds_that_ask_for_traffic_in_vain_are_named() {
+    let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\n";
+    let two = format!("{ingress}---\n{ingress}");
+    let mut desk = Desk::new(&[("a.yaml", &two), ("b.yaml", ingress)]);
+    assert!(desk.folder.load().findings_changed);
+    assert_eq!(
+        desk.findings(),
+        [
+            "info: Ingress *: 3 objects of kind `Ingress` (networking.k8s.io) are not served (write an HTTPRoute instead)"
+        ]
+    );
+}
+
+#[test]
 fn json_that_is_no_yaml_is_read_as_json() {
     let long = "k".repeat(2000);
     let text = format!(
@@ -118,7 +178,7 @@ spec:
     assert_eq!(
         desk.findings(),
         [
-            "a.yaml:15: error: HTTPRoute shop/r spec.rules[0].matchs: unknown field `matchs` (did you mean `matches`?)",
+            "a.yaml:15: error: HTTPRoute shop/r spec.rules[0].matchs: unknown field `matchs` (did you mean `matches`?; until it is right, its requests are left to other routes)",
             "b.yaml:1: error: File b.yaml apiVersion: is required",
             "c.yaml:2: error: File c.yaml: unclosed bracket '['",
             "d.yaml:3: error: File d.yaml metadata.name: is required",
