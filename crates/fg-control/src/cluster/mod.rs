@@ -2,3 +2,5 @@
 //! runs on a tokio runtime.
 
 pub mod authority;
+pub mod leader;
+pub mod status;

@@ -4,6 +4,7 @@
 //! to others stays as it was to the byte, in its place.
 
 use fg_base::Text;
+use fg_model::kinds;
 use fg_status::OWN_CONDITIONS;
 use serde_json::{Map, Value, json};
 
@@ -102,7 +103,9 @@ fn owned(status: &mut Map<String, Value>, live: &Value, wanted: &Value, terms: &
         let wanted = named(wanted, &live["name"])?;
         Some(listener(live.clone(), wanted, terms))
     });
-    let new = wanted.iter().filter(|wanted| named(live, &wanted["name"]).is_none());
+    let new = wanted
+        .iter()
+        .filter(|wanted| named(live, &wanted["name"]).is_none());
     let new = new.map(|wanted| listener(json!({}), wanted, terms));
     let listeners: Vec<Value> = kept.chain(new).collect();
     if !listeners.is_empty() || status.contains_key("listeners") {
@@ -178,15 +181,16 @@ fn edit(entry: &mut Value, wanted: &Value) {
 }
 
 /// Two references are the same with their defaults filled in.
-fn key<'a>(about: &'a Value, namespace: &'a str) -> [Option<&'a str>; 5] {
+fn key<'a>(about: &'a Value, namespace: &'a str) -> ([Option<&'a str>; 5], Option<u64>) {
     let word = |field: &str| about[field].as_str();
-    [
-        word("group").or(Some(fg_model::kinds::GATEWAY_API)),
-        word("kind").or(Some("Gateway")),
+    let words = [
+        word("group").or(Some(kinds::GATEWAY_API)),
+        word("kind").or(Some(kinds::GATEWAY.1)),
         word("namespace").or(Some(namespace)),
         word("name"),
         word("sectionName"),
-    ]
+    ];
+    (words, about["port"].as_u64())
 }
 
 /// Merges by type: foreign types stay, ours are as wanted, those that nobody wants go.

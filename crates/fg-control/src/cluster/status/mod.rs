@@ -36,8 +36,8 @@ use fg_status::Document;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub use metrics::{LATENCY_BOUNDS, Metrics};
 use metrics::Counters;
+pub use metrics::{LATENCY_BOUNDS, Metrics};
 use queue::Queue;
 use wanted::Wanted;
 

@@ -1,10 +1,9 @@
 //! What the status of one object should say.
 
-use fg_model::{ObjectRef, kinds};
 use fg_status::Document;
 use serde_json::Value;
 
-use super::kind::Kind;
+use super::kind::KINDS;
 
 /// A status as text: of ten thousand objects it takes a tenth of what values would.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,17 +17,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// `None` when the kind has no status of ours.
     pub(super) fn new(document: &Document) -> Option<Self> {
-        let known = |kind: &&(&str, &str)| kind.1 == &*document.kind;
-        let kinds = [
-            kinds::GATEWAY_CLASS,
-            kinds::GATEWAY,
-            kinds::LISTENER_SET,
-            kinds::HTTP_ROUTE,
-            kinds::GRPC_ROUTE,
-            kinds::BACKEND_TLS_POLICY,
-            kinds::BACKEND,
-        ];
-        kinds.iter().find(known)?;
+        KINDS.iter().find(|kind| kind.name.1 == &*document.kind)?;
         let text = serde_json::to_string(&document.status).ok()?;
         Some(Self {
             generation: document.metadata.generation,
@@ -41,9 +30,4 @@ impl Wanted {
     pub(super) fn status(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
-}
-
-/// Whether an object's kind has a status of ours.
-pub(super) fn has_status(object: &ObjectRef) -> bool {
-    Kind::of(object).is_some()
 }

@@ -1,0 +1,210 @@
+//! One object: read it, compare, write what differs, and look at the result.
+
+use std::sync::Arc;
+
+use fg_model::ObjectRef;
+use serde_json::{Map, Value, json};
+
+use super::api::{Api, ApiError};
+use super::kind::{Kind, Shape};
+use super::merge::{Terms, merged, ours};
+use super::{FIELD_MANAGER, Settings, Shared, Wanted};
+
+/// How often a conflict is answered by reading again at once.
+const TRIES: u32 = 5;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The live status already said so.
+    Unchanged,
+    /// It was written.
+    Written,
+    /// The object does not exist.
+    Gone,
+    /// It has to be tried again.
+    Failed(ApiError),
+}
+
+/// What has to be sent so that a live object says what it should.
+#[derive(Debug, PartialEq)]
+pub(super) enum Write {
+    Nothing,
+    /// Server-side apply.
+    Apply(Value),
+    /// A merge patch.
+    Merge(Value),
+}
+
+pub(super) async fn run(api: Api, shared: Arc<Shared>, object: Arc<ObjectRef>) -> Outcome {
+    let Some(kind) = Kind::of(&object) else {
+        return Outcome::Gone;
+    };
+    for _ in 0..TRIES {
+        match once(&api, &shared, kind, &object).await {
+            Ok(true) => return Outcome::Written,
+            Ok(false) => return Outcome::Unchanged,
+            Err(ApiError::Conflict) => shared.counters.conflict(),
+            Err(ApiError::Gone) => return Outcome::Gone,
+            Err(error) => return Outcome::Failed(error),
+        }
+    }
+    Outcome::Failed(ApiError::Conflict)
+}
+
+async fn once(
+    api: &Api,
+    shared: &Shared,
+    kind: &Kind,
+    object: &ObjectRef,
+) -> Result<bool, ApiError> {
+    let live = api.get(kind, object).await?;
+    // Asked only now: it may be newer than when the object was queued.
+    let wanted = shared.state().wanted.get(object).cloned();
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let now = now.to_string();
+    let wanted = wanted.as_deref();
+    let plan = |live: &Value| plan(kind, object, live, wanted, &shared.settings, &now);
+    let written = match plan(&live) {
+        Write::Nothing => return Ok(false),
+        Write::Merge(body) => {
+            api.merge(kind, object, &body).await?;
+            return Ok(true);
+        }
+        Write::Apply(body) => api.apply(kind, object, &body).await,
+    };
+    // Apply leaves what it does not own, such as a listener that is gone but holds a condition of
+    // somebody else; the rest of that entry may then be invalid. And it takes no field that an older
+    // definition of the kind does not have.
+    let live = match written {
+        Ok(live) => live,
+        Err(error) if wanted.is_some() && error.is_about_fields() => live,
+        Err(error) => return Err(error),
+    };
+    if let Some(wanted) = wanted
+        && let Some(body) = rest(kind, object, &live, wanted, &shared.settings, &now)
+    {
+        api.merge(kind, object, &body).await?;
+    }
+    Ok(true)
+}
+
+/// What has to be sent for one object.
+pub(super) fn plan(
+    kind: &Kind,
+    object: &ObjectRef,
+    live: &Value,
+    wanted: Option<&Wanted>,
+    settings: &Settings,
+    now: &str,
+) -> Write {
+    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+    // Of an object of that name that is gone, or of which the newest is still to be heard.
+    if wanted.is_some_and(|wanted| wanted.generation > generation) {
+        return Write::Nothing;
+    }
+    if kind.shape == Shape::Owned && wanted.is_none() {
+        let body = applied(kind, object, live, json!({}));
+        return if is_managed(live) {
+            Write::Apply(body)
+        } else {
+            Write::Nothing
+        };
+    }
+    let terms = terms(kind, object, generation, settings, now);
+    let wanted = wanted.map(Wanted::status);
+    let status = merged(&live["status"], wanted.as_ref(), &terms);
+    if is_same(&status, &live["status"]) {
+        return Write::Nothing;
+    }
+    match (kind.shape, &wanted) {
+        (Shape::Owned, Some(wanted)) => {
+            Write::Apply(applied(kind, object, live, ours(&status, wanted)))
+        }
+        _ => Write::Merge(patch(live, status)),
+    }
+}
+
+/// What is still to be sent after an apply, as a merge patch.
+fn rest(
+    kind: &Kind,
+    object: &ObjectRef,
+    live: &Value,
+    wanted: &Wanted,
+    settings: &Settings,
+    now: &str,
+) -> Option<Value> {
+    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+    let terms = terms(kind, object, generation, settings, now);
+    let status = merged(&live["status"], Some(&wanted.status()), &terms);
+    (!is_same(&status, &live["status"])).then(|| patch(live, status))
+}
+
+fn terms<'a>(
+    kind: &Kind,
+    object: &'a ObjectRef,
+    generation: i64,
+    settings: &'a Settings,
+    now: &'a str,
+) -> Terms<'a> {
+    Terms {
+        shape: kind.shape,
+        generation,
+        namespace: &object.namespace,
+        controllers: &settings.controllers,
+        now,
+    }
+}
+
+/// An object without a status is one with an empty status.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let empty = Map::new();
+    one.as_object().unwrap_or(&empty) == other.as_object().unwrap_or(&empty)
+}
+
+/// The body of an apply. It names the version that it was made from: what it keeps of the live
+/// status must still be so.
+fn applied(kind: &Kind, object: &ObjectRef, live: &Value, status: Value) -> Value {
+    let mut body = json!({
+        "apiVersion": kind.api_version(),
+        "kind": kind.name.1,
+        "metadata": {
+            "name": &*object.name,
+            "resourceVersion": live["metadata"]["resourceVersion"],
+        },
+        "status": status,
+    });
+    if !object.namespace.is_empty() {
+        body["metadata"]["namespace"] = (*object.namespace).into();
+    }
+    body
+}
+
+/// The body of a merge patch: the fields of the status that change.
+fn patch(live: &Value, status: Value) -> Value {
+    let before = &live["status"];
+    let mut changes = Map::new();
+    for (field, _) in before.as_object().into_iter().flatten() {
+        if status.get(field).is_none() {
+            changes.insert(field.clone(), Value::Null);
+        }
+    }
+    if let Value::Object(status) = status {
+        let changed = status.into_iter();
+        changes.extend(changed.filter(|(field, value)| before.get(field) != Some(value)));
+    }
+    json!({
+        "metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
+        "status": changes,
+    })
+}
+
+/// Whether the API server says that some of a status is ours.
+fn is_managed(live: &Value) -> bool {
+    let managers = live["metadata"]["managedFields"].as_array();
+    managers.into_iter().flatten().any(|entry| {
+        entry["manager"] == FIELD_MANAGER
+            && entry["operation"] == "Apply"
+            && entry["subresource"] == "status"
+    })
+}

@@ -1,0 +1,309 @@
+//! Which object is written next. Pure: time is handed in.
+//!
+//! Each object is in it at most once. Gateways, classes and `ListenerSet`s go first, but one in
+//! [`TURN`] is of the others; those are taken a namespace at a time in turn, so that a namespace
+//! with thousands of routes holds up its own alone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fg_base::Text;
+use fg_model::ObjectRef;
+
+use super::kind::Kind;
+
+/// Of so many objects one is not an urgent one, if there is one.
+const TURN: u32 = 8;
+
+/// The shortest and the longest time until a failed object is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It waits its turn.
+    Queued,
+    /// It waits for this time; whether it does so because it failed.
+    Later(Duration, bool),
+    /// It is being written; when it has to be written again after that.
+    Flying(Option<Duration>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    place: Place,
+    /// Since when there is something to write.
+    since: Duration,
+    failures: u32,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: BTreeMap<Arc<ObjectRef>, Entry>,
+    urgent: VecDeque<Arc<ObjectRef>>,
+    others: BTreeMap<Text, VecDeque<Arc<ObjectRef>>>,
+    namespaces: VecDeque<Text>,
+    later: BTreeSet<(Duration, Arc<ObjectRef>)>,
+    turn: u32,
+}
+
+impl Queue {
+    /// There is something to write, at this time at the earliest.
+    pub(super) fn push(&mut self, object: &Arc<ObjectRef>, now: Duration, at: Duration) {
+        let Some(entry) = self.entries.get_mut(object) else {
+            let entry = Entry {
+                place: Place::Queued,
+                since: now,
+                failures: 0,
+            };
+            self.entries.insert(object.clone(), entry);
+            self.put(object, now, at, false);
+            return;
+        };
+        match entry.place {
+            // Sooner than it would have been, but not before a failure's time.
+            Place::Later(old, false) if at < old => {
+                self.later.remove(&(old, object.clone()));
+                self.put(object, now, at, false);
+            }
+            Place::Queued | Place::Later(..) => {}
+            Place::Flying(again) => {
+                entry.place = Place::Flying(Some(again.map_or(at, |again| again.min(at))));
+            }
+        }
+    }
+
+    /// Takes the next object; [`Self::done`] or [`Self::failed`] has to follow.
+    pub(super) fn pop(&mut self, now: Duration) -> Option<Arc<ObjectRef>> {
+        while let Some((at, _)) = self.later.first()
+            && *at <= now
+            && let Some((_, object)) = self.later.pop_first()
+        {
+            self.put(&object, now, now, false);
+        }
+        let object = if self.turn + 1 >= TURN || self.urgent.is_empty() {
+            self.turn = 0;
+            self.pop_other().or_else(|| self.urgent.pop_front())?
+        } else {
+            self.turn += 1;
+            self.urgent.pop_front()?
+        };
+        if let Some(entry) = self.entries.get_mut(&object) {
+            entry.place = Place::Flying(None);
+        }
+        Some(object)
+    }
+
+    /// An object says what it should, or is gone. Gives for how long it waited.
+    pub(super) fn done(&mut self, object: &Arc<ObjectRef>, now: Duration) -> Duration {
+        let Some(entry) = self.entries.get_mut(object) else {
+            return Duration::ZERO;
+        };
+        let waited = now.saturating_sub(entry.since);
+        if let Place::Flying(Some(at)) = entry.place {
+            entry.since = now;
+            entry.failures = 0;
+            self.put(object, now, at, false);
+        } else {
+            self.entries.remove(object);
+        }
+        waited
+    }
+
+    /// An object has to be tried again, after this long at least. Gives when.
+    pub(super) fn failed(
+        &mut self,
+        object: &Arc<ObjectRef>,
+        now: Duration,
+        at_least: Duration,
+    ) -> Duration {
+        let Some(entry) = self.entries.get_mut(object) else {
+            return Duration::ZERO;
+        };
+        let (shortest, longest) = BACKOFF;
+        let wait = shortest * 2_u32.saturating_pow(entry.failures.min(16));
+        let wait = wait.min(longest).max(at_least);
+        entry.failures += 1;
+        self.put(object, now, now + wait, true);
+        wait
+    }
+
+    /// When something is due that is not yet.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// Whether [`Self::pop`] would give something.
+    pub(super) fn is_ready(&self, now: Duration) -> bool {
+        !self.urgent.is_empty()
+            || !self.namespaces.is_empty()
+            || self.next().is_some_and(|at| at <= now)
+    }
+
+    /// Forgets what is not being written.
+    pub(super) fn clear(&mut self) {
+        self.entries.retain(|_, entry| {
+            let flies = matches!(entry.place, Place::Flying(_));
+            if flies {
+                entry.place = Place::Flying(None);
+            }
+            flies
+        });
+        self.urgent.clear();
+        self.others.clear();
+        self.namespaces.clear();
+        self.later.clear();
+    }
+
+    /// How many objects wait or are being written.
+    pub(super) fn depth(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How long the one that waits longest has waited.
+    ///
+    /// Cost: in proportion to the depth.
+    pub(super) fn age(&self, now: Duration) -> Duration {
+        let oldest = self.entries.values().map(|entry| entry.since).min();
+        oldest.map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest))
+    }
+
+    fn put(&mut self, object: &Arc<ObjectRef>, now: Duration, at: Duration, failed: bool) {
+        let Some(entry) = self.entries.get_mut(object) else {
+            return;
+        };
+        if at > now {
+            entry.place = Place::Later(at, failed);
+            self.later.insert((at, object.clone()));
+            return;
+        }
+        entry.place = Place::Queued;
+        if Kind::of(object).is_some_and(|kind| kind.urgent) {
+            self.urgent.push_back(object.clone());
+            return;
+        }
+        let namespace = &object.namespace;
+        let others = self.others.entry(namespace.clone()).or_default();
+        if others.is_empty() {
+            self.namespaces.push_back(namespace.clone());
+        }
+        others.push_back(object.clone());
+    }
+
+    fn pop_other(&mut self) -> Option<Arc<ObjectRef>> {
+        let namespace = self.namespaces.pop_front()?;
+        let others = self.others.get_mut(&namespace)?;
+        let object = others.pop_front();
+        if others.is_empty() {
+            self.others.remove(&namespace);
+        } else {
+            self.namespaces.push_back(namespace);
+        }
+        object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fg_model::kinds;
+
+    use super::*;
+
+    fn object(kind: (&str, &str), namespace: &str, name: &str) -> Arc<ObjectRef> {
+        Arc::new(ObjectRef::new(kind.0, kind.1, namespace, name))
+    }
+
+    fn route(namespace: &str, name: &str) -> Arc<ObjectRef> {
+        object(kinds::HTTP_ROUTE, namespace, name)
+    }
+
+    fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// Names in the order in which they come out at a time, each done at once.
+    fn all(queue: &mut Queue, now: Duration) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Some(object) = queue.pop(now) {
+            names.push(object.name.to_string());
+            queue.done(&object, now);
+        }
+        names
+    }
+
+    #[test]
+    fn gateways_first_namespaces_in_turn_each_once() {
+        let mut queue = Queue::default();
+        for name in ["a1", "a2", "a3"] {
+            queue.push(&route("a", name), at(0), at(0));
+        }
+        queue.push(&route("b", "b1"), at(1), at(1));
+        queue.push(&route("a", "a1"), at(2), at(2));
+        queue.push(&object(kinds::GATEWAY, "a", "gw"), at(3), at(3));
+        assert_eq!((queue.depth(), queue.age(at(10))), (5, at(10)));
+        assert_eq!(all(&mut queue, at(10)), ["gw", "a1", "b1", "a2", "a3"]);
+        assert_eq!(queue.depth(), 0);
+        // Gateways do not starve the others.
+        for name in 0..20 {
+            queue.push(
+                &object(kinds::GATEWAY, "a", &name.to_string()),
+                at(0),
+                at(0),
+            );
+        }
+        queue.push(&route("a", "r"), at(0), at(0));
+        assert_eq!(all(&mut queue, at(0))[7], "r");
+    }
+
+    #[test]
+    fn what_changes_while_it_is_written_is_written_again() {
+        let mut queue = Queue::default();
+        let r = route("a", "r");
+        queue.push(&r, at(0), at(0));
+        assert_eq!(queue.pop(at(0)), Some(r.clone()));
+        queue.push(&r, at(1), at(31));
+        queue.push(&r, at(2), at(2));
+        assert_eq!(queue.pop(at(2)), None, "never two at once");
+        assert_eq!(queue.done(&r, at(5)), at(5));
+        assert_eq!(queue.pop(at(5)), Some(r));
+    }
+
+    #[test]
+    fn what_settles_waits_unless_it_is_settled() {
+        let mut queue = Queue::default();
+        let r = route("a", "r");
+        queue.push(&r, at(0), at(30));
+        assert_eq!((queue.pop(at(29)), queue.next()), (None, Some(at(30))));
+        queue.push(&r, at(29), at(59));
+        assert!(
+            queue.is_ready(at(30)),
+            "putting off again and again would never end"
+        );
+        queue.push(&r, at(29), at(29));
+        assert_eq!(all(&mut queue, at(29)), ["r"]);
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn what_fails_is_tried_less_and_less_often() {
+        let mut queue = Queue::default();
+        let r = route("a", "r");
+        queue.push(&r, at(0), at(0));
+        let mut now = at(0);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            assert_eq!(queue.pop(now), Some(r.clone()));
+            let wait = queue.failed(&r, now, at(0));
+            // News of it is no reason to ask a busy server sooner.
+            queue.push(&r, now, now);
+            assert_eq!(queue.pop(now), None);
+            waits.push(wait.as_millis());
+            now += wait;
+        }
+        assert_eq!(waits[..4], [100, 200, 400, 800]);
+        assert_eq!(waits[11], 60_000);
+        assert_eq!(queue.pop(now), Some(r.clone()));
+        assert_eq!(queue.failed(&r, now, at(90_000)), at(90_000));
+    }
+}

@@ -1,0 +1,1 @@
+//! The writer against an API server in this process.
