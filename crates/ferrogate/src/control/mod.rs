@@ -41,8 +41,6 @@ pub(crate) enum Event {
     Proxy(fg_ads::Event),
     /// What could not be applied for a Gateway, or that all is well.
     Deployed(GatewayKey, Option<String>),
-    /// Whether this replica writes.
-    Leads(bool),
     /// SIGTERM or SIGINT.
     End,
 }
@@ -225,11 +223,6 @@ fn follow(steering: &mut Steering<ClusterOutlet>, events: &Receiver<Event>, read
             }
             Ok(Event::Proxy(event)) => steering.hear(event),
             Ok(Event::Deployed(gateway, failure)) => steering.deployed(gateway, failure),
-            Ok(Event::Leads(leads)) => {
-                if leads {
-                    steering.tell_all();
-                }
-            }
             Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => steering.settle(),
         }

@@ -1,14 +1,19 @@
 //! Where the main thread's decisions go: to the writer of status and to the deployer, which run on
-//! the runtime, and only while this replica leads.
+//! the runtime, and write only while this replica leads.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use fg_api::deployment::Wish;
 use fg_control::cluster::authority::Authority;
+use fg_control::cluster::leader::{LeaseSettings, Seat, lead};
+use fg_control::cluster::status::{Settings, StatusWriter};
 use fg_model::ObjectRef;
-use fg_status::{GatewayKey, Status};
+use fg_status::{Document, GatewayKey};
+use tokio::sync::watch;
 
 use super::Event;
 use super::metrics::Figure;
@@ -18,9 +23,22 @@ use crate::cli::InstallArgs;
 /// The Gateways whose proxies are let in.
 pub(crate) type Accounts = Arc<RwLock<BTreeSet<GatewayKey>>>;
 
+/// The name of the Lease.
+const LEASE: &str = "ferrogate";
+
+/// How long until the Lease is asked for again, when it cannot be.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// The cluster.
 pub(crate) struct ClusterOutlet {
     accounts: Accounts,
+    statuses: StatusWriter,
+    discovery: Arc<fg_ads::Metrics>,
+    leading: watch::Receiver<bool>,
+    end: watch::Sender<bool>,
+    election: Option<tokio::task::JoinHandle<()>>,
+    /// Kept, since whoever follows it ends with it.
+    _alone: Option<watch::Sender<bool>>,
     /// Kept, since it renews certificates while it lives.
     _authority: Authority,
 }
@@ -28,31 +46,199 @@ pub(crate) struct ClusterOutlet {
 impl ClusterOutlet {
     /// Starts the parts that write.
     pub(crate) async fn start(
-        _client: kube::Client,
-        _install: &InstallArgs,
+        client: kube::Client,
+        install: &InstallArgs,
         authority: Authority,
-        _metrics: Arc<fg_ads::Metrics>,
+        discovery: Arc<fg_ads::Metrics>,
         accounts: Accounts,
         _sender: Sender<Event>,
     ) -> anyhow::Result<Self> {
+        let (leads, leading) = watch::channel(install.disable_leader_election);
+        let (end, ended) = watch::channel(false);
+        let settings = LeaseSettings {
+            namespace: install.namespace.clone(),
+            name: LEASE.to_owned(),
+            identity: install.pod_name.clone(),
+        };
+        let (election, alone) = if install.disable_leader_election {
+            (None, Some(leads))
+        } else {
+            let election = elect(client.clone(), settings, leads, ended);
+            (Some(tokio::spawn(election)), None)
+        };
+        let statuses = StatusWriter::new(Settings::default());
+        let (writer, follow) = (statuses.clone(), leading.clone());
+        let to = client.clone();
+        tokio::spawn(async move { writer.run(to, follow).await });
         Ok(Self {
             accounts,
+            statuses,
+            discovery,
+            leading,
+            end,
+            election,
+            _alone: alone,
             _authority: authority,
         })
     }
 
     /// What its parts count.
     pub(crate) fn figures(&self) -> Box<dyn Fn() -> Vec<Figure> + Send + Sync> {
-        Box::new(Vec::new)
+        let statuses = self.statuses.clone();
+        let leading = self.leading.clone();
+        let discovery = self.discovery.clone();
+        Box::new(move || {
+            let status = statuses.metrics();
+            let mut figures = vec![
+                (
+                    "ferrogate_leader",
+                    "gauge",
+                    "Whether this replica writes.",
+                    u64::from(*leading.borrow()),
+                ),
+                (
+                    "ferrogate_status_objects",
+                    "gauge",
+                    "Objects that have a status of ours.",
+                    status.objects as u64,
+                ),
+                (
+                    "ferrogate_status_queue_depth",
+                    "gauge",
+                    "Statuses that wait to be written.",
+                    status.queue_depth as u64,
+                ),
+                (
+                    "ferrogate_status_queue_age_milliseconds",
+                    "gauge",
+                    "How long the oldest of them has waited.",
+                    u64::try_from(status.queue_age.as_millis()).unwrap_or(u64::MAX),
+                ),
+                (
+                    "ferrogate_status_written_total",
+                    "counter",
+                    "Statuses written.",
+                    status.written,
+                ),
+                (
+                    "ferrogate_status_unchanged_total",
+                    "counter",
+                    "Statuses that said already what they should.",
+                    status.unchanged,
+                ),
+                (
+                    "ferrogate_status_conflicts_total",
+                    "counter",
+                    "Writes that found the object changed meanwhile.",
+                    status.conflicts,
+                ),
+                (
+                    "ferrogate_status_errors_total",
+                    "counter",
+                    "Writes that failed, to be tried again.",
+                    status.errors,
+                ),
+            ];
+            figures.extend(of_discovery(&discovery));
+            figures
+        })
     }
 
     /// Lets go of the lead, so that another replica writes at once.
-    pub(crate) async fn end(self) {}
+    pub(crate) async fn end(self) {
+        self.end.send_replace(true);
+        if let Some(election) = self.election {
+            let _ended = election.await;
+        }
+    }
+}
+
+fn of_discovery(discovery: &fg_ads::Metrics) -> [Figure; 5] {
+    let read = |cell: &std::sync::atomic::AtomicU64| cell.load(Ordering::Relaxed);
+    [
+        (
+            "ferrogate_discovery_clients",
+            "gauge",
+            "Streams of proxies.",
+            read(&discovery.clients),
+        ),
+        (
+            "ferrogate_discovery_responses_total",
+            "counter",
+            "Responses sent to proxies.",
+            read(&discovery.responses),
+        ),
+        (
+            "ferrogate_discovery_bytes_total",
+            "counter",
+            "Bytes of those.",
+            read(&discovery.bytes),
+        ),
+        (
+            "ferrogate_discovery_confirmed_total",
+            "counter",
+            "Responses that proxies confirmed.",
+            read(&discovery.acks),
+        ),
+        (
+            "ferrogate_discovery_rejected_total",
+            "counter",
+            "Responses of which proxies refused a part.",
+            read(&discovery.nacks),
+        ),
+    ]
+}
+
+/// Takes part in the election until the end, and says who leads.
+async fn elect(
+    client: kube::Client,
+    settings: LeaseSettings,
+    leads: watch::Sender<bool>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let seat = async {
+        loop {
+            match lead(client.clone(), &settings).await {
+                Ok(seat) => return seat,
+                Err(error) => {
+                    tracing::warn!(%error, "the Lease cannot be asked for; nothing is written");
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+            }
+        }
+    };
+    let seat: Seat = tokio::select! {
+        seat = seat => seat,
+        _ = ended.changed() => return,
+    };
+    let mut leading = seat.leading();
+    loop {
+        let now = *leading.borrow_and_update();
+        if leads.send_replace(now) != now {
+            tracing::info!(leads = now, "who writes status and deploys has changed");
+        }
+        tokio::select! {
+            changed = leading.changed() => if changed.is_err() {
+                break;
+            },
+            _ = ended.changed() => break,
+        }
+    }
+    leads.send_replace(false);
+    drop(leading);
+    seat.release().await;
 }
 
 impl Outlet for ClusterOutlet {
-    fn status(&mut self, object: &Arc<ObjectRef>, generation: i64, status: Option<Status>) {
-        tracing::info!(%object, generation, ?status, "status");
+    fn status(&mut self, object: &Arc<ObjectRef>, document: Option<&Document>) {
+        match document {
+            Some(document) => self.statuses.set(object, document),
+            None => self.statuses.forget(object),
+        }
+    }
+
+    fn synced(&mut self) {
+        self.statuses.synced();
     }
 
     fn deploy(&mut self, gateway: &Arc<ObjectRef>, wish: Option<Wish>) {
@@ -65,6 +251,5 @@ impl Outlet for ClusterOutlet {
             Some(_) => accounts.insert(key),
             None => accounts.remove(&key),
         };
-        tracing::info!(%gateway, ?wish, "deploy");
     }
 }

@@ -13,7 +13,7 @@ use fg_control::fleet::{self, Fleet, Moment};
 use fg_control::{Objects, Step};
 use fg_model::{ObjectRef, kinds};
 use fg_sources::kube::Batch;
-use fg_status::{Addresses, GatewayKey, Status, Verdicts, cluster_status};
+use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 use fg_wire::{CONFIGURATION_TYPE, Name, Transaction, Views};
 
 use super::metrics::Timings;
@@ -23,8 +23,11 @@ use crate::run::pages::Shared;
 
 /// Where decisions go.
 pub(crate) trait Outlet {
-    /// The status of an object, `None` when it has none of ours any more.
-    fn status(&mut self, object: &Arc<ObjectRef>, generation: i64, status: Option<Status>);
+    /// The object with its status, `None` when it has none of ours any more.
+    fn status(&mut self, object: &Arc<ObjectRef>, document: Option<&Document>);
+
+    /// Everything that exists has been told.
+    fn synced(&mut self);
 
     /// What is to be deployed for a Gateway, `None` when it is gone.
     fn deploy(&mut self, gateway: &Arc<ObjectRef>, wish: Option<Wish>);
@@ -105,8 +108,10 @@ impl<O: Outlet> Steering<O> {
         }
         changed.extend(self.fleet.changed(self.moment()));
         self.tell(&changed, reports);
-        drop(state);
-        self.log(&batch.since);
+        if batch.first {
+            self.outlet.synced();
+        }
+        tracing::debug!(took = ?batch.since.elapsed(), "objects taken");
     }
 
     /// Takes what a proxy says.
@@ -189,18 +194,6 @@ impl<O: Outlet> Steering<O> {
             let state = self.state.clone();
             let state = state.lock();
             self.tell(&[gateway_object(&gateway)].into(), state.control.reports());
-        }
-    }
-
-    /// Tells every status again: somebody else wrote them until now.
-    pub(crate) fn tell_all(&mut self) {
-        let state = self.state.clone();
-        let state = state.lock();
-        let reports = state.control.reports();
-        let all: BTreeSet<Arc<ObjectRef>> = reports.keys().cloned().collect();
-        self.tell(&all, reports);
-        for (gateway, wish) in state.control.deployments() {
-            self.outlet.deploy(gateway, Some(wish.clone()));
         }
     }
 
@@ -335,11 +328,10 @@ impl<O: Outlet> Steering<O> {
         for id in objects {
             match reports.get(id) {
                 Some(report) => {
-                    let status = cluster_status(report, &self.verdicts(report, reports));
-                    self.outlet
-                        .status(&report.object, report.generation, Some(status));
+                    let document = cluster_document(report, &self.verdicts(report, reports));
+                    self.outlet.status(&report.object, Some(&document));
                 }
-                None => self.outlet.status(id, 0, None),
+                None => self.outlet.status(id, None),
             }
         }
     }
@@ -382,10 +374,6 @@ impl<O: Outlet> Steering<O> {
             Subject::GatewayClass | Subject::Backend | Subject::Policy(_) => {}
         }
         verdicts
-    }
-
-    fn log(&self, since: &Instant) {
-        tracing::debug!(took = ?since.elapsed(), "objects taken");
     }
 }
 
