@@ -58,12 +58,20 @@ impl Log {
         Self { kept: Mutex::new(kept), written: watch::Sender::new(0) }
     }
 
-    /// Adds a line. `stream` is `stdout`, `stderr` or `node` (the node's own words).
+    /// Adds the node's own words: to the file only, since nobody who asks for a log wants them.
+    pub(super) fn note(&self, text: &str) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut kept.file {
+            writeln!(file, "{:.6} node {text}", Timestamp::now()).ok();
+        }
+    }
+
+    /// Adds a line of the container; `stream` is `stdout` or `stderr`.
     pub(super) fn add(&self, stream: &str, text: &str) {
         let line = Line { at: Timestamp::now(), text: text.into() };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &mut kept.file {
-            writeln!(file, "{} {stream} {text}", line.at).ok();
+            writeln!(file, "{:.6} {stream} {text}", line.at).ok();
         }
         kept.bytes += line.text.len();
         kept.lines.push_back(line);

@@ -133,7 +133,7 @@ impl Container {
     async fn wait(&mut self, reason: &str, message: &str) {
         let now = Now::waiting(reason, message);
         if self.state.now != now {
-            self.log.add("node", &format!("{reason}: {message}"));
+            self.log.note(&format!("{reason}: {message}"));
             self.state.now = now;
             self.report().await;
         }
@@ -221,7 +221,7 @@ impl Container {
                 status = run.process.child.wait() => break status,
                 Some(found) = health.recv() => {
                     if let Some(why) = self.feel(found).await {
-                        self.log.add("node", &format!("{why}: restarting the container"));
+                        self.log.note(&format!("{why}: restarting the container"));
                         let latest = Instant::now() + self.told.borrow().grace();
                         break self.end(&mut run, &target, Some(latest), &mut health).await;
                     }
@@ -247,7 +247,7 @@ impl Container {
             Health::Ready(ready) => self.state.ready = ready,
             Health::Dead(why) => return Some(why),
             Health::Failed(why) => {
-                self.log.add("node", &why);
+                self.log.note(&why);
                 return None;
             }
         }
@@ -275,12 +275,12 @@ impl Container {
                     status = run.process.child.wait() => return status,
                     outcome = &mut called => {
                         if let Err(why) = outcome {
-                            self.log.add("node", &format!("preStop hook: {why}"));
+                            self.log.note(&format!("preStop hook: {why}"));
                         }
                         break;
                     }
                     () = until(latest, &mut stop) => {
-                        self.log.add("node", "preStop hook: the grace period is over");
+                        self.log.note("preStop hook: the grace period is over");
                         break;
                     }
                     Some(Health::Ready(ready)) = health.recv() => { self.feel(Health::Ready(ready)).await; }
@@ -308,7 +308,7 @@ impl Container {
         let signal = status.and_then(|status| status.signal());
         let code = status.and_then(|status| status.code()).unwrap_or_else(|| 128 + signal.unwrap_or_default());
         let message = if code == 0 { String::new() } else { self.log.tail(5) };
-        self.log.add("node", &format!("the container ended: exit code {code}"));
+        self.log.note(&format!("the container ended: exit code {code}"));
         Ended { code, signal, started: run.since, finished: Timestamp::now(), message }
     }
 }
