@@ -30,6 +30,9 @@ pub(crate) trait Part: Resource + PartialEq {
     /// Its place in a configuration.
     fn all(ir: &Ir) -> &BTreeMap<Self::Key, Arc<Self>>;
 
+    /// Its place in a configuration, to change it.
+    fn all_mut(ir: &mut Ir) -> &mut BTreeMap<Self::Key, Arc<Self>>;
+
     /// Its place in a change.
     fn changed(change: &mut Change) -> &mut Changed<Self>;
 
@@ -60,6 +63,10 @@ macro_rules! part {
 
             fn all(ir: &Ir) -> &BTreeMap<$key, Arc<Self>> {
                 &ir.$field
+            }
+
+            fn all_mut(ir: &mut Ir) -> &mut BTreeMap<$key, Arc<Self>> {
+                &mut ir.$field
             }
 
             fn changed(change: &mut Change) -> &mut Changed<Self> {

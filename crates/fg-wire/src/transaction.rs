@@ -24,7 +24,7 @@ pub struct Encoded {
 
 /// A change as it is sent.
 ///
-/// Shape: credentials, endpoints, backends, listeners, rules; in each kind by name. Nothing is both
+/// Shape: credentials, backends, endpoints, listeners, rules; in each kind by name. Nothing is both
 /// new and gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
@@ -47,8 +47,8 @@ impl Transaction {
     pub fn new(change: &Change) -> Self {
         let mut all = Self::default();
         all.take(&change.credentials);
-        all.take(&change.endpoints);
         all.take(&change.backends);
+        all.take(&change.endpoints);
         all.take(&change.listeners);
         all.take(&change.rules);
         all
@@ -58,8 +58,8 @@ impl Transaction {
     pub fn snapshot(ir: &Ir) -> Self {
         let mut all = Self::default();
         all.extend(ir.credentials.values());
-        all.extend(ir.endpoints.values());
         all.extend(ir.backends.values());
+        all.extend(ir.endpoints.values());
         all.extend(ir.listeners.values());
         all.extend(ir.rules.values());
         all

@@ -72,17 +72,21 @@ impl Receiver {
         removed: impl IntoIterator<Item = &'a str>,
     ) -> Received {
         let mut received = Received::default();
+        let mut before = Change::default();
         for name in removed {
             self.versions.remove(name);
             if let Ok(name) = name.parse() {
-                remove(&mut received.change, name);
+                self.remove(name, &mut before);
             }
         }
         for incoming in upserts {
-            self.take(incoming, &mut received);
+            self.take(incoming, &mut received, &mut before);
         }
-        keep_news(&self.ir, &mut received.change);
-        self.ir.apply(&received.change);
+        self.collect::<Listener>(&mut before, &mut received.change);
+        self.collect::<Rule>(&mut before, &mut received.change);
+        self.collect::<Backend>(&mut before, &mut received.change);
+        self.collect::<Endpoints>(&mut before, &mut received.change);
+        self.collect::<Credential>(&mut before, &mut received.change);
         received
     }
 
@@ -99,13 +103,13 @@ impl Receiver {
         &self.ir
     }
 
-    fn take(&mut self, incoming: Incoming<'_>, received: &mut Received) {
+    fn take(&mut self, incoming: Incoming<'_>, received: &mut Received, before: &mut Change) {
         match Kind::of(incoming.type_url) {
-            Some(Kind::Listener) => self.read::<Listener>(incoming, received),
-            Some(Kind::Rule) => self.read::<Rule>(incoming, received),
-            Some(Kind::Backend) => self.read::<Backend>(incoming, received),
-            Some(Kind::Endpoints) => self.read::<Endpoints>(incoming, received),
-            Some(Kind::Credential) => self.read::<Credential>(incoming, received),
+            Some(Kind::Listener) => self.read::<Listener>(incoming, received, before),
+            Some(Kind::Rule) => self.read::<Rule>(incoming, received, before),
+            Some(Kind::Backend) => self.read::<Backend>(incoming, received, before),
+            Some(Kind::Endpoints) => self.read::<Endpoints>(incoming, received, before),
+            Some(Kind::Credential) => self.read::<Credential>(incoming, received, before),
             None => {
                 self.note(incoming.name, incoming.version);
                 received.ignored.push(incoming.name.to_owned());
@@ -113,7 +117,12 @@ impl Receiver {
         }
     }
 
-    fn read<T: Part>(&mut self, incoming: Incoming<'_>, received: &mut Received) {
+    fn read<T: Part>(
+        &mut self,
+        incoming: Incoming<'_>,
+        received: &mut Received,
+        before: &mut Change,
+    ) {
         let rejection = |reason: String| Rejection {
             name: incoming.name.to_owned(),
             reason,
@@ -136,12 +145,49 @@ impl Receiver {
                 (NOT_IN_USE, None)
             }
         };
-        let value = value.map(|mut value| {
-            value.share(&self.ir);
-            Arc::new(value)
-        });
-        T::changed(&mut received.change).insert(key, value);
+        match value {
+            Some(mut value) => {
+                value.share(&self.ir);
+                // Not the key that was read from the name: this one is shared.
+                self.put(value.key().clone(), Some(Arc::new(value)), before);
+            }
+            None => self.put::<T>(key, None, before),
+        }
         self.note(incoming.name, version);
+    }
+
+    fn remove(&mut self, name: Name, before: &mut Change) {
+        match name {
+            Name::Listener(key) => self.put::<Listener>(key, None, before),
+            Name::Rule(key) => self.put::<Rule>(key, None, before),
+            Name::Backend(key) => self.put::<Backend>(key, None, before),
+            Name::Endpoints(key) => self.put::<Endpoints>(key, None, before),
+            Name::Credential(key) => self.put::<Credential>(key, None, before),
+        }
+    }
+
+    /// Replaces a value, and notes what was there before this batch.
+    fn put<T: Part>(&mut self, key: T::Key, value: Option<Arc<T>>, before: &mut Change) {
+        let all = T::all_mut(&mut self.ir);
+        if all.get(&key) == value.as_ref() {
+            return;
+        }
+        let replaced = match value {
+            Some(value) => all.insert(key.clone(), value),
+            None => all.remove(&key),
+        };
+        T::changed(before).entry(key).or_insert(replaced);
+    }
+
+    /// Adds to a change what differs from before.
+    fn collect<T: Part>(&self, before: &mut Change, change: &mut Change) {
+        let now = T::all(&self.ir);
+        for (key, old) in std::mem::take(T::changed(before)) {
+            let new = now.get(&key);
+            if new != old.as_ref() {
+                T::changed(change).insert(key, new.cloned());
+            }
+        }
     }
 
     fn note(&mut self, name: &str, version: &str) {
@@ -163,29 +209,4 @@ fn named<T: Part>(incoming: &Incoming<'_>) -> Result<(T::Key, Decoded<T>), Strin
         }
         _ => Ok((key, decoded)),
     }
-}
-
-/// Notes in a change that what has this name is gone.
-fn remove(change: &mut Change, name: Name) {
-    match name {
-        Name::Listener(key) => drop(change.listeners.insert(key, None)),
-        Name::Rule(key) => drop(change.rules.insert(key, None)),
-        Name::Backend(key) => drop(change.backends.insert(key, None)),
-        Name::Endpoints(key) => drop(change.endpoints.insert(key, None)),
-        Name::Credential(key) => drop(change.credentials.insert(key, None)),
-    }
-}
-
-/// Leaves only what differs from a configuration.
-fn keep_news(ir: &Ir, change: &mut Change) {
-    keep_new::<Listener>(ir, change);
-    keep_new::<Rule>(ir, change);
-    keep_new::<Backend>(ir, change);
-    keep_new::<Endpoints>(ir, change);
-    keep_new::<Credential>(ir, change);
-}
-
-fn keep_new<T: Part>(ir: &Ir, change: &mut Change) {
-    let before = T::all(ir);
-    T::changed(change).retain(|key, new| before.get(key) != new.as_ref());
 }

@@ -244,14 +244,15 @@ fn resources_of_an_unknown_kind_are_ignored() {
 fn equal_parts_are_shared() {
     let ir = configuration();
     let mut receiver = Receiver::new();
-    let rules = Transaction::snapshot(&ir);
-    for sent in &rules.upserts {
-        one(&mut receiver, sent);
-    }
+    receive(&mut receiver, &Transaction::snapshot(&ir));
     let of = |index| &receiver.ir().rules[&plain_rule("cart", index, "cart").key];
     let (first, second) = (of(0), of(1));
     assert!(Arc::ptr_eq(&first.key.route, &second.key.route));
     assert!(Arc::ptr_eq(&first.key.route, &first.origin.object));
     assert!(Arc::ptr_eq(&first.attachments, &second.attachments));
     assert!(Arc::ptr_eq(&first.age, &second.age));
+    let Action::Forward(targets) = &first.action else {
+        panic!("it forwards");
+    };
+    assert!(Arc::ptr_eq(&targets[0].origin.object, &first.key.route));
 }
