@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use fg_api::deployment::Wish;
 use fg_control::cluster::authority::Authority;
+use fg_control::cluster::deploy::Deployer;
 use fg_control::cluster::leader::{LeaseSettings, Seat, lead};
 use fg_control::cluster::status::{Settings, StatusWriter};
+use fg_deploy::Fleet;
 use fg_model::ObjectRef;
 use fg_status::{Document, GatewayKey};
 use tokio::sync::watch;
@@ -33,6 +35,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct ClusterOutlet {
     accounts: Accounts,
     statuses: StatusWriter,
+    deployer: Deployer,
     discovery: Arc<fg_ads::Metrics>,
     leading: watch::Receiver<bool>,
     end: watch::Sender<bool>,
@@ -51,7 +54,7 @@ impl ClusterOutlet {
         authority: Authority,
         discovery: Arc<fg_ads::Metrics>,
         accounts: Accounts,
-        _sender: Sender<Event>,
+        sender: Sender<Event>,
     ) -> anyhow::Result<Self> {
         let (leads, leading) = watch::channel(install.disable_leader_election);
         let (end, ended) = watch::channel(false);
@@ -70,9 +73,27 @@ impl ClusterOutlet {
         let (writer, follow) = (statuses.clone(), leading.clone());
         let to = client.clone();
         tokio::spawn(async move { writer.run(to, follow).await });
+        let fleet = Fleet {
+            image: install.proxy_image.clone(),
+            control: format!(
+                "{}.{}.svc:{}",
+                install.service,
+                install.namespace,
+                install.discovery_address.port()
+            ),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let tell = move |gateway: &Arc<ObjectRef>, failure: Option<String>| {
+            let key = GatewayKey::new(&gateway.namespace, &gateway.name);
+            // Without a receiver everything is over.
+            let _ = sender.send(Event::Deployed(key, failure));
+        };
+        let bundle = authority.watch_bundle();
+        let deployer = Deployer::start(client, fleet, bundle, leading.clone(), tell);
         Ok(Self {
             accounts,
             statuses,
+            deployer,
             discovery,
             leading,
             end,
@@ -251,5 +272,7 @@ impl Outlet for ClusterOutlet {
             Some(_) => accounts.insert(key),
             None => accounts.remove(&key),
         };
+        drop(accounts);
+        self.deployer.wish(gateway, wish);
     }
 }
