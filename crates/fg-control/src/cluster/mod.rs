@@ -2,5 +2,6 @@
 //! runs on a tokio runtime.
 
 pub mod authority;
+pub mod deploy;
 pub mod leader;
 pub mod status;

@@ -1,0 +1,442 @@
+//! What is wanted, what is there, and what is to be done about the difference.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fg_api::deployment::{Deployment, Wish};
+use fg_base::Text;
+use fg_deploy::{AUTHORITY, Fleet, Owner, authority, objects};
+use fg_model::ObjectRef;
+use serde_json::Value;
+
+use super::kinds::{Child, Kind};
+
+/// The pause after the first failure; doubled with each further one up to the other.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The least time between two times that somebody else's change is undone, so that a fight costs
+/// little.
+const TRUCE: Duration = Duration::from_secs(1);
+
+/// What is done together: the ConfigMap of a namespace comes before its Gateways.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unit {
+    /// The ConfigMap of a namespace.
+    Authority(Text),
+    /// The objects of a Gateway.
+    Gateway(Arc<ObjectRef>),
+}
+
+/// An object as it was last seen: of ours by its label.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) uid: String,
+    pub(super) version: String,
+    pub(super) generation: Option<i64>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+    /// The Gateways that it belongs to.
+    pub(super) owners: Vec<Owner>,
+}
+
+/// An object as it was last applied.
+struct Applied {
+    object: Value,
+    version: String,
+    generation: Option<i64>,
+}
+
+/// One thing to do.
+#[derive(Debug, PartialEq)]
+pub(super) enum Action {
+    /// Apply it; `is_ours` says that what is there belongs to us, as far as is known.
+    Apply {
+        child: Child,
+        object: Value,
+        is_ours: bool,
+    },
+    /// Delete it, if it still is the one of this uid.
+    Delete { child: Child, uid: String },
+}
+
+/// What came of one action.
+pub(super) struct Done {
+    pub(super) child: Child,
+    pub(super) result: Result<Change, String>,
+}
+
+/// What an action did.
+pub(super) enum Change {
+    /// The object is there as it should be.
+    Applied {
+        object: Value,
+        version: String,
+        generation: Option<i64>,
+    },
+    /// It is gone.
+    Deleted,
+}
+
+/// How a unit stands.
+#[derive(Default)]
+struct Standing {
+    /// There may be something to do.
+    is_dirty: bool,
+    /// Since the last success.
+    failures: u32,
+    not_before: Option<Instant>,
+    last: Option<Instant>,
+    /// What failed at the last try; `None` before the first one.
+    outcome: Option<Option<String>>,
+}
+
+/// A Gateway.
+#[derive(Default)]
+struct Gateway {
+    wish: Option<Wish>,
+    /// The last one that could be deployed.
+    last: Option<Arc<Deployment>>,
+    told: Option<Option<String>>,
+}
+
+/// All of it.
+pub(super) struct State {
+    fleet: Fleet,
+    bundle: Arc<str>,
+    gateways: BTreeMap<Arc<ObjectRef>, Gateway>,
+    standings: BTreeMap<Unit, Standing>,
+    seen: BTreeMap<Child, Seen>,
+    applied: BTreeMap<Child, Applied>,
+}
+
+impl State {
+    pub(super) fn new(fleet: Fleet, bundle: Arc<str>) -> Self {
+        Self {
+            fleet,
+            bundle,
+            gateways: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            applied: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what a Gateway wants now.
+    pub(super) fn wish(&mut self, id: &Arc<ObjectRef>, wish: Option<Wish>) {
+        let gateway = self.gateways.entry(id.clone()).or_default();
+        if let Some(Wish::Deploy(deployment)) = &wish {
+            gateway.last = Some(deployment.clone());
+        }
+        gateway.wish = wish;
+        self.touch(Unit::Authority(id.namespace.clone()));
+        self.touch(Unit::Gateway(id.clone()));
+    }
+
+    /// Takes what proxies are to trust.
+    pub(super) fn bundle(&mut self, bundle: Arc<str>) {
+        if self.bundle == bundle {
+            return;
+        }
+        self.bundle = bundle;
+        for namespace in self.namespaces() {
+            self.touch(Unit::Authority(namespace));
+        }
+    }
+
+    /// Another replica may have applied anything since this one did.
+    pub(super) fn begin(&mut self) {
+        self.applied.clear();
+        for gateway in self.gateways.keys().cloned().collect::<Vec<_>>() {
+            self.touch(Unit::Gateway(gateway));
+        }
+        for namespace in self.namespaces() {
+            self.touch(Unit::Authority(namespace));
+        }
+    }
+
+    /// Takes what became of an object.
+    pub(super) fn see(&mut self, child: Child, seen: Option<Seen>, now: Instant) {
+        let before = match &seen {
+            Some(seen) => self.seen.insert(child.clone(), seen.clone()),
+            None => self.seen.remove(&child),
+        };
+        let is_right = match (&seen, self.applied.get(&child)) {
+            (Some(seen), Some(applied)) => is_right(&child, seen, applied),
+            // Nothing of this time; it is looked at when its Gateway is.
+            (Some(_), None) => before.is_some(),
+            (None, _) => false,
+        };
+        if is_right {
+            return;
+        }
+        if seen.is_none() {
+            self.applied.remove(&child);
+        }
+        let owners = [&seen, &before].into_iter().flatten();
+        let units: Vec<Unit> = match child.kind {
+            Kind::ConfigMap => vec![Unit::Authority(child.namespace.clone())],
+            _ => owners
+                .flat_map(|seen| &seen.owners)
+                .filter_map(|owner| self.gateway(&child.namespace, &owner.name))
+                .map(Unit::Gateway)
+                .collect(),
+        };
+        for unit in units {
+            let last = self.standings.get(&unit).and_then(|standing| standing.last);
+            let standing = self.standings.entry(unit).or_default();
+            if standing.failures == 0 {
+                let truce = last.map(|last| last + TRUCE);
+                standing.not_before = truce.filter(|truce| seen.is_some() && *truce > now);
+            }
+            standing.is_dirty = true;
+        }
+    }
+
+    /// The objects of a kind that are known.
+    pub(super) fn known(&self, kind: Kind) -> Vec<Child> {
+        let all = self.seen.keys().filter(|child| child.kind == kind);
+        all.cloned().collect()
+    }
+
+    /// What is to be done now.
+    pub(super) fn due(&self, now: Instant) -> Vec<Unit> {
+        let due = self.standings.iter().filter(|(_, standing)| {
+            standing.is_dirty
+                && standing
+                    .not_before
+                    .is_none_or(|not_before| not_before <= now)
+        });
+        due.map(|(unit, _)| unit.clone()).collect()
+    }
+
+    /// When something is to be done next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let dirty = self.standings.values().filter(|standing| standing.is_dirty);
+        dirty.filter_map(|standing| standing.not_before).min()
+    }
+
+    /// What is to be done about a unit.
+    pub(super) fn plan(&self, unit: &Unit) -> Vec<Action> {
+        match unit {
+            Unit::Authority(namespace) => self.plan_authority(namespace).into_iter().collect(),
+            Unit::Gateway(id) => self.plan_gateway(id),
+        }
+    }
+
+    fn plan_gateway(&self, id: &ObjectRef) -> Vec<Action> {
+        let Some(gateway) = self.gateways.get(id) else {
+            return Vec::new();
+        };
+        let wanted = match (&gateway.wish, &gateway.last) {
+            (Some(Wish::Deploy(deployment)), _) | (Some(Wish::Keep), Some(deployment)) => {
+                objects(deployment, &self.fleet)
+            }
+            // Nothing is known of what is deployed: nothing is done about it.
+            (Some(Wish::Keep), None) => return Vec::new(),
+            (None, _) => Vec::new(),
+        };
+        let named: Vec<Child> = wanted.iter().filter_map(Child::of).collect();
+        let owned = |seen: &Seen| seen.owners.iter().any(|owner| *owner.name == *id.name);
+        let unwanted = self.seen.iter().filter(|(child, seen)| {
+            child.namespace == id.namespace
+                && child.kind != Kind::ConfigMap
+                && owned(seen)
+                && !named.contains(child)
+        });
+        let unwanted = unwanted.map(|(child, seen)| Action::Delete {
+            child: child.clone(),
+            uid: seen.uid.clone(),
+        });
+        let wanted = wanted.into_iter().zip(named.iter().cloned());
+        let wanted = wanted.filter_map(|(object, child)| {
+            let is_ours = self.seen.get(&child).is_some_and(owned);
+            self.apply(child, object, is_ours)
+        });
+        wanted.chain(unwanted).collect()
+    }
+
+    fn plan_authority(&self, namespace: &Text) -> Option<Action> {
+        let child = Child {
+            namespace: namespace.clone(),
+            kind: Kind::ConfigMap,
+            name: AUTHORITY.into(),
+        };
+        let seen = self.seen.get(&child);
+        let mut owners: Vec<Owner> = Vec::new();
+        for (id, gateway) in self
+            .gateways
+            .iter()
+            .filter(|(id, _)| id.namespace == *namespace)
+        {
+            match (&gateway.wish, &gateway.last) {
+                (None, _) => {}
+                (Some(Wish::Deploy(deployment)), _) | (Some(Wish::Keep), Some(deployment)) => {
+                    owners.push(Owner {
+                        name: id.name.to_string(),
+                        uid: deployment.uid.to_string(),
+                    });
+                }
+                (Some(Wish::Keep), None) => {
+                    let before = seen.into_iter().flat_map(|seen| &seen.owners);
+                    owners.extend(before.filter(|owner| *owner.name == *id.name).cloned());
+                }
+            }
+        }
+        if owners.is_empty() {
+            return None;
+        }
+        let object = authority(namespace, &self.bundle, &owners);
+        self.apply(child, object, seen.is_some())
+    }
+
+    /// Applies an object, unless it is there as it should be.
+    fn apply(&self, child: Child, object: Value, is_ours: bool) -> Option<Action> {
+        let is_done = match (self.seen.get(&child), self.applied.get(&child)) {
+            (Some(seen), Some(applied)) => {
+                applied.object == object && is_right(&child, seen, applied)
+            }
+            _ => false,
+        };
+        (!is_done).then_some(Action::Apply {
+            child,
+            object,
+            is_ours,
+        })
+    }
+
+    /// Takes what came of a plan.
+    pub(super) fn finish(&mut self, unit: &Unit, done: Vec<Done>, now: Instant) {
+        let mut failures = Vec::new();
+        for Done { child, result } in done {
+            match result {
+                Ok(Change::Applied {
+                    object,
+                    version,
+                    generation,
+                }) => {
+                    let applied = Applied {
+                        object,
+                        version,
+                        generation,
+                    };
+                    self.applied.insert(child, applied);
+                }
+                Ok(Change::Deleted) => {
+                    self.applied.remove(&child);
+                }
+                Err(words) => {
+                    self.applied.remove(&child);
+                    failures.push(format!("{} {}: {words}", child.kind.name(), child.name));
+                }
+            }
+        }
+        let standing = self.standings.entry(unit.clone()).or_default();
+        standing.last = Some(now);
+        standing.is_dirty = !failures.is_empty();
+        if failures.is_empty() {
+            standing.failures = 0;
+            standing.not_before = None;
+            standing.outcome = Some(None);
+        } else {
+            let pause = PAUSE.saturating_mul(1_u32 << standing.failures.min(16));
+            standing.failures += 1;
+            standing.not_before = Some(now + pause.min(LONGEST_PAUSE));
+            standing.outcome = Some(Some(failures.join("; ")));
+        }
+        self.forget(unit);
+    }
+
+    /// Forgets what is done with for ever.
+    fn forget(&mut self, unit: &Unit) {
+        if self
+            .standings
+            .get(unit)
+            .is_some_and(|standing| standing.is_dirty)
+        {
+            return;
+        }
+        match unit {
+            Unit::Gateway(id) => {
+                if self
+                    .gateways
+                    .get(id)
+                    .is_some_and(|gateway| gateway.wish.is_none())
+                {
+                    self.gateways.remove(id);
+                    self.standings.remove(unit);
+                }
+            }
+            Unit::Authority(namespace) => {
+                if !self.gateways.keys().any(|id| id.namespace == *namespace) {
+                    self.standings.remove(unit);
+                }
+            }
+        }
+    }
+
+    /// The words on Gateways that changed since this was last asked.
+    pub(super) fn news(&mut self) -> Vec<(Arc<ObjectRef>, Option<String>)> {
+        let mut news = Vec::new();
+        for (id, gateway) in &mut self.gateways {
+            let outcome = |unit| {
+                let standing: Option<&Standing> = self.standings.get(&unit);
+                standing.and_then(|standing| standing.outcome.clone())
+            };
+            let authority = outcome(Unit::Authority(id.namespace.clone())).flatten();
+            let Some(own) = outcome(Unit::Gateway(id.clone())) else {
+                continue;
+            };
+            let words = authority.or(own);
+            if gateway.told.as_ref() != Some(&words) {
+                gateway.told = Some(words.clone());
+                news.push((id.clone(), words));
+            }
+        }
+        news
+    }
+
+    fn touch(&mut self, unit: Unit) {
+        let standing = self.standings.entry(unit).or_default();
+        standing.is_dirty = true;
+        standing.failures = 0;
+        standing.not_before = None;
+    }
+
+    fn namespaces(&self) -> Vec<Text> {
+        let mut all: Vec<Text> = self
+            .gateways
+            .keys()
+            .map(|id| id.namespace.clone())
+            .collect();
+        all.dedup();
+        all
+    }
+
+    fn gateway(&self, namespace: &str, name: &str) -> Option<Arc<ObjectRef>> {
+        let (group, kind) = fg_model::kinds::GATEWAY;
+        let id = ObjectRef::new(group, kind, namespace, name);
+        self.gateways.get_key_value(&id).map(|(id, _)| id.clone())
+    }
+}
+
+/// Whether an object is as it was applied, as far as its metadata tells.
+fn is_right(child: &Child, seen: &Seen, applied: &Applied) -> bool {
+    if seen.version == applied.version {
+        return true;
+    }
+    let is_same = if child.kind.has_generations() {
+        seen.generation == applied.generation
+    } else {
+        child.kind.is_restless()
+    };
+    let metadata = applied.object.get("metadata");
+    let holds = |field: &str, have: &BTreeMap<String, String>| {
+        let want = metadata.and_then(|metadata| metadata.get(field));
+        let want = want.and_then(Value::as_object).into_iter().flatten();
+        let mut want = want.map(|(key, value)| have.get(key).map(String::as_str) == value.as_str());
+        want.all(|holds| holds)
+    };
+    is_same && holds("labels", &seen.labels) && holds("annotations", &seen.annotations)
+}

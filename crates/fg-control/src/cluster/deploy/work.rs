@@ -1,0 +1,335 @@
+//! The part that waits: watches what is there, and does what is planned.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fg_deploy::{Fleet, MANAGED_BY, MANAGER, Owner};
+use fg_model::ObjectRef;
+use futures::StreamExt as _;
+use futures::stream::{BoxStream, SelectAll, iter, select_all};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt as _, watcher as watch_all};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::Desk;
+use super::kinds::{Child, KINDS, Kind};
+use super::state::{Action, Change, Done, Seen, State, Unit};
+
+/// How many units are worked on at a time.
+const ABREAST: usize = 8;
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type Metadata = PartialObjectMeta<DynamicObject>;
+type Events = SelectAll<BoxStream<'static, (Kind, watcher::Result<Event<Metadata>>)>>;
+type Tell = Box<dyn Fn(&Arc<ObjectRef>, Option<String>) + Send + Sync>;
+
+/// The task of the deployer.
+pub(super) struct Work {
+    client: kube::Client,
+    desk: Arc<Desk>,
+    tell: Tell,
+    fleet: Fleet,
+}
+
+/// What comes of waiting.
+enum Woken {
+    Wishes,
+    Bundle,
+    Lead,
+    Event(Kind, Box<watcher::Result<Event<Metadata>>>),
+    Due,
+    End,
+}
+
+impl Work {
+    pub(super) fn new(client: kube::Client, fleet: Fleet, desk: Arc<Desk>, tell: Tell) -> Self {
+        Self {
+            client,
+            desk,
+            tell,
+            fleet,
+        }
+    }
+
+    /// Never ends by itself, unless those who tell it things are gone.
+    pub(super) async fn run(
+        self,
+        mut bundle: watch::Receiver<Arc<str>>,
+        mut leads: watch::Receiver<bool>,
+    ) {
+        let mut state = State::new(self.fleet.clone(), bundle.borrow_and_update().clone());
+        let mut listing = Listing::default();
+        let mut may_write = *leads.borrow_and_update();
+        let mut events = self.events();
+        loop {
+            let next = state.next().filter(|_| may_write && listing.is_complete());
+            let woken = tokio::select! {
+                () = self.desk.changed.notified() => Woken::Wishes,
+                changed = bundle.changed() => changed.map_or(Woken::End, |()| Woken::Bundle),
+                changed = leads.changed() => changed.map_or(Woken::End, |()| Woken::Lead),
+                event = events.next() => match event {
+                    Some((kind, event)) => Woken::Event(kind, Box::new(event)),
+                    None => Woken::End,
+                },
+                () = until(next) => Woken::Due,
+            };
+            match woken {
+                Woken::Wishes | Woken::Due => {}
+                Woken::Bundle => state.bundle(bundle.borrow_and_update().clone()),
+                Woken::Lead => {
+                    let before = std::mem::replace(&mut may_write, *leads.borrow_and_update());
+                    if may_write && !before {
+                        state.begin();
+                    }
+                }
+                Woken::Event(kind, event) => listing.take(kind, *event, &mut state),
+                Woken::End => return,
+            }
+            for (gateway, wish) in self.desk.take() {
+                state.wish(&gateway, wish);
+            }
+            if may_write && listing.is_complete() {
+                self.settle(&mut state).await;
+            }
+        }
+    }
+
+    /// Does what is due.
+    async fn settle(&self, state: &mut State) {
+        let due = state.due(Instant::now());
+        let (first, then): (Vec<Unit>, Vec<Unit>) = due
+            .into_iter()
+            .partition(|unit| matches!(unit, Unit::Authority(_)));
+        for units in [first, then] {
+            let plans = units.into_iter().map(|unit| {
+                let plan = state.plan(&unit);
+                async move { (unit, self.perform(plan).await) }
+            });
+            let plans: Vec<_> = plans.collect();
+            let mut done = iter(plans).buffer_unordered(ABREAST);
+            while let Some((unit, done)) = done.next().await {
+                state.finish(&unit, done, Instant::now());
+            }
+        }
+        for (gateway, words) in state.news() {
+            if let Some(words) = &words {
+                tracing::warn!(%gateway, words, "not deployed as it should be");
+            }
+            (self.tell)(&gateway, words);
+        }
+    }
+
+    /// Does one thing after the other, also when one fails.
+    async fn perform(&self, plan: Vec<Action>) -> Vec<Done> {
+        let mut done = Vec::new();
+        for action in plan {
+            let (child, result) = match action {
+                Action::Apply {
+                    child,
+                    object,
+                    is_ours,
+                } => {
+                    let result = patiently(self.apply(&child, object, is_ours)).await;
+                    (child, result)
+                }
+                Action::Delete { child, uid } => {
+                    let result = patiently(self.delete(&child, uid)).await;
+                    (child, result)
+                }
+            };
+            done.push(Done { child, result });
+        }
+        done
+    }
+
+    async fn apply(&self, child: &Child, object: Value, is_ours: bool) -> Result<Change, String> {
+        let api = self.api(child);
+        if !is_ours
+            && let Some(there) = api.get_metadata_opt(&child.name).await.map_err(words)?
+            && !belongs(&there, &object)
+        {
+            return Err(
+                "there is one of that name that does not belong to this Gateway".to_owned(),
+            );
+        }
+        let params = PatchParams::apply(MANAGER).force();
+        let patch = Patch::Apply(&object);
+        let there = api
+            .patch_metadata(&child.name, &params, &patch)
+            .await
+            .map_err(words)?;
+        tracing::debug!(kind = child.kind.name(), namespace = %child.namespace, name = %child.name, "applied");
+        Ok(Change::Applied {
+            version: there.metadata.resource_version.unwrap_or_default(),
+            generation: there.metadata.generation,
+            object,
+        })
+    }
+
+    async fn delete(&self, child: &Child, uid: String) -> Result<Change, String> {
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid),
+            resource_version: None,
+        });
+        match self.api(child).delete(&child.name, &params).await {
+            Ok(_) => Ok(Change::Deleted),
+            // Gone, or another one by now.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+                Ok(Change::Deleted)
+            }
+            Err(error) => Err(words(error)),
+        }
+    }
+
+    fn api(&self, child: &Child) -> Api<DynamicObject> {
+        let resource = child.kind.resource();
+        Api::namespaced_with(self.client.clone(), &child.namespace, &resource)
+    }
+
+    /// All objects that say to be of ours, by their metadata.
+    fn events(&self) -> Events {
+        let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+        select_all(KINDS.map(|kind| {
+            let all: Api<Metadata> = Api::all_with(self.client.clone(), &kind.resource());
+            let events = watch_all(all, config.clone()).default_backoff();
+            events.map(move |event| (kind, event)).boxed()
+        }))
+    }
+}
+
+/// Which kinds were listed, so that what is not known is not there.
+#[derive(Default)]
+struct Listing {
+    complete: BTreeSet<Kind>,
+    /// Known before a list that is under way, and not in it so far.
+    missing: BTreeSet<Child>,
+}
+
+impl Listing {
+    fn is_complete(&self) -> bool {
+        self.complete.len() == KINDS.len()
+    }
+
+    fn take(&mut self, kind: Kind, event: watcher::Result<Event<Metadata>>, state: &mut State) {
+        let now = Instant::now();
+        match event {
+            Ok(Event::Init) => self.missing.extend(state.known(kind)),
+            Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                if let Some(child) = child(kind, &object) {
+                    self.missing.remove(&child);
+                    state.see(child, Some(seen(object)), now);
+                }
+            }
+            Ok(Event::Delete(object)) => {
+                if let Some(child) = child(kind, &object) {
+                    state.see(child, None, now);
+                }
+            }
+            Ok(Event::InitDone) => {
+                let of_kind = |child: &Child| child.kind == kind;
+                let gone: Vec<Child> = self
+                    .missing
+                    .iter()
+                    .filter(|c| of_kind(c))
+                    .cloned()
+                    .collect();
+                self.missing.retain(|child| !of_kind(child));
+                for child in gone {
+                    state.see(child, None, now);
+                }
+                self.complete.insert(kind);
+            }
+            Err(error) => {
+                tracing::warn!(kind = kind.name(), %error, "what is deployed cannot be watched");
+                // A kind that may not be read, or that there is not, keeps no other one waiting.
+                self.complete.insert(kind);
+            }
+        }
+    }
+}
+
+fn child(kind: Kind, object: &Metadata) -> Option<Child> {
+    Some(Child {
+        namespace: object.metadata.namespace.as_deref()?.into(),
+        kind,
+        name: object.metadata.name.as_deref()?.into(),
+    })
+}
+
+fn seen(object: Metadata) -> Seen {
+    let owners = owners(&object);
+    let metadata = object.metadata;
+    Seen {
+        uid: metadata.uid.unwrap_or_default(),
+        version: metadata.resource_version.unwrap_or_default(),
+        generation: metadata.generation,
+        labels: metadata.labels.unwrap_or_default(),
+        annotations: metadata.annotations.unwrap_or_default(),
+        owners,
+    }
+}
+
+/// The Gateways that an object belongs to.
+fn owners(object: &Metadata) -> Vec<Owner> {
+    let all = object.metadata.owner_references.iter().flatten();
+    let gateways = all.filter(|owner| {
+        let group = owner
+            .api_version
+            .split_once('/')
+            .map_or("", |split| split.0);
+        (group, &*owner.kind) == fg_model::kinds::GATEWAY
+    });
+    let owner = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| Owner {
+        name: owner.name.clone(),
+        uid: owner.uid.clone(),
+    };
+    gateways.map(owner).collect()
+}
+
+/// Whether an object belongs to whom it will belong to: by name, since a Gateway that is made anew
+/// is another one, and its predecessor's objects are on their way out.
+fn belongs(there: &Metadata, object: &Value) -> bool {
+    let label = there.metadata.labels.as_ref();
+    let is_managed = label
+        .and_then(|labels| labels.get(MANAGED_BY))
+        .map(String::as_str);
+    let wanted = object["metadata"]["ownerReferences"].as_array();
+    let mut wanted = wanted.into_iter().flatten();
+    let owners = owners(there);
+    let is_owned = wanted.any(|wanted| owners.iter().any(|owner| wanted["name"] == *owner.name));
+    // The ConfigMap of a namespace belongs to all of its Gateways, one after the other.
+    let is_shared = Child::of(object).is_some_and(|child| child.kind == Kind::ConfigMap);
+    is_managed == Some(MANAGER) && (is_owned || is_shared)
+}
+
+/// What the API server says, or why it cannot be asked.
+fn words(error: kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => format!("the API server cannot be asked: {other}"),
+    }
+}
+
+async fn patiently<T>(request: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, request).await {
+        Ok(result) => result,
+        Err(_) => Err(format!(
+            "the API server did not answer within {} s",
+            PATIENCE.as_secs()
+        )),
+    }
+}
+
+/// Until then; for ever without.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
