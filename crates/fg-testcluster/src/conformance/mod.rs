@@ -79,12 +79,13 @@ pub fn conformance(wish: &Conformance) -> anyhow::Result<u8> {
     fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
     let cluster = cluster(wish)?;
     let outcome = judge(wish, &cluster, &logs);
-    let failed = !matches!(outcome, Ok(0));
-    if failed {
+    if !matches!(outcome, Ok(0)) {
         aftermath::tell(&cluster);
     }
-    aftermath::keep(&cluster, &logs, failed);
-    println!("logs: {}", logs.display());
+    match aftermath::keep(&cluster, &logs) {
+        Ok(()) => println!("logs: {}", logs.display()),
+        Err(error) => println!("logs: not all could be kept: {error:#}"),
+    }
     if wish.keep {
         println!("the cluster {} stays up", cluster.id());
     } else {
@@ -110,7 +111,7 @@ fn cluster(wish: &Conformance) -> anyhow::Result<Cluster> {
         manifests: wish.manifests.clone(),
         images: vec![(IMAGE.to_owned(), wish.ferrogate.clone())],
         stays: wish.keep,
-        program: None,
+        program: Some(std::env::current_exe()?),
     })?;
     println!("cluster {}: up", wish.id);
     Ok(cluster)

@@ -140,14 +140,28 @@ struct Tally {
     passed: usize,
     skipped: usize,
     failed: Vec<String>,
+    /// Whether the lines are those of an assertion that failed.
+    in_error: bool,
 }
 
 impl Tally {
-    /// Takes note of a line of the suite's output. Gives what is worth showing at once.
+    /// Takes note of a line of the suite's output. Gives what is worth showing at once: results of whole tests, and
+    /// what an assertion says that failed.
     fn note(&mut self, line: &str) -> Option<String> {
-        let rest = line.trim_start().strip_prefix("--- ")?;
+        let text = line.trim();
+        // Source: the form in which testify prints; the trace comes before and says nothing to people.
+        self.in_error = match text.split_once(':') {
+            Some(("Error", _)) | Some(("Messages", _)) => true,
+            Some(("Test", _)) | Some(("Error Trace", _)) => false,
+            _ => self.in_error && line.starts_with("        "),
+        };
+        if self.in_error {
+            return Some(format!("    {text}"));
+        }
+        let rest = text.strip_prefix("--- ")?;
         let (result, rest) = rest.split_once(": ")?;
-        let (name, _) = rest.split_once("/")?.1.split_once(' ')?;
+        let (_, test) = rest.split_once('/')?;
+        let (name, _) = test.split_once(' ')?;
         // Parts of a test are in the log.
         if name.contains('/') {
             return None;
@@ -160,8 +174,7 @@ impl Tally {
             }
             _ => self.failed.push(name.to_owned()),
         }
-        let (_, rest) = rest.split_once('/')?;
-        Some(format!("  {result} {rest}"))
+        Some(format!("  {result} {test}"))
     }
 }
 
@@ -177,7 +190,7 @@ fn follow(mut child: Child, log: &Path) -> anyhow::Result<(ExitStatus, Tally)> {
         if reader.read_until(b'\n', &mut line)? > 0 {
             if line.ends_with(b"\n") {
                 if let Some(shown) = tally.note(&String::from_utf8_lossy(&line)) {
-                    println!("{}", shown.trim_end());
+                    println!("{shown}");
                 }
                 line.clear();
             }
@@ -213,5 +226,29 @@ mod tests {
         }
         assert_eq!((tally.passed, tally.skipped), (1, 1));
         assert_eq!(tally.failed, ["GRPCRouteWeight"]);
+    }
+
+    #[test]
+    fn what_a_failed_assertion_says_is_shown() {
+        let mut tally = Tally::default();
+        let shown: Vec<String> = [
+            "        \tError Trace:\t/some/where/conformance.go:95",
+            "        \tError:      \tReceived unexpected error:",
+            "        \t            \tcontext deadline exceeded",
+            "        \tTest:       \tTestConformance",
+            "        \tMessages:   \tnot ready",
+            "    apply.go:255: deleting",
+        ]
+        .iter()
+        .filter_map(|line| tally.note(line))
+        .collect();
+        let words: Vec<&str> = shown
+            .iter()
+            .flat_map(|line| line.split_whitespace())
+            .collect();
+        assert_eq!(
+            words.join(" "),
+            "Error: Received unexpected error: context deadline exceeded Messages: not ready"
+        );
     }
 }
