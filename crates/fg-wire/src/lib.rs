@@ -39,6 +39,7 @@ mod resource;
 #[cfg(test)]
 mod samples;
 mod transaction;
+mod uses;
 mod views;
 
 #[cfg(test)]

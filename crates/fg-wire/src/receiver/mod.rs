@@ -1,5 +1,6 @@
 //! The side of a proxy: from resources to a change of its configuration.
 
+mod keep;
 pub(crate) mod share;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use fg_ir::{Backend, Change, Credential, Endpoints, Ir, Listener, Rule};
 
 use crate::part::Part;
 use crate::{Decoded, Kind, Name, NameError, Rejection};
+use keep::Keep;
 
 /// The version of what was sent and is not in use. No content has it.
 const NOT_IN_USE: &str = "";
@@ -57,6 +59,7 @@ impl Received {
 pub struct Receiver {
     versions: BTreeMap<String, String>,
     ir: Ir,
+    keep: Keep,
 }
 
 impl Receiver {
@@ -65,7 +68,8 @@ impl Receiver {
         Self::default()
     }
 
-    /// Takes what arrived together: first the names that are gone, then what is new or changed.
+    /// Takes what arrived together: first the names that are gone, then what is new or changed. What is
+    /// gone and still needed by a last good version goes with that.
     pub fn receive<'a>(
         &mut self,
         upserts: impl IntoIterator<Item = Incoming<'a>>,
@@ -75,12 +79,21 @@ impl Receiver {
         let mut before = Change::default();
         for name in removed {
             self.versions.remove(name);
-            if let Ok(name) = name.parse() {
-                self.remove(name, &mut before);
+            match name.parse() {
+                Ok(name @ (Name::Listener(_) | Name::Rule(_))) => {
+                    self.keep.fresh(&name);
+                    self.remove(name, &mut before);
+                }
+                Ok(name) => self.keep.gone(name),
+                // Of a kind that is not known here.
+                Err(NameError) => {}
             }
         }
         for incoming in upserts {
             self.take(incoming, &mut received, &mut before);
+        }
+        for name in self.keep.release(&self.ir) {
+            self.remove(name, &mut before);
         }
         self.collect::<Listener>(&mut before, &mut received.change);
         self.collect::<Rule>(&mut before, &mut received.change);
@@ -130,6 +143,9 @@ impl Receiver {
         let (key, decoded) = match named::<T>(&incoming) {
             Ok(named) => named,
             Err(reason) => {
+                if let Ok(name) = incoming.name.parse() {
+                    self.keep.stale(name);
+                }
                 received.rejections.push(rejection(reason));
                 return;
             }
@@ -145,6 +161,7 @@ impl Receiver {
                 (NOT_IN_USE, None)
             }
         };
+        self.keep.fresh(&T::name_of(key.clone()));
         match value {
             Some(mut value) => {
                 value.share(&self.ir);

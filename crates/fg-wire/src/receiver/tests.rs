@@ -162,6 +162,45 @@ fn what_cannot_be_read_leaves_the_last_good_version() {
     assert_eq!(receiver.ir().rules[&rule().key], Arc::new(rule()));
 }
 
+/// It would serve nobody without what it uses.
+#[test]
+fn a_last_good_version_keeps_what_it_needs() {
+    let ir = configuration();
+    let mut receiver = Receiver::new();
+    receive(&mut receiver, &Transaction::snapshot(&ir));
+    let rule = Encoded::of(&rule());
+    let (backend, endpoints) = (Encoded::of(&backend()), Encoded::of(&endpoints()));
+    let gone = [backend.name.as_str(), endpoints.name.as_str()];
+    let received = receiver.receive([incoming(&unreadable(&rule))], gone);
+    assert!(received.change.is_empty());
+    assert_eq!(receiver.ir(), &ir);
+    assert!(!receiver.versions().contains_key(&backend.name));
+    // Somebody else needs one of them; then its newer version can be used.
+    assert!(one(&mut receiver, &endpoints).change.is_empty());
+    let mut newer = crate::samples::rule();
+    newer.action = plain_rule("cart", 0, "db").action;
+    let received = one(&mut receiver, &Encoded::of(&newer));
+    assert_eq!(received.change.rules.len(), 1);
+    assert_eq!(received.change.backends.len(), 1);
+    assert!(received.change.backends.values().all(Option::is_none));
+    assert!(received.change.endpoints.is_empty());
+}
+
+#[test]
+fn a_last_good_version_that_goes_needs_nothing() {
+    let listener = Encoded::of(&listener());
+    let credential = Encoded::of(&credential(key_pair("shop"), 7));
+    let mut receiver = Receiver::new();
+    receiver.receive([incoming(&credential), incoming(&listener)], []);
+    let bad = unreadable(&listener);
+    let received = receiver.receive([incoming(&bad)], [credential.name.as_str()]);
+    assert!(received.change.is_empty());
+    let received = receiver.receive([], [listener.name.as_str()]);
+    assert_eq!(received.change.listeners.len(), 1);
+    assert_eq!(received.change.credentials.len(), 1);
+    assert_eq!(*receiver.ir(), Ir::default());
+}
+
 #[test]
 fn what_was_never_good_is_not_there() {
     let mut receiver = Receiver::new();

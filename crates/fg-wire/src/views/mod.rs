@@ -4,16 +4,17 @@
 //! The law, held by a property test: whatever the history, a view equals what a filter makes of the
 //! whole configuration.
 
+mod count;
 #[cfg(test)]
 mod tests;
-mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_ir::{Attachment, BackendKey, Change, CredentialKey, GatewayKey, Ir, Rule, RuleKey};
 
-use uses::{Uses, backends_of_rule, credentials_of_backend, credentials_of_listener};
+use crate::uses::{backends_of_rule, credentials_of_backend, credentials_of_listener};
+use count::Uses;
 
 /// The configuration of each Gateway, kept up with the whole.
 #[derive(Clone, Debug, Default)]

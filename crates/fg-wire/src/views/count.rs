@@ -1,0 +1,43 @@
+//! How often things are used.
+
+use std::collections::BTreeMap;
+
+/// How often each of some things is used; those that are not used have no entry.
+#[derive(Clone, Debug)]
+pub(super) struct Uses<K>(BTreeMap<K, usize>);
+
+impl<K> Default for Uses<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Clone> Uses<K> {
+    /// Replaces what one user uses, and gives what is used now and was not, or was and is not.
+    pub(super) fn replace(&mut self, before: &[&K], after: &[&K]) -> Vec<K> {
+        let mut touched = Vec::new();
+        for key in after {
+            match self.0.get_mut(*key) {
+                Some(count) => *count += 1,
+                None => {
+                    self.0.insert((*key).clone(), 1);
+                    touched.push((*key).clone());
+                }
+            }
+        }
+        for key in before {
+            if let Some(count) = self.0.get_mut(*key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.0.remove(*key);
+                    touched.push((*key).clone());
+                }
+            }
+        }
+        touched
+    }
+
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.0.contains_key(key)
+    }
+}
