@@ -33,6 +33,9 @@ pub(super) struct Flight {
     pub(super) sent: Instant,
 }
 
+/// What a response is made of: new and changed resources, and names of those that are no more.
+type Differences = (Vec<Arc<Entry>>, Vec<Arc<str>>);
+
 /// The client has not seen a removal that the store has forgotten.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Behind;
@@ -50,8 +53,9 @@ pub(super) struct Subscription {
     has: BTreeMap<String, String>,
     /// Whether the client got everything that the wildcard stands for.
     is_complete: bool,
-    /// The client got what changed up to here, or it is on its way.
-    seen: Serial,
+    /// The client got what changed up to here, or it is on its way. None before the first response:
+    /// then it is what it asks for that is looked at, not what changed.
+    seen: Option<Serial>,
     /// Removals that wait for those who may still use the resources.
     late: BTreeSet<Arc<str>>,
     parts: VecDeque<Part>,
@@ -70,7 +74,7 @@ impl Subscription {
             fresh: BTreeSet::new(),
             has: std::mem::take(&mut request.initial_resource_versions),
             is_complete: false,
-            seen: 0,
+            seen: None,
             late: BTreeSet::new(),
             parts: VecDeque::new(),
             begun: None,
@@ -114,7 +118,7 @@ impl Subscription {
     /// Whether the client confirmed everything that there is, removals that wait left out.
     pub(super) fn is_settled(&self, state: &State) -> bool {
         let is_all_there = !self.wildcard || self.is_complete;
-        self.is_idle() && is_all_there && self.seen == state.serial() && self.fresh.is_empty()
+        self.is_idle() && is_all_there && self.seen == Some(state.serial()) && self.fresh.is_empty()
     }
 
     /// The answer to a response: which one, and how long all of it took so far. None if it is not the
@@ -162,16 +166,15 @@ impl Subscription {
         let empty = Table::default();
         let table = state.table(&self.type_url).unwrap_or(&empty);
         let is_first = self.wildcard && !self.is_complete;
-        let (upserts, removed) = if is_first {
+        let (upserts, mut removed) = if is_first {
             self.everything(table)
         } else {
             self.differences(table)?
         };
-        self.seen = state.serial();
+        self.seen = Some(state.serial());
         for entry in &upserts {
             self.late.remove(&entry.name);
         }
-        let mut removed = removed;
         if holds_back {
             self.late.extend(removed.drain(..));
         }
@@ -190,7 +193,7 @@ impl Subscription {
         }
     }
 
-    fn everything(&mut self, table: &Table) -> (Vec<Arc<Entry>>, Vec<Arc<str>>) {
+    fn everything(&mut self, table: &Table) -> Differences {
         let has = std::mem::take(&mut self.has);
         let differs = |entry: &&Arc<Entry>| {
             has.get(&*entry.name)
@@ -204,19 +207,17 @@ impl Subscription {
         (upserts, removed)
     }
 
-    fn differences(&mut self, table: &Table) -> Result<(Vec<Arc<Entry>>, Vec<Arc<str>>), Behind> {
+    fn differences(&mut self, table: &Table) -> Result<Differences, Behind> {
         let mut upserts = Vec::new();
         let mut removed = Vec::new();
         let fresh = std::mem::take(&mut self.fresh);
-        for change in table.since(self.seen).into_iter().flatten() {
+        let since = self.seen.unwrap_or(Serial::MAX);
+        for change in table.since(since).ok_or(Behind)? {
             match change {
                 Change::Upsert(entry) if self.wants(&entry.name, &fresh) => upserts.push(entry),
                 Change::Removed(name) if self.wants(&name, &fresh) => removed.push(name),
                 Change::Upsert(_) | Change::Removed(_) => {}
             }
-        }
-        if table.since(self.seen).is_none() && (self.wildcard || !self.names.is_empty()) {
-            return Err(Behind);
         }
         for name in fresh {
             let version = self.has.remove(&*name);

@@ -1,0 +1,230 @@
+//! What a client gets, and what the server learns of it.
+
+use std::sync::atomic::Ordering;
+
+use fg_ads::client::{Link, State};
+use fg_ads::server::Options;
+use fg_ads::{Client, Event, Rejection, Store, Verdict};
+
+use crate::ground::{Ground, accept, show, soon};
+
+async fn until(client: &Client, is_so: impl FnMut(&State) -> bool) -> State {
+    let mut state = client.watch();
+    soon(state.wait_for(is_so)).await.unwrap().clone()
+}
+
+fn rejection(name: &str, reason: &str) -> Rejection {
+    Rejection {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn everything_comes_first_and_then_what_changes() {
+    let ground = Ground::new();
+    let mut running = ground.serve(Options::default()).await;
+    let (client, mut deliveries) = ground.client(&running);
+    let Event::Connected { node, scope, .. } = running.event().await else {
+        panic!("nobody connected");
+    };
+    assert_eq!((node.id.as_str(), &*scope), ("front-1", "shop/front"));
+    assert_eq!(client.state().serial, None, "nothing is complete yet");
+
+    ground.apply(&["a=1", "b=1"], 0);
+    assert_eq!(accept(&mut deliveries).await, "1: a=1 b=1");
+    assert!(matches!(
+        running.event().await,
+        Event::Acked { serial: 1, .. }
+    ));
+    ground.apply(&["a=2", "c=1", "-b"], 0);
+    assert_eq!(accept(&mut deliveries).await, "2: a=2 c=1 -b");
+    assert!(matches!(
+        running.event().await,
+        Event::Acked { serial: 2, .. }
+    ));
+    let state = until(&client, |state| state.serial == Some(2)).await;
+    assert!(matches!(state.link, Link::Connected { .. }));
+    assert_eq!((state.resources, state.last_error), (2, None));
+
+    ground.store.apply("shop/other", fg_ads::Transaction::new());
+    ground.apply(&["d=1"], 0);
+    assert_eq!(accept(&mut deliveries).await, "3: d=1");
+    assert!(matches!(
+        running.event().await,
+        Event::Acked { serial: 3, .. }
+    ));
+    assert_eq!(running.metrics.acks.load(Ordering::Relaxed), 3);
+    drop(client);
+    assert!(matches!(running.event().await, Event::Disconnected { .. }));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_complete_too() {
+    let ground = Ground::new();
+    let running = ground.serve(Options::default()).await;
+    ground.apply(&[], 0);
+    let (_client, mut deliveries) = ground.client(&running);
+    assert_eq!(accept(&mut deliveries).await, "1:");
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_server_only_what_differs_is_sent() {
+    let mut ground = Ground::new();
+    let running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1", "b=1", "c=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    assert_eq!(accept(&mut deliveries).await, "1: a=1 b=1 c=1");
+    until(&client, |state| state.serial == Some(1)).await;
+    let address = running.address;
+    running.stop().await;
+    let state = until(&client, |state| {
+        matches!(state.link, Link::Connecting { .. })
+    })
+    .await;
+    let words = state.last_error.unwrap();
+    assert!(words.contains("going away"), "{words}");
+
+    ground.store = Store::new();
+    let mut running = ground.serve_at(address, Options::default()).await;
+    assert!(matches!(running.event().await, Event::Connected { .. }));
+    ground.apply(&["a=1", "b=2", "d=1"], 0);
+    assert_eq!(accept(&mut deliveries).await, "1: b=2 d=1 -c");
+    assert!(matches!(
+        running.event().await,
+        Event::Acked { serial: 1, .. }
+    ));
+
+    running.stop().await;
+    let mut running = ground.serve_at(address, Options::default()).await;
+    assert_eq!(accept(&mut deliveries).await, "1:", "nothing differs");
+    assert!(matches!(
+        running.answer().await,
+        Event::Acked { serial: 1, .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_rejected_resource_is_named_and_all_others_are_in_use() {
+    let ground = Ground::new();
+    let mut running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1", "b=bad", "c=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    let bad = rejection("b", "the port is taken");
+    let delivery = soon(deliveries.recv()).await.unwrap();
+    delivery.answer(Verdict {
+        rejected: vec![bad.clone()],
+    });
+    match running.answer().await {
+        Event::Rejected {
+            serial: 1,
+            resources,
+            message,
+            ..
+        } => {
+            assert_eq!(resources, [bad]);
+            assert_eq!(message, "b: the port is taken");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        until(&client, |state| state.serial.is_some())
+            .await
+            .resources,
+        2
+    );
+    ground.apply(&["a=2"], 0);
+    assert_eq!(
+        accept(&mut deliveries).await,
+        "2: a=2",
+        "it is not sent again"
+    );
+
+    // A new stream begins with what is here, and what was rejected is not.
+    let address = running.address;
+    running.stop().await;
+    let mut running = ground.serve_at(address, Options::default()).await;
+    assert_eq!(accept(&mut deliveries).await, "2: b=bad");
+    assert!(matches!(
+        running.answer().await,
+        Event::Acked { serial: 2, .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_report_stands_until_the_next_one_on_every_stream() {
+    let ground = Ground::new();
+    let mut running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    accept(&mut deliveries).await;
+    assert!(matches!(running.answer().await, Event::Acked { .. }));
+    let lost = rejection("a", "the address is gone");
+    client.report(vec![lost.clone()]);
+    let reported = async |running: &mut crate::ground::Running| loop {
+        if let Event::Report { resources, .. } = running.answer().await {
+            return resources;
+        }
+    };
+    assert_eq!(reported(&mut running).await, std::slice::from_ref(&lost));
+    let address = running.address;
+    running.stop().await;
+    let mut running = ground.serve_at(address, Options::default()).await;
+    accept(&mut deliveries).await;
+    assert_eq!(reported(&mut running).await, [lost]);
+    client.report(Vec::new());
+    assert_eq!(reported(&mut running).await, []);
+}
+
+#[tokio::test]
+async fn a_transaction_in_parts_is_one_batch() {
+    let ground = Ground::new();
+    let options = Options {
+        response_bytes: 1_000,
+        ..Options::default()
+    };
+    let mut running = ground.serve(options).await;
+    ground.apply(&["a=1", "b=1", "c=1", "d=1", "e=1"], 400);
+    let (_client, mut deliveries) = ground.client(&running);
+    assert_eq!(accept(&mut deliveries).await, "1: a=1 b=1 c=1 d=1 e=1");
+    assert!(matches!(
+        running.answer().await,
+        Event::Acked { serial: 1, .. }
+    ));
+    assert_eq!(running.metrics.responses.load(Ordering::Relaxed), 3);
+    assert_eq!(running.metrics.acks.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_dropped_comes_again() {
+    let ground = Ground::new();
+    let running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1"], 0);
+    let (_client, mut deliveries) = ground.client(&running);
+    let dropped = soon(deliveries.recv()).await.unwrap();
+    assert_eq!(show(&dropped.batch), "1: a=1");
+    drop(dropped);
+    assert_eq!(accept(&mut deliveries).await, "1: a=1");
+}
+
+#[tokio::test]
+async fn a_removed_scope_leaves_clients_what_they_have() {
+    let ground = Ground::new();
+    let mut running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    accept(&mut deliveries).await;
+    assert!(matches!(running.answer().await, Event::Acked { .. }));
+    ground.store.remove("shop/front");
+    let Event::Disconnected { reason, .. } = running.event().await else {
+        panic!("it went on");
+    };
+    assert_eq!(reason, "shop/front is served no more");
+    ground.apply(&["a=1", "b=1"], 0);
+    assert_eq!(accept(&mut deliveries).await, "1: b=1");
+    assert_eq!(
+        until(&client, |state| state.resources == 2).await.serial,
+        Some(1)
+    );
+}

@@ -1,0 +1,88 @@
+//! Clients that are slow, dead, or too many.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fg_ads::Event;
+use fg_ads::server::Options;
+use tonic::Code;
+
+use crate::ground::{Ground, TYPE, accept, soon};
+use crate::raw::Raw;
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_is_told_and_closed() {
+    let ground = Ground::new();
+    let options = Options {
+        ack_deadline: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let mut running = ground.serve_plain(options).await;
+    ground.apply(&["a=1"], 0);
+    let mut raw = Raw::open(&running).await;
+    raw.subscribe(TYPE, &[]).await;
+    raw.next().await.unwrap();
+    let status = raw.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(matches!(running.event().await, Event::Connected { .. }));
+    let Event::Disconnected { reason, .. } = running.event().await else {
+        panic!("it is still there");
+    };
+    assert_eq!(reason, "no answer to a response within 50ms");
+    assert_eq!(running.metrics.overdue.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_even_read_loses_its_place() {
+    let ground = Ground::new();
+    let options = Options {
+        ack_deadline: Duration::from_millis(50),
+        clients: 1,
+        ..Options::default()
+    };
+    let mut running = ground.serve_plain(options).await;
+    // More than HTTP/2 lets the server send to one who does not read.
+    ground.apply(&["a=1"], 32 << 20);
+    let stuck = Raw::open(&running).await;
+    stuck.subscribe(TYPE, &[]).await;
+    assert!(matches!(running.event().await, Event::Connected { .. }));
+
+    let mut client_options = ground.client_options(&running);
+    client_options.ca_file = None;
+    let (client, mut deliveries) = fg_ads::Client::start(client_options);
+    let mut state = client.watch();
+    let refused = state.wait_for(|state| state.last_error.is_some());
+    let words = soon(refused).await.unwrap().last_error.clone().unwrap();
+    assert!(words.contains("there are 1 clients already"), "{words}");
+    assert_eq!(accept(&mut deliveries).await, "1: a=1");
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_closed() {
+    let ground = Ground::new();
+    let options = Options {
+        first_deadline: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let running = ground.serve_plain(options).await;
+    let mut raw = Raw::open(&running).await;
+    let status = raw.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn names_are_bounded() {
+    let ground = Ground::new();
+    let options = Options {
+        names: 2,
+        ..Options::default()
+    };
+    let running = ground.serve_plain(options).await;
+    let mut raw = Raw::open(&running).await;
+    raw.subscribe(TYPE, &["a", "b", "c"]).await;
+    assert_eq!(
+        raw.next().await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
+}
