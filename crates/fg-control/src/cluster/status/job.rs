@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{Api, ApiError};
 use super::kind::{Kind, Shape};
-use super::merge::{Terms, merged, ours};
+use super::merge::{Terms, is_own, merged, ours};
 use super::{FIELD_MANAGER, Settings, Shared, Wanted};
 
 /// How often a conflict is answered by reading again at once.
@@ -104,7 +104,7 @@ pub(super) fn plan(
         return Write::Nothing;
     }
     if kind.shape == Shape::Owned && wanted.is_none() {
-        let body = applied(kind, object, live, json!({}));
+        let body = applied(kind, object, live, left_over(&live["status"]));
         return if is_managed(live) {
             Write::Apply(body)
         } else {
@@ -197,6 +197,25 @@ fn patch(live: &Value, status: Value) -> Value {
         "metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
         "status": changes,
     })
+}
+
+/// What has to stay of ours when all else goes: the required fields of listeners in which somebody
+/// else has a condition.
+fn left_over(status: &Value) -> Value {
+    let listeners = status["listeners"].as_array().into_iter().flatten();
+    let shared = listeners.filter(|listener| {
+        let conditions = listener["conditions"].as_array();
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|condition| !is_own(condition))
+    });
+    let kept: Vec<Value> = shared
+        .map(|listener| json!({"name": listener["name"], "attachedRoutes": 0, "conditions": []}))
+        .collect();
+    if kept.is_empty() {
+        json!({})
+    } else {
+        json!({ "listeners": kept })
+    }
 }
 
 /// Whether the API server says that some of a status is ours.

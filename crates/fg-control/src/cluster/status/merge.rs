@@ -241,7 +241,8 @@ fn is_newer(live: &Value, wanted: Option<i64>, object: i64) -> bool {
     wanted.is_some_and(|wanted| observed > wanted) && observed <= object
 }
 
-fn is_own(condition: &Value) -> bool {
+/// Whether a condition is of a type of ours.
+pub(super) fn is_own(condition: &Value) -> bool {
     let kind = condition["type"].as_str().unwrap_or_default();
     OWN_CONDITIONS.contains(&kind)
 }

@@ -1,1 +1,0 @@
-//! The writer against an API server in this process.
