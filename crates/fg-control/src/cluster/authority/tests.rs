@@ -11,6 +11,8 @@ use fg_ads::message::Node;
 use k8s_openapi::ByteString;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tonic::Code;
 
 use super::keys::{Keys, OVERLAP};
@@ -94,6 +96,8 @@ struct State {
     secret: Option<Value>,
     version: u64,
     writes: usize,
+    /// Told at every write.
+    written: Arc<Notify>,
     /// The users of tokens.
     users: BTreeMap<String, Value>,
     reviews: usize,
@@ -140,6 +144,7 @@ impl Api {
                 let mut secret = body.clone();
                 secret["metadata"]["resourceVersion"] = json!(state.version.to_string());
                 state.secret = Some(secret.clone());
+                state.written.notify_one();
                 (200, secret)
             }
             other => panic!("{other:?}"),
@@ -162,6 +167,10 @@ impl tonic::codegen::Service<http::Request<Body>> for Api {
         Box::pin(async move {
             let method = request.method().to_string();
             let path = request.uri().path().to_owned();
+            if path.ends_with("/secrets") && method == "GET" {
+                // Nothing is ever said to who watches: the clock must do.
+                std::future::pending::<()>().await;
+            }
             let body = request.into_body().collect_bytes().await.unwrap();
             let body = serde_json::from_slice(&body).unwrap_or_default();
             let (code, answer) = api.answer(&method, &path, &body);
@@ -184,6 +193,80 @@ async fn replicas_agree_on_the_authority_of_the_first() {
     assert_eq!(api.0.lock().unwrap().writes, 1);
     let secret = api.0.lock().unwrap().secret.clone().unwrap();
     assert_eq!(secret["metadata"]["name"], "ferrogate-ca");
+}
+
+/// Waits for a write of the Secret.
+async fn written(api: &Api) {
+    let written = api.0.lock().unwrap().written.clone();
+    tokio::time::timeout(DAY, written.notified()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_or_broken_is_put_back() {
+    let api = Api::default();
+    let authority = Authority::start(api.client(), &Settings::new("ferrogate-system")).await;
+    written(&api).await;
+    let before = authority.ca_bundle();
+    for broken in [
+        None,
+        Some(json!({"metadata": {"resourceVersion": "1"}, "data": {}})),
+    ] {
+        api.0.lock().unwrap().secret = broken;
+        written(&api).await;
+        let secret = api.0.lock().unwrap().secret.clone().unwrap();
+        let data = serde_json::from_value(secret["data"].clone()).unwrap();
+        assert_eq!(*Keys::read(&data).unwrap().bundle(), *before);
+    }
+    assert_eq!(authority.ca_bundle(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_authority_gets_a_successor_at_the_start() {
+    let api = Api::default();
+    let old = Keys::make(SystemTime::now() - DAY * 300).unwrap();
+    api.0.lock().unwrap().secret = Some(json!({
+        "metadata": {"name": SECRET, "resourceVersion": "1"},
+        "data": old.data(),
+    }));
+    let authority = Authority::start(api.client(), &Settings::new("ferrogate-system")).await;
+    let bundle = authority.ca_bundle();
+    assert!(bundle.starts_with(old.bundle().trim()), "it still signs");
+    assert_eq!(bundle.matches("BEGIN CERTIFICATE").count(), 2);
+}
+
+/// A proxy with the authority's ConfigMap and its own token, and a control plane with both checks.
+#[tokio::test]
+async fn a_proxy_with_bundle_and_token_gets_in() {
+    let (api, reviewer) = reviewer();
+    let authority = Authority::start(api.client(), &Settings::new("ferrogate-system")).await;
+    let store = fg_ads::Store::new();
+    store.apply("shop/front", fg_ads::Transaction::new());
+    let options = fg_ads::server::Options::default();
+    let (server, mut events) = fg_ads::Server::new(store, Arc::new(reviewer), options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let security = authority.security();
+    let serving = tokio::spawn(async move {
+        server
+            .serve(listener, security, std::future::pending())
+            .await;
+    });
+
+    let folder = tempfile::tempdir().unwrap();
+    let [ca, token] = ["ca.crt", "token"].map(|name| folder.path().join(name));
+    std::fs::write(&ca, authority.ca_bundle().as_bytes()).unwrap();
+    std::fs::write(&token, "good").unwrap();
+    let server = format!("localhost:{}", address.port());
+    let mut options =
+        fg_ads::client::Options::new(server, node("front-1", "shop/front"), "test/Any");
+    options.ca_file = Some(ca);
+    options.token_file = Some(token);
+    let (_client, mut deliveries) = fg_ads::Client::start(options);
+    let delivery = tokio::time::timeout(Duration::from_secs(20), deliveries.recv()).await;
+    assert_eq!(delivery.unwrap().unwrap().batch.serial, 1);
+    let connected = events.recv().await.unwrap();
+    assert!(matches!(connected, fg_ads::Event::Connected { scope, .. } if *scope == *"shop/front"));
+    serving.abort();
 }
 
 /// Someone's token.
