@@ -89,6 +89,7 @@ reasons! {
     UpstreamClosed = "upstream_closed" 502 Upstream "The backend closed the connection before it replied.",
     UpstreamReset = "upstream_reset" 502 Upstream "The backend reset the connection.",
     BadReply = "bad_reply" 502 Upstream "The backend's reply is malformed or ambiguous.",
+    UpgradeRefused = "upgrade_not_supported" 502 Upstream "The backend takes no upgrades such as WebSocket on its connection.",
     ReplyTooLarge = "reply_head_too_large" 502 Upstream "The backend's reply head is too large.",
     UpstreamTimeout = "upstream_timeout" 504 Upstream "The backend took too long to reply.",
     RouteTimeout = "request_timeout" 504 Upstream "The request took longer than the route allows.",

@@ -45,6 +45,9 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How long an upgraded connection (WebSocket) may be silent. Default 1 h.
     pub tunnel_timeout: Duration,
+    /// How long the other side of an HTTP/2 connection with open requests may be silent before it is
+    /// asked whether it is there (PING), and how long it has for the answer. Default 30 s.
+    pub silence: Duration,
     /// How long an unused connection to an endpoint is kept. Default 60 s.
     pub upstream_idle_timeout: Duration,
     /// Unused connections kept for each endpoint and worker. Default 1,024.
@@ -112,6 +115,7 @@ impl Default for Settings {
             reply_timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(5),
             tunnel_timeout: Duration::from_secs(3600),
+            silence: Duration::from_secs(30),
             upstream_idle_timeout: Duration::from_secs(60),
             upstream_idle_connections: 1024,
             avoid_endpoint: Duration::from_millis(250),

@@ -88,12 +88,16 @@ impl Exchange {
 
     /// Whether the buffers are small enough to be kept.
     pub(crate) fn is_small(&self) -> bool {
+        self.capacity() <= 2 * KEEP
+    }
+
+    /// Room of all buffers. Units: bytes.
+    pub(crate) fn capacity(&self) -> usize {
         self.request.head.capacity()
             + self.reply.head.capacity()
             + self.up.input.capacity()
             + self.up.output.capacity()
             + self.down.input.capacity()
             + self.down.output.capacity()
-            <= 2 * KEEP
     }
 }

@@ -20,10 +20,6 @@ use crate::worker::handshake::TlsFacts;
 use crate::worker::socket::{Stream, Wire};
 use crate::worker::sweep::Timer;
 
-/// How long a client with open requests may be silent before it is asked whether it is there, and
-/// how long it has for the answer.
-const SILENCE: Duration = Duration::from_secs(30);
-
 /// How many requests a client may give up in a while; more end its connection
 /// (`ENHANCE_YOUR_CALM`).
 const RESETS: u32 = 500;
@@ -119,7 +115,7 @@ impl Session {
                     let open = Open::new(&self.open);
                     tokio::task::spawn_local(request(self.origin.clone(), arrival, open));
                     if self.was_open == Some(true) {
-                        self.timer.set(SILENCE);
+                        self.timer.set(settings.silence);
                     }
                 }
                 Poll::Ready(None) => return Poll::Ready(()),
@@ -140,6 +136,8 @@ impl Session {
             && (outgrown || draining || self.requests >= settings.max_requests_per_connection)
         {
             self.drain();
+            // What the client is told leaves when the connection is moved on.
+            return self.poll(context);
         }
         if self.is_storm() {
             self.server.abort();
@@ -155,7 +153,7 @@ impl Session {
                     self.failed(Http2Failure::Silent, "it does not answer a PING");
                     return Poll::Ready(());
                 }
-                self.timer.set(SILENCE);
+                self.timer.set(settings.silence);
             } else if self.drains {
                 return Poll::Ready(());
             } else {
@@ -167,7 +165,7 @@ impl Session {
             self.was_open = Some(is_open);
             self.timer.set_idle(!is_open);
             self.timer.set(match (is_open, self.drains) {
-                (true, _) => SILENCE,
+                (true, _) => settings.silence,
                 (false, true) => settings.body_timeout,
                 (false, false) => settings.idle_timeout,
             });

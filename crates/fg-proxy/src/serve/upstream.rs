@@ -22,10 +22,6 @@ use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::{Stream, Wire};
 
-/// How long a backend with open requests by HTTP/2 may be silent before it is asked whether it is
-/// there, and how long it has for the answer.
-const SILENCE: Duration = Duration::from_secs(30);
-
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
     /// There until it is given back.
@@ -263,8 +259,8 @@ impl Upstream {
             return Ok(());
         };
         if sending.upgrade && !shared.link.client.takes_upgrades() {
-            return Err(Fault::new(Reason::BadReply)
-                .detail("the backend takes no upgrades by HTTP/2 (RFC 8441)"));
+            return Err(Fault::new(Reason::UpgradeRefused)
+                .detail("it speaks HTTP/2 without extended CONNECT (RFC 8441)"));
         }
         let reused = self.reused;
         let opened = shared.link.client.send(request, sending);
@@ -348,12 +344,13 @@ async fn share(
         since: Cell::new(worker.sweep.now_millis()),
     });
     let watched = Rc::downgrade(&link);
+    let silence = settings.silence;
     tokio::task::spawn_local(async move {
         let _open = open;
         // How it ended is said on its streams.
         tokio::select! {
             _ = driver => {}
-            () = is_silent(&watched) => {}
+            () = is_silent(&watched, silence) => {}
         }
         if let Some(link) = watched.upgrade() {
             link.closed.set(true);
@@ -363,10 +360,10 @@ async fn share(
     Ok((link, false))
 }
 
-/// Asks a backend that has requests whether it is there; done when it does not answer.
-async fn is_silent(link: &Weak<Http2Link>) {
+/// Asks a backend that has requests now and then whether it is there; done when it does not answer.
+async fn is_silent(link: &Weak<Http2Link>, silence: Duration) {
     loop {
-        tokio::time::sleep(SILENCE).await;
+        tokio::time::sleep(silence).await;
         let Some(link) = link.upgrade().filter(|link| link.active.get() > 0) else {
             continue;
         };
@@ -376,7 +373,7 @@ async fn is_silent(link: &Weak<Http2Link>) {
                 None => true,
             }
         };
-        if !tokio::time::timeout(SILENCE, answer).await.unwrap_or(false) {
+        if !tokio::time::timeout(silence, answer).await.unwrap_or(false) {
             return;
         }
     }

@@ -25,6 +25,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// Follows the list of sockets until the process drains and the last connection is gone.
 pub(super) async fn listen(worker: Rc<Worker>) {
     let mut listening: BTreeMap<SocketKey, Listening> = BTreeMap::new();
+    let mut drains = false;
     loop {
         let changed = worker.shared.wake(worker.id).notified();
         let draining = worker.shared.draining.load(Ordering::Acquire);
@@ -73,6 +74,9 @@ pub(super) async fn listen(worker: Rc<Worker>) {
         worker
             .sweep
             .expire_idle(|key| !listening.keys().any(|held| held.1 == key.1));
+        if draining && !std::mem::replace(&mut drains, true) {
+            worker.sweep.wake_all();
+        }
         if worker.shared.ended.load(Ordering::Acquire) {
             return;
         }

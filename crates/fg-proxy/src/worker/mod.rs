@@ -32,6 +32,9 @@ const SPARE_EXCHANGES: usize = 128;
 /// Connections closed and exchanges dropped in a second, from which on their memory is returned.
 const MUCH_FREED: usize = 16;
 
+/// Room of exchanges dropped in a second, from which on it is returned. Units: bytes.
+const MANY_BYTES: usize = 1024 * 1024;
+
 /// A generation as one worker holds it: requests count their use of it on their own thread.
 pub(crate) struct Held(Arc<Generation>);
 
@@ -67,6 +70,8 @@ pub(crate) struct Worker {
     spare: RefCell<Vec<Box<Exchange>>>,
     /// The fewest spare exchanges since housekeeping last looked: so many were not needed.
     unused: Cell<usize>,
+    /// Room of exchanges that were too large to keep. Units: bytes.
+    freed: Cell<usize>,
     /// Connections open when housekeeping last looked.
     open: Cell<u64>,
     date: RefCell<String>,
@@ -95,6 +100,7 @@ impl Worker {
             generation: RefCell::new(Rc::new(Held(generation))),
             spare: RefCell::default(),
             unused: Cell::new(0),
+            freed: Cell::new(0),
             open: Cell::new(0),
             date: RefCell::default(),
             shared,
@@ -135,6 +141,8 @@ impl Worker {
         if spare.len() < SPARE_EXCHANGES && exchange.is_small() {
             exchange.clear();
             spare.push(exchange);
+        } else {
+            self.freed.set(self.freed.get() + exchange.capacity());
         }
     }
 
@@ -144,11 +152,12 @@ impl Worker {
         let mut spare = self.spare.borrow_mut();
         let keep = spare.len() - self.unused.get().div_ceil(2).min(spare.len());
         let mut freed = spare.len() - keep;
-        spare.truncate(keep);
+        let bytes: usize = spare.drain(keep..).map(|one| one.capacity()).sum();
+        let bytes = bytes + self.freed.take();
         self.unused.set(spare.len());
         let open = self.stats.connections_open.get();
         freed += self.open.replace(open).saturating_sub(open) as usize;
-        if freed >= MUCH_FREED
+        if (freed >= MUCH_FREED || bytes >= MANY_BYTES)
             && let Some(release) = self.shared.settings.release_memory
         {
             release();

@@ -97,6 +97,15 @@ impl Sweep {
             .for_each(|entry| entry.fire());
     }
 
+    /// Wakes every connection, so that it looks around: HTTP/2 has something to say of a drain.
+    pub(crate) fn wake_all(&self) {
+        for entry in &*self.entries.borrow() {
+            if let Some(waker) = &*entry.waker.borrow() {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
     /// Milliseconds since the start, as of the last sweep.
     pub(crate) fn now_millis(&self) -> u64 {
         self.now.get() * u64::try_from(TICK.as_millis()).unwrap_or(1)

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fg_ir::Rule;
+use fg_ir::{Action, CredentialKind, Rule, Target, TlsOrigination, Trust};
+use fg_model::Origin;
 use fg_policies::request_mirror::{Ir, Mirror};
 use fg_policies::retry;
 use fg_proxy::Settings;
+use fg_testkit::certificates::Authority;
+use fg_testkit::tls::{Serving, authorities};
 use fg_testkit::{Client, PATIENCE, Upstream, address, ir, upstream};
 
 use crate::gateway::{Gateway, plain};
@@ -246,6 +249,85 @@ fn a_retry_makes_no_second_copy() {
     wait_for(&gateway, "sent", 1.0);
     assert_eq!(backend.requests().len(), 2);
     assert_eq!(mirror.only_request().body, b"01234");
+}
+
+#[test]
+fn a_backends_own_mirror_gets_what_that_backend_gets() {
+    let (one, two) = (
+        Upstream::replying(upstream::ok("one")),
+        Upstream::replying(upstream::ok("two")),
+    );
+    let mirror = Upstream::echo();
+    let at = address::own_address();
+    let mut rule = ir::rule("all", "http", "/", "one");
+    let Action::Forward(backends) = &mut rule.action else {
+        panic!("it forwards");
+    };
+    let mut second = backends[0].clone();
+    second.target = Target::Backend(ir::backend_key("two"));
+    second.policies.request_mirror = Some(Arc::new(Ir {
+        mirrors: vec![to("m0", 1, 1)],
+    }));
+    backends.push(second);
+    let changes = ir::Changes::new()
+        .listener(ir::listener("http", at, None))
+        .rule(rule)
+        .backend("one", &[one.address()])
+        .backend("two", &[two.address()])
+        .backend("m0", &[mirror.address()]);
+    let gateway = Gateway::serving(plain(), at, &changes.build());
+    let mut client = gateway.connect();
+    while two.requests().len() < 3 || one.requests().is_empty() {
+        client.send(GET);
+        client.reply();
+    }
+    let copied = two.requests().len();
+    wait_for(&gateway, "sent", copied as f64);
+    assert_eq!(mirror.requests().len(), copied);
+    assert_eq!(count(&gateway, "sent"), copied as f64);
+}
+
+#[test]
+fn a_mirror_over_tls_that_does_not_read_loses_its_copy() {
+    let issued = Authority::new("ca");
+    let pair = issued.issue(&["a.test"]);
+    let backend = Upstream::echo();
+    let mirror = Upstream::start_secure(Serving::new(&pair), |connection, _| {
+        connection.request_head();
+        connection.stall(1);
+    });
+    let at = address::own_address();
+    let mut rule = ir::rule("all", "http", "/", "backend");
+    rule.policies.request_mirror = Some(Arc::new(Ir {
+        mirrors: vec![to("m0", 1, 1)],
+    }));
+    let tls = TlsOrigination {
+        origin: Origin::of(ir::backend_key("m0").object, 1),
+        hostname: "a.test".into(),
+        names: Vec::new(),
+        trust: Trust::Authorities(vec![ir::credential_key("ca", CredentialKind::Authorities)]),
+    };
+    let changes = ir::Changes::new()
+        .listener(ir::listener("http", at, None))
+        .rule(rule)
+        .backend("backend", &[backend.address()])
+        .credential("ca", authorities(&[&issued]))
+        .secure_backend("m0", &[mirror.address()], tls);
+    let gateway = Gateway::serving(plain(), at, &changes.build());
+    let mut client = gateway.connect();
+    // More than sockets, TLS and our own buffers take.
+    let body = vec![b'x'; 24 << 20];
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    std::thread::scope(|scope| {
+        scope.spawn(|| backend.wait_for_bytes(body.len()));
+        client.send(&body);
+    });
+    assert_eq!(client.reply().body.len(), body.len());
+    wait_for(&gateway, "dropped", 1.0);
+    mirror.release();
 }
 
 #[test]

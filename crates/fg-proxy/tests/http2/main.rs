@@ -8,5 +8,6 @@ mod backends;
 mod bounds;
 mod clients;
 mod grpc;
+mod lives;
 mod peer;
 mod tunnels;

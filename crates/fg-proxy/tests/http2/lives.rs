@@ -1,0 +1,172 @@
+//! Peers that are there, or not any more, and streams that outlive their gateway.
+
+use std::time::Duration;
+
+use fg_proxy::Settings;
+use fg_testkit::frames::{self, END_STREAM, Frame, kind};
+use fg_testkit::{Connection, Upstream, address};
+
+use crate::backends::to_http2;
+use crate::gateway::{Gateway, plain};
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+/// A time of silence that passes in a test.
+fn short() -> Settings {
+    Settings {
+        silence: Duration::from_millis(200),
+        ..plain()
+    }
+}
+
+/// A backend by HTTP/2 that greets and gives each frame to `act`.
+fn backend(act: impl Fn(&mut Connection, Frame) + Send + Sync + 'static) -> Upstream {
+    Upstream::start(move |connection, _| {
+        const PREFACE: usize = 24;
+        if !connection.receive_at_least(PREFACE) {
+            return;
+        }
+        connection.send(frames::settings(&[]));
+        let mut seen = connection.take_unread().split_off(PREFACE);
+        loop {
+            let mut from = &seen[..];
+            if let Ok(frame) = Frame::read(&mut from) {
+                seen = from.to_vec();
+                act(connection, frame);
+            } else if connection.receive() {
+                seen.extend(connection.take_unread());
+            } else {
+                return;
+            }
+        }
+    })
+}
+
+fn gateway(settings: Settings, backend: &Upstream) -> Gateway {
+    let at = address::own_address();
+    Gateway::serving(settings, at, &to_http2(at, &[backend.address()]))
+}
+
+/// Answers a PING; says whether it was one.
+fn pong(connection: &mut Connection, frame: &Frame) -> bool {
+    let asks = frame.kind == kind::PING && frame.flags == 0;
+    if asks {
+        connection.send(frames::frame(kind::PING, 1, 0, &frame.payload));
+    }
+    asks
+}
+
+#[test]
+fn a_backend_that_answers_no_ping_is_dead() {
+    let dead = backend(|_, _| ());
+    let gateway = gateway(short(), &dead);
+    let mut client = gateway.connect();
+    client.send(GET);
+    let reply = client.reply();
+    assert_eq!(
+        (reply.status, reply.reason()),
+        (502, Some("upstream_reset"))
+    );
+    dead.wait_for_ends(1);
+}
+
+#[test]
+fn a_backend_that_answers_pings_may_take_its_time() {
+    let slow = backend(|connection, frame| {
+        if pong(connection, &frame) {
+            connection.mark();
+        }
+        if frame.kind == kind::HEADERS {
+            connection.mark();
+        }
+    });
+    let gateway = gateway(short(), &slow);
+    let client = gateway.connect();
+    client.send(GET);
+    // The request, and as many questions as would have ended it.
+    slow.wait_for_marks(4);
+    assert!(client.is_quiet());
+    assert_eq!(slow.connections(), 1);
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_dead() {
+    let waiting = Upstream::start(|connection, _| {
+        connection.request_head();
+        connection.drain();
+    });
+    let gateway = Gateway::with(short(), &[&waiting]);
+    let mut client = gateway.connect();
+    client.send(frames::greeting(&[]));
+    client.send(frames::headers(1, true, &frames::request("GET", "/", &[])));
+    let said = client.frames();
+    let pings = said.frames.iter().filter(|frame| frame.kind == kind::PING);
+    assert_eq!(pings.count(), 1);
+    waiting.wait_for_ends(1);
+    let ended = "ferrogate_http2_connection_failures_total{reason=\"silent\"}";
+    assert_eq!(
+        gateway.metric(ended.split('{').next().expect("a name")),
+        1.0
+    );
+}
+
+#[test]
+fn a_backend_without_extended_connect_takes_no_websocket() {
+    let plain_backend = backend(|connection, frame| {
+        pong(connection, &frame);
+    });
+    let gateway = gateway(plain(), &plain_backend);
+    let mut client = gateway.connect();
+    client.send("GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!(
+        (reply.status, reply.reason()),
+        (502, Some("upgrade_not_supported"))
+    );
+}
+
+#[test]
+fn draining_waits_for_long_streams_and_takes_no_more() {
+    let backend = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+        connection.stall(1);
+        connection.send("world");
+    });
+    let gateway = Gateway::to(&[&backend]);
+    let mut client = gateway.connect();
+    client.send(frames::greeting(&[]));
+    let head = frames::request("GET", "/", &[]);
+    client.send(frames::headers(1, true, &head));
+    client.frame_of(kind::DATA, 1);
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| gateway.drain(Duration::from_secs(10)));
+        let told = client.frame_of(kind::GOAWAY, 0);
+        assert_eq!(told.code(), 0, "NO_ERROR");
+        backend.release();
+        let rest = client.frame_of(kind::DATA, 1);
+        assert_eq!((&rest.payload[..], rest.flags), (&b"world"[..], END_STREAM));
+        client.frames();
+        assert!(drained.join().expect("drained"));
+    });
+    assert_eq!(backend.requests().len(), 1);
+}
+
+#[test]
+fn a_stream_that_outlasts_the_drain_is_cut() {
+    let backend = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+        connection.drain();
+    });
+    let gateway = Gateway::to(&[&backend]);
+    let mut client = gateway.connect();
+    client.send(frames::greeting(&[]));
+    client.send(frames::headers(1, true, &frames::request("GET", "/", &[])));
+    client.frame_of(kind::DATA, 1);
+    assert!(!gateway.drain(Duration::from_millis(200)));
+    let said = client.frames();
+    let whole = |frame: &Frame| frame.kind == kind::DATA && frame.flags & END_STREAM > 0;
+    assert!(!said.frames.iter().any(whole), "half a reply is none");
+    backend.wait_for_ends(1);
+}
