@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fg_exchange::Request;
-use fg_ir::{Ir, Listener, Rule};
+use fg_exchange::{Reason, Request};
+use fg_ir::{Ir, Listener, Protocol, Rule};
 use fg_router::{Builder, ListenerTable, Router};
 
-use super::{Explanation, Hint, Question};
+use super::walk::refused;
+use super::{Answer, Explanation, Hint, Question};
 
 pub(super) type Table = Arc<ListenerTable<Arc<Rule>>>;
 
@@ -29,17 +30,17 @@ pub(super) fn listener(
     question: &Question<'_>,
     request: &Request,
     explanation: &mut Explanation,
-) -> Option<Table> {
+) -> Result<Table, Answer> {
     let port = port(router, question, explanation)?;
     let host = String::from_utf8_lossy(request.host()).into_owned();
-    let (address, socket) = socket(router, port, &host)?;
+    let (address, socket) = socket(router, port, &host).ok_or_else(|| unconnected(port))?;
     if let Some(address) = address.filter(|address| address.to_string() != host) {
         explanation.notes.push(format!(
             "port {port} is served on single addresses only; took {address}"
         ));
     }
     if let Some(table) = socket.listener(request.host()) {
-        return Some(table.clone());
+        return Ok(table.clone());
     }
     for table in socket.listeners() {
         let listener = table.listener();
@@ -51,7 +52,27 @@ pub(super) fn listener(
             source: Some(question.source(&listener.origin)),
         });
     }
-    None
+    let is_secure = |table: &Table| table.listener().protocol == Protocol::Https;
+    Err(if socket.listeners().all(is_secure) {
+        Answer {
+            reason: "unknown_name".to_owned(),
+            why: format!("no listener has the name {host}, so that the TLS handshake is refused"),
+            ..unconnected(port)
+        }
+    } else {
+        refused(Reason::NoListener, Reason::NoListener.words())
+    })
+}
+
+/// There is not even a connection.
+fn unconnected(port: u16) -> Answer {
+    Answer {
+        status: 0,
+        reason: "no_connection".to_owned(),
+        grpc: None,
+        why: format!("nothing accepts connections on port {port}"),
+        headers: Vec::new(),
+    }
 }
 
 /// The port asked for; without one that of HTTP, or the only one there is.
@@ -59,27 +80,27 @@ fn port(
     router: &Router<Arc<Rule>>,
     question: &Question<'_>,
     explanation: &mut Explanation,
-) -> Option<u16> {
+) -> Result<u16, Answer> {
     let mut ports: Vec<u16> = router.sockets().map(|((_, port), _)| port).collect();
     ports.sort_unstable();
     ports.dedup();
     let asked = question.port.unwrap_or(80);
     if ports.contains(&asked) {
-        return Some(asked);
+        return Ok(asked);
     }
     match (question.port, ports.as_slice()) {
         (None, &[only]) => {
             explanation.notes.push(format!(
                 "the URL has no port and no listener has 80; took {only}, the only one"
             ));
-            Some(only)
+            Ok(only)
         }
         (_, []) => {
             explanation.hints.push(Hint {
                 text: "there is no listener at all: a Gateway of a class of ours is missing, or none of its listeners works".to_owned(),
                 source: None,
             });
-            None
+            Err(unconnected(asked))
         }
         (_, some) => {
             let list: Vec<String> = some.iter().map(u16::to_string).collect();
@@ -90,7 +111,7 @@ fn port(
                 ),
                 source: None,
             });
-            None
+            Err(unconnected(asked))
         }
     }
 }

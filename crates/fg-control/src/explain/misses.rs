@@ -110,6 +110,26 @@ pub(super) fn suspects(
     explanation.hints.extend(others);
 }
 
+/// What is wrong inside of the rule that owns the request: why it is closed, or which part of it,
+/// such as a mirror, does nothing.
+pub(super) fn of_rule(rule: &Rule, question: &Question<'_>, explanation: &mut Explanation) {
+    let place = &rule.origin;
+    let inside = |finding: &&Arc<Finding>| {
+        let about = &finding.about;
+        let rest = about.path.strip_prefix(&*place.path);
+        about.object == place.object
+            && finding.severity != Severity::Info
+            && rest.is_some_and(|rest| {
+                // References that are broken are told with their backends.
+                let told = rest.starts_with(".backendRefs[") && !rest.contains(".filters[");
+                !told && (rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+    };
+    let found = question.findings.iter().filter(inside).take(LISTED);
+    let found = found.map(|finding| hint(finding, question));
+    explanation.hints.extend(found);
+}
+
 /// The listeners that serve a route.
 fn attached<'a>(ir: &'a Ir, route: &ObjectRef) -> BTreeSet<&'a ListenerKey> {
     let rules = ir.rules.iter();

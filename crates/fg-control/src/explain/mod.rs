@@ -191,7 +191,7 @@ pub struct TlsStep {
 /// An answer of the gateway itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// Status.
+    /// Status; 0 when there is not even a connection.
     pub status: u16,
     /// The word of the reason; empty when a policy answers.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -217,9 +217,17 @@ pub struct Hint {
 }
 
 impl Explanation {
-    /// Whether a rule owns the request.
+    /// Whether a rule owns the request, and the gateway does not itself answer it with an error of
+    /// its own (5xx), at every backend.
     pub fn is_served(&self) -> bool {
-        self.rule.is_some()
+        let fails = |answer: &Option<Answer>| answer.as_ref().is_some_and(|one| one.status >= 500);
+        let mut used = self
+            .backends
+            .iter()
+            .filter(|step| step.weight > 0)
+            .peekable();
+        let nowhere = used.peek().is_some() && used.all(|step| fails(&step.answer));
+        self.rule.is_some() && !fails(&self.answer) && !nowhere
     }
 }
 

@@ -525,3 +525,64 @@ fn a_preflight_is_explained_by_the_rule_of_the_method_that_it_asks_about() {
     assert_eq!(explanation.rule.expect("a rule").rule, 1);
     assert_eq!(explanation.answer, None);
 }
+
+#[test]
+fn what_is_wrong_in_the_rule_is_said() {
+    let mirror = json!([{
+        "filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "gone", "port": 80}}}],
+        "backendRefs": [{"name": "a", "port": 80}],
+    }]);
+    let mut all = vec![gateway(listener(80)), route("shop", mirror)];
+    all.extend(backend("a"));
+    let explanation = ask(&all, None, "GET / HTTP/1.1\nHost: a");
+    assert!(explanation.is_served(), "without its copies");
+    let hint = explanation.hints.first().expect("a hint");
+    assert!(hint.text.contains("gone"), "{hint:?}");
+    let field = hint.source.as_ref().map(|source| &*source.field);
+    assert!(
+        field.is_some_and(|field| field.starts_with("spec.rules[0].filters[0]")),
+        "{hint:?}"
+    );
+
+    let auth = json!([{
+        "filters": [{"type": "ExternalAuth", "externalAuth": {"protocol": "HTTP", "http": {}, "backendRef": {"name": "gone", "port": 80}}}],
+        "backendRefs": [{"name": "a", "port": 80}],
+    }]);
+    let mut all = vec![gateway(listener(80)), route("shop", auth)];
+    all.extend(backend("a"));
+    let explanation = ask(&all, None, "GET / HTTP/1.1\nHost: a");
+    assert!(!explanation.is_served());
+    assert_eq!(
+        explanation.answer.as_ref().map(|answer| answer.status),
+        Some(500)
+    );
+    let cause = |hint: &Hint| {
+        let field = hint.source.as_ref().map_or("", |source| &source.field);
+        hint.text.contains("gone") && field.contains("externalAuth.backendRef")
+    };
+    assert!(
+        explanation.hints.iter().any(cause),
+        "{:?}",
+        explanation.hints
+    );
+}
+
+#[test]
+fn a_listener_without_a_certificate_takes_no_connection() {
+    let spec = json!({
+        "gatewayClassName": "ferrogate",
+        "listeners": [{
+            "name": "https", "protocol": "HTTPS", "port": 443,
+            "tls": {"certificateRefs": [{"name": "gone"}]},
+        }],
+    });
+    let all = [gateway(spec), route("shop", json!([{}]))];
+    let explanation = ask(&all, Some(443), "GET / HTTP/1.1\nHost: a");
+    let answer = explanation.answer.expect("an answer");
+    assert_eq!((answer.status, &*answer.reason), (0, "no_connection"));
+    let hints = &explanation.hints;
+    assert!(
+        hints.iter().any(|hint| hint.text.contains("gone")),
+        "{hints:?}"
+    );
+}

@@ -160,7 +160,10 @@ impl fmt::Display for TlsStep {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.status)?;
+        match self.status {
+            0 => f.write_str("none")?,
+            status => write!(f, "{status}")?,
+        }
         if !self.reason.is_empty() {
             write!(f, " {}", self.reason)?;
         }

@@ -61,10 +61,13 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
         ..Explanation::default()
     };
     let router = choose::router(ir);
-    let Some(table) = choose::listener(&router, question, &request, &mut explanation) else {
-        explanation.answer = Some(refused(Reason::NoListener, Reason::NoListener.words()));
-        misses::suspects(ir, None, question, &request, &mut explanation);
-        return explanation;
+    let table = match choose::listener(&router, question, &request, &mut explanation) {
+        Ok(table) => table,
+        Err(answer) => {
+            explanation.answer = Some(answer);
+            misses::suspects(ir, None, question, &request, &mut explanation);
+            return explanation;
+        }
     };
     explanation.listener = Some(choose::step(table.listener(), question));
     let routed = as_routed(&table, question, &mut explanation);
@@ -82,6 +85,7 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     };
     let chain = Chain::new(&rule.policies, &rule.origin, question);
     explanation.policies.clone_from(&chain.steps);
+    misses::of_rule(&rule, question, &mut explanation);
     let mut passed = announced(question);
     if let Some(answer) = chain.run(&mut passed, &facts) {
         explanation.answer = Some(answer);
@@ -426,7 +430,7 @@ fn target(request: &Request) -> String {
     }
 }
 
-fn refused(reason: Reason, why: &str) -> Answer {
+pub(super) fn refused(reason: Reason, why: &str) -> Answer {
     Answer {
         status: reason.status(),
         reason: reason.text().to_owned(),
