@@ -12,7 +12,7 @@ use crate::part::{Changed, Part};
 /// A resource as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Its name, see [`Name`].
+    /// Its name, see [`crate::Name`].
     pub name: String,
     /// Its version, see [`version`].
     pub version: String,
