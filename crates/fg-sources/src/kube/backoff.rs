@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Backoff {
     /// After the first failure. Default 100 ms.
     pub first: Duration,
-    /// At most, while the API server cannot be reached. Default 2 s.
+    /// At most, while the API server cannot be reached. Default 1 s.
     pub unreachable: Duration,
     /// At most, for a kind that does not exist or may not be read. Default 30 s. The appearance of
     /// a CustomResourceDefinition ends that wait.
@@ -20,7 +20,7 @@ impl Default for Backoff {
     fn default() -> Self {
         Self {
             first: Duration::from_millis(100),
-            unreachable: Duration::from_secs(2),
+            unreachable: Duration::from_secs(1),
             refused: Duration::from_secs(30),
         }
     }
