@@ -50,6 +50,31 @@ fn the_command_explains_a_folder() {
     assert_eq!(json["answer"]["status"], 404);
 }
 
+#[test]
+fn mapped_ports_and_errors_of_our_own_are_told() {
+    let folder = Folder::new();
+    folder.gateway("127.0.0.1");
+    folder.service("a", ([127, 0, 0, 1], 9001).into());
+    folder.route(
+        "shop",
+        "[{backendRefs: [{name: a, port: 80}]}, {matches: [{path: {value: /gone}}], backendRefs: [{name: gone, port: 80}]}]",
+    );
+    let ask = |url: &str, more: &[&str]| {
+        let output = output(&[&["explain", folder.arg(), url], more].concat());
+        let text = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), text)
+    };
+    let (code, text) = ask("http://a:8080/", &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("none no_connection"), "{text}");
+    let (code, text) = ask("http://a:8080/", &["--port-map", "80=8080"]);
+    assert_eq!(code, Some(0), "{text}");
+    // A rule has it, but only to answer 500.
+    let (code, text) = ask("http://a/gone", &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("answer    500 "), "{text}");
+}
+
 /// Numbers that look random and are the same in every run.
 struct Numbers(u64);
 
