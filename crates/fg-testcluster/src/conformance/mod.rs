@@ -21,7 +21,7 @@ const ACCEPTED: Duration = Duration::from_secs(60);
 /// What the suite is to judge, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Conformance {
-    /// The cluster: one that is up is used and stays up; otherwise one is started for the run.
+    /// The cluster: one that is up is used, otherwise one is started. It is ended afterwards unless `--keep` is given.
     #[arg(long, default_value = "conformance")]
     pub id: String,
     /// The GatewayClass; it is made with its controller if that is known.
@@ -95,6 +95,7 @@ pub fn conformance(wish: &Conformance) -> anyhow::Result<u8> {
 }
 
 fn cluster(wish: &Conformance) -> anyhow::Result<Cluster> {
+    let program = program(wish)?;
     if record::is_up(&wish.id)? {
         println!("cluster {}: up already", wish.id);
         let cluster = Cluster::attach(&wish.id)?;
@@ -109,12 +110,22 @@ fn cluster(wish: &Conformance) -> anyhow::Result<Cluster> {
     let cluster = Cluster::up(Options {
         id: Some(wish.id.clone()),
         manifests: wish.manifests.clone(),
-        images: vec![(IMAGE.to_owned(), wish.ferrogate.clone())],
+        images: vec![(IMAGE.to_owned(), program)],
         stays: wish.keep,
         program: Some(std::env::current_exe()?),
     })?;
     println!("cluster {}: up", wish.id);
     Ok(cluster)
+}
+
+/// Copies our program to a place that stays the same, so that a cluster that is up runs what was built last.
+fn program(wish: &Conformance) -> anyhow::Result<PathBuf> {
+    let folder = folders::root()?.join("conformance/programs").join(&wish.id);
+    fs::create_dir_all(&folder)?;
+    let (fresh, program) = (folder.join("fresh"), folder.join("ferrogate"));
+    fs::copy(&wish.ferrogate, &fresh).with_context(|| wish.ferrogate.display().to_string())?;
+    fs::rename(&fresh, &program)?;
+    Ok(program)
 }
 
 fn judge(wish: &Conformance, cluster: &Cluster, logs: &Path) -> anyhow::Result<u8> {

@@ -1,0 +1,129 @@
+//! Two clusters side by side: used, hurt, and ended without a trace. Needs root; builds programs that are missing.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fg_testcluster::{Cluster, Options, Part, down};
+use serde_json::Value;
+
+/// Two pods of the echo server behind a load balancer.
+const ECHO: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      containers:
+      - name: echo
+        image: gateway-api/conformance/echo-basic:v0.1.0
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  type: LoadBalancer
+  selector: {app: echo}
+  ports: [{port: 80, targetPort: 3000}]
+";
+
+/// Longer than anything takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn cluster() -> anyhow::Result<Cluster> {
+    Cluster::up(Options {
+        program: Some(env!("CARGO_BIN_EXE_fg-testcluster").into()),
+        ..Options::default()
+    })
+}
+
+/// The object at `path`; `None` if there is none.
+fn get(cluster: &Cluster, path: &str) -> Option<Value> {
+    let object = cluster.with_client(async |client| {
+        Ok(client
+            .request(http::Request::get(path).body(Vec::new())?)
+            .await?)
+    });
+    object.ok()
+}
+
+/// Asks the load balancer until it answers 200.
+fn serves(cluster: &Cluster) {
+    let until = Instant::now() + PATIENCE;
+    let ask = |address: &str| -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((address, 80))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        write!(
+            stream,
+            "GET / HTTP/1.1\r\nhost: echo\r\nconnection: close\r\n\r\n"
+        )?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply)?;
+        Ok(reply)
+    };
+    loop {
+        let service = get(cluster, "/api/v1/namespaces/default/services/echo").unwrap_or_default();
+        let address = service.pointer("/status/loadBalancer/ingress/0/ip");
+        let reply = address.and_then(Value::as_str).and_then(|address| {
+            let reply = cluster.inside(|| Ok(ask(address)?));
+            reply.ok()
+        });
+        if reply.is_some_and(|reply| reply.starts_with("HTTP/1.1 200")) {
+            return;
+        }
+        assert!(Instant::now() < until, "{} serves nothing", cluster.id());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn clusters_side_by_side_serve_survive_and_leave_nothing() {
+    let [one, other] = std::thread::scope(|scope| {
+        let starts = [scope.spawn(cluster), scope.spawn(cluster)];
+        starts.map(|start| start.join().unwrap().unwrap())
+    });
+    let deployment = "/apis/apps/v1/namespaces/default/deployments/echo";
+    one.apply(ECHO).unwrap();
+    one.wait_for(&[deployment], "Available", PATIENCE).unwrap();
+    serves(&one);
+    assert!(get(&other, deployment).is_none(), "clusters share a store");
+
+    // Objects and traffic outlive the API server.
+    one.kill(Part::Api);
+    one.begin(Part::Api).unwrap();
+    assert!(get(&one, deployment).is_some());
+    serves(&one);
+
+    // A new node runs the pods of the one that crashed.
+    one.kill(Part::Node);
+    one.begin(Part::Node).unwrap();
+    serves(&one);
+
+    // What ends without its node leaves nothing either.
+    let (id, folder, namespace) = (
+        one.id().to_owned(),
+        one.folder().to_path_buf(),
+        one.namespace().to_owned(),
+    );
+    one.kill(Part::Node);
+    drop(one);
+    assert!(!folder.exists());
+    let left: Vec<_> = std::fs::read_dir("/run/netns")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.starts_with(&namespace))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    assert!(!down(&id).unwrap(), "there was something left to end");
+
+    other.apply(ECHO).unwrap();
+    serves(&other);
+    let folder = other.folder().to_path_buf();
+    other.down().unwrap();
+    assert!(!Path::new(&folder).exists());
+}
