@@ -45,6 +45,10 @@ pub(crate) enum Command {
     Get(GetArgs),
     /// Answers every request with what it got, as JSON: a backend to try things with
     Echo(EchoArgs),
+    /// Prints what installs Ferrogate in a cluster, for `kubectl apply -f -`
+    ///
+    /// The definitions of the Gateway API must be there before.
+    Manifests(ManifestsArgs),
     /// Runs the control plane in a cluster: reads objects, configures proxies, writes status
     Control(Box<ControlArgs>),
     /// Serves one Gateway in a cluster, as the control plane says
@@ -215,6 +219,41 @@ pub(crate) enum DiscoveryMode {
     All,
     /// Those with the label `kgateway.dev/watch=true`.
     Labeled,
+}
+
+/// Arguments of `manifests`.
+#[derive(Debug, Args)]
+pub(crate) struct ManifestsArgs {
+    /// Image of the control plane and of its proxies
+    #[arg(long, default_value = concat!("ferrogate:", env!("CARGO_PKG_VERSION")), value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Namespace of the control plane
+    #[arg(long, default_value = "ferrogate-system", value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// How many control planes: all serve proxies, one writes status and deploys
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) replicas: u16,
+    /// Whether the definitions of our own kinds are printed too; without a value nothing else is
+    #[arg(
+        long,
+        default_value = "include",
+        default_missing_value = "only",
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "WHICH"
+    )]
+    pub(crate) crds: Definitions,
+}
+
+/// Which definitions of our own kinds are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Definitions {
+    /// Before everything else.
+    Include,
+    /// Nothing else.
+    Only,
+    /// None.
+    Omit,
 }
 
 /// Arguments of `proxy`.

@@ -12,6 +12,7 @@ mod folder;
 mod get;
 mod loaded;
 mod logging;
+mod manifests;
 mod memory;
 mod pages;
 mod proxy;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(args),
         Command::Get(args) => get::get(args),
         Command::Echo(args) => echo::command(args),
+        Command::Manifests(args) => manifests::manifests(args),
         Command::Control(args) => control::control(args),
         Command::Proxy(args) => proxy::proxy(args),
         Command::Drain(args) => drain::drain(args),

@@ -15,7 +15,7 @@ const GENERATED: &str = include_str!("generated/gateway-api.json");
 /// Written by hand.
 const CORE: &str = include_str!("core.json");
 /// Written by hand.
-const KGATEWAY: &str = include_str!("kgateway.json");
+pub(super) const KGATEWAY: &str = include_str!("kgateway.json");
 
 /// Kinds of known groups that exist, but are not read: no misspelling of one that is.
 const OTHER_KINDS: &[(&str, &[&str])] = &[

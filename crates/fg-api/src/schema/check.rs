@@ -125,7 +125,10 @@ impl Walk<'_> {
             let Some(default) = &property.default else {
                 continue;
             };
-            if map.get(field).is_none_or(Value::is_null) {
+            let absent = |value: &Value| {
+                value.is_null() || (property.empty_is_absent && value.as_str() == Some(""))
+            };
+            if map.get(field).is_none_or(absent) {
                 map.insert(field.clone(), default.clone());
             }
         }

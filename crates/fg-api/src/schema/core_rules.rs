@@ -13,6 +13,9 @@ use super::text::{one_of, quote};
 /// server's own limit.
 const VALUES: usize = 1024 * 1024;
 
+/// The longest DNS name. Units: characters. Source: RFC 1123 §2.1 as Kubernetes has it.
+const NAME: usize = 253;
+
 /// The longest key of a Secret or ConfigMap. Units: characters.
 const KEY: usize = 253;
 
@@ -34,7 +37,8 @@ fn service(_: &[String], spec: &Value) -> Vec<Broken> {
     let mut found = Vec::new();
     let ports = entries(spec, "ports");
     let external = word(spec, "type") == "ExternalName";
-    if external && !is_dns_name(word(spec, "externalName").trim_end_matches('.')) {
+    let name = word(spec, "externalName").trim_end_matches('.');
+    if external && !(is_dns_name(name) && name.len() <= NAME) {
         let text = "must be a DNS name with `type: ExternalName`";
         found.push(Broken::new("externalName", text));
     }
@@ -66,10 +70,9 @@ fn service(_: &[String], spec: &Value) -> Vec<Broken> {
 
 fn target_port(_: &[String], value: &Value) -> Vec<Broken> {
     let good = match value {
-        Value::Number(number) => number
-            .as_u64()
-            .is_some_and(|port| (1..=65535).contains(&port)),
-        Value::String(name) => is_port_name(name),
+        // 0 and the empty name count as absent.
+        Value::Number(number) => number.as_u64().is_some_and(|port| port <= 65535),
+        Value::String(name) => name.is_empty() || is_port_name(name),
         _ => false,
     };
     if good {

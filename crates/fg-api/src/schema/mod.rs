@@ -11,6 +11,7 @@ mod catalog;
 mod check;
 mod core_rules;
 mod decode;
+mod definition;
 mod metadata;
 mod nearest;
 mod node;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use catalog::{Identity, identify, names_kind};
 pub use decode::{Decoded, Refusal, decode};
+pub use definition::definitions;
 pub use nearest::nearest;
 
 use fg_model::FindingKind;

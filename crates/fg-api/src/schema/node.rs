@@ -58,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) pattern: Option<Pattern>,
     pub(crate) format: Option<String>,
     pub(crate) default: Option<Value>,
+    /// An empty string counts as absent.
+    pub(crate) empty_is_absent: bool,
     /// Bounds of a number.
     pub(crate) bounds: (Option<i64>, Option<i64>),
     /// Bounds of the count of characters, entries, or fields.
@@ -92,6 +94,7 @@ impl Node {
             pattern: pattern(map.get("pattern"))?,
             format: map.get("format").and_then(Value::as_str).map(str::to_owned),
             default: map.get("default").cloned(),
+            empty_is_absent: map.get("empty") == Some(&Value::from("absent")),
             bounds: (integer(map, "minimum")?, integer(map, "maximum")?),
             sizes: sizes(map, kind)?,
             rules: rules(map)?,
@@ -122,6 +125,7 @@ impl Node {
             pattern: None,
             format: None,
             default: None,
+            empty_is_absent: false,
             bounds: (None, None),
             sizes: (None, None),
             rules: Vec::new(),
