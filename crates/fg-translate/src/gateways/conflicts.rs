@@ -33,12 +33,16 @@ impl Family {
     }
 }
 
-/// Marks and reports all listeners of one object that cannot be told apart from another one.
+/// Marks and reports all listeners of one object that cannot be told apart from another one, but
+/// for those that are out already.
 pub(super) fn within(drafts: &mut [ListenerDraft], notes: &mut Notes) {
-    let all: Vec<&ListenerDraft> = drafts.iter().collect();
-    let conflicts: Vec<Option<Conflict>> = all
+    let all: Vec<&ListenerDraft> = drafts.iter().filter(|draft| !draft.conflicted).collect();
+    let conflicts: Vec<Option<Conflict>> = drafts
         .iter()
         .map(|draft| {
+            if draft.conflicted {
+                return None;
+            }
             let others = all.iter().filter(|other| other.name != draft.name);
             Conflict::find(draft, others.copied())
         })

@@ -73,7 +73,6 @@ pub(super) fn listeners(
         }
         drafts.push(one(owner, listener, &path, lookup, notes));
     }
-    conflicts::within(&mut drafts, notes);
     notes.scope = Scope::Object;
     drafts
 }

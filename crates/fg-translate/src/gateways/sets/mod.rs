@@ -70,7 +70,9 @@ pub(super) fn sets(
                 .iter()
                 .chain(others.filter(|listener| !listener.conflicted))
                 .collect();
+            // Whoever loses to those that go before is out, and no danger to the others of its set.
             conflicts::against(&taken, &mut drafts, &mut notes);
+            conflicts::within(&mut drafts, &mut notes);
         } else {
             notes
                 .error(
