@@ -6,7 +6,7 @@ use fg_base::Text;
 use fg_ir::{ListenerKey, Protocol};
 use fg_model::{FindingKind, HostPattern, Origin, Scope, kinds};
 
-use super::conflicts::{self, Family};
+use super::conflicts::Family;
 use super::tls::{self, Terminated};
 use super::{Allowed, ListenerDraft, allowed};
 use crate::lookup::Lookup;

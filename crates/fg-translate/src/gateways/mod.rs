@@ -195,6 +195,7 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, ground: Ground, lookup: &dyn 
             listeners: &gateway.spec.listeners,
         };
         draft.listeners = listeners::listeners(owner, lookup, &mut notes);
+        conflicts::within(&mut draft.listeners, &mut notes);
         let allowed = allowed::listeners(gateway.spec.allowed_listeners.as_ref(), &mut notes);
         draft.takes_sets = allowed != Allowed::Nobody;
         draft.sets = sets::sets(gateway, &allowed, &draft.listeners, lookup);
