@@ -365,6 +365,8 @@ impl<O: Outlet> Steering<O> {
                         words: words.clone(),
                     };
                     verdicts.confirmations.insert(key, pending);
+                    // That it has no address yet may follow from it.
+                    verdicts.addresses.lack = None;
                 }
             }
             Subject::ListenerSet(set) => {
