@@ -7,8 +7,15 @@ use fg_ads::Event;
 use fg_ads::server::Options;
 use tonic::Code;
 
-use crate::ground::{Ground, TYPE, accept, soon};
+use crate::ground::{Ground, Running, TYPE, accept, soon};
 use crate::raw::Raw;
+
+/// A good client, without TLS.
+fn plain(ground: &Ground, running: &Running) -> fg_ads::client::Options {
+    let mut options = ground.client_options(running);
+    options.ca_file = None;
+    options
+}
 
 #[tokio::test]
 async fn a_client_that_does_not_answer_is_told_and_closed() {
@@ -47,15 +54,31 @@ async fn a_client_that_does_not_even_read_loses_its_place() {
     stuck.subscribe(TYPE, &[]).await;
     assert!(matches!(running.event().await, Event::Connected { .. }));
 
-    let mut client_options = ground.client_options(&running);
-    client_options.ca_file = None;
-    let (client, mut deliveries) = fg_ads::Client::start(client_options);
+    ground.apply(&["-a", "b=1"], 0);
+    let (_client, mut deliveries) = fg_ads::Client::start(plain(&ground, &running));
+    assert_eq!(accept(&mut deliveries).await, "2: b=1");
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn one_client_too_many_is_told_and_comes_in_when_there_is_room() {
+    let ground = Ground::new();
+    let options = Options {
+        clients: 1,
+        ..Options::default()
+    };
+    let running = ground.serve_plain(options).await;
+    ground.apply(&["a=1"], 0);
+    let mut first = Raw::open(&running).await;
+    first.subscribe(TYPE, &[]).await;
+    first.take().await;
+    let (client, mut deliveries) = fg_ads::Client::start(plain(&ground, &running));
     let mut state = client.watch();
     let refused = state.wait_for(|state| state.last_error.is_some());
     let words = soon(refused).await.unwrap().last_error.clone().unwrap();
     assert!(words.contains("there are 1 clients already"), "{words}");
+    drop(first);
     assert_eq!(accept(&mut deliveries).await, "1: a=1");
-    drop(stuck);
 }
 
 #[tokio::test]
