@@ -12,7 +12,6 @@
 //! counted by their Gateway's lowest serial and touched by nothing.
 
 mod gateway;
-mod report;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -28,7 +27,6 @@ use fg_model::ObjectRef;
 use fg_status::{Confirmation, GatewayKey};
 
 use gateway::Gateway;
-pub use report::{OfSet, gateways, verdicts};
 
 /// Time since the control plane started.
 pub type Moment = Duration;
@@ -140,8 +138,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet that knows no proxy, at the time of the control plane's start or of its taking the
-    /// lead: until [`PATIENCE`] has passed nothing bad is said.
+    /// A fleet that knows no proxy, at the time of the control plane's start: until [`PATIENCE`]
+    /// has passed nothing bad is said.
     pub fn new(started: Moment) -> Self {
         Self {
             started,
@@ -150,6 +148,12 @@ impl Fleet {
             objects: BTreeMap::new(),
             changed: BTreeSet::new(),
         }
+    }
+
+    /// Proxies are expected from now on, as when this control plane takes the lead from another:
+    /// they have [`PATIENCE`] to come.
+    pub fn expect(&mut self, now: Moment) {
+        self.started = now;
     }
 
     /// A proxy connected. What its pod had confirmed over an earlier connection counts no more: it

@@ -163,6 +163,16 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
     let over = Duration::from_secs(105);
     assert_eq!(changed(&mut fleet, over), ["new"]);
     assert_eq!(said(&fleet, &new, over), "no proxy is ready");
+    // The lead is taken over: the same again.
+    let taken = Duration::from_secs(110);
+    fleet.expect(taken);
+    fleet.need(&new, 2, &web(), 1, taken);
+    fleet.changed(taken);
+    assert_eq!(said(&fleet, &new, taken), "undecided");
+    assert_eq!(
+        said(&fleet, &new, Duration::from_secs(115)),
+        "no proxy is ready"
+    );
     // A ready pod that has not connected to this control plane is no proxy that confirmed.
     let mut fleet = Fleet::new(Duration::ZERO);
     fleet.need(&new, 1, &web(), 1, Duration::from_secs(1));

@@ -16,6 +16,10 @@ use super::kind::Kind;
 /// Of so many objects one is not an urgent one, if there is one.
 const TURN: u32 = 8;
 
+/// How long after it was written an urgent object is left alone: the counters in a Gateway's status
+/// change with each of thousands of routes.
+const SPACING: Duration = Duration::from_millis(100);
+
 /// The shortest and the longest time until a failed object is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
@@ -46,11 +50,15 @@ pub(super) struct Queue {
     namespaces: VecDeque<Text>,
     later: BTreeSet<(Duration, Arc<ObjectRef>)>,
     turn: u32,
+    /// Until when urgent objects that were written are left alone.
+    rests: BTreeMap<Arc<ObjectRef>, Duration>,
 }
 
 impl Queue {
     /// There is something to write, at this time at the earliest.
     pub(super) fn push(&mut self, object: &Arc<ObjectRef>, now: Duration, at: Duration) {
+        let rests = self.rests.get(object).copied().unwrap_or_default();
+        let at = at.max(rests);
         let Some(entry) = self.entries.get_mut(object) else {
             let entry = Entry {
                 place: Place::Queued,
@@ -101,12 +109,18 @@ impl Queue {
             return Duration::ZERO;
         };
         let waited = now.saturating_sub(entry.since);
+        let rests = now + SPACING;
         if let Place::Flying(Some(at)) = entry.place {
+            let at = if is_urgent(object) { at.max(rests) } else { at };
             entry.since = now;
             entry.failures = 0;
             self.put(object, now, at, false);
         } else {
             self.entries.remove(object);
+        }
+        self.rests.retain(|_, until| *until > now);
+        if is_urgent(object) {
+            self.rests.insert(object.clone(), rests);
         }
         waited
     }
@@ -179,7 +193,7 @@ impl Queue {
             return;
         }
         entry.place = Place::Queued;
-        if Kind::of(object).is_some_and(|kind| kind.urgent) {
+        if is_urgent(object) {
             self.urgent.push_back(object.clone());
             return;
         }
@@ -202,6 +216,10 @@ impl Queue {
         }
         object
     }
+}
+
+fn is_urgent(object: &ObjectRef) -> bool {
+    Kind::of(object).is_some_and(|kind| kind.urgent)
 }
 
 #[cfg(test)]
@@ -267,6 +285,23 @@ mod tests {
         assert_eq!(queue.pop(at(2)), None, "never two at once");
         assert_eq!(queue.done(&r, at(5)), at(5));
         assert_eq!(queue.pop(at(5)), Some(r));
+    }
+
+    #[test]
+    fn a_gateway_that_was_written_rests() {
+        let mut queue = Queue::default();
+        let gateway = object(kinds::GATEWAY, "a", "gw");
+        queue.push(&gateway, at(0), at(0));
+        assert_eq!(all(&mut queue, at(0)), ["gw"]);
+        queue.push(&gateway, at(10), at(10));
+        assert_eq!((queue.pop(at(99)), queue.next()), (None, Some(at(100))));
+        assert_eq!(queue.pop(at(100)), Some(gateway.clone()));
+        queue.push(&gateway, at(101), at(101));
+        queue.done(&gateway, at(105));
+        assert_eq!((queue.pop(at(204)), queue.next()), (None, Some(at(205))));
+        assert_eq!(all(&mut queue, at(205)), ["gw"]);
+        queue.push(&gateway, at(400), at(400));
+        assert_eq!(all(&mut queue, at(400)), ["gw"]);
     }
 
     #[test]
