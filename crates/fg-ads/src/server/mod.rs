@@ -6,6 +6,7 @@ mod connection;
 mod cut;
 mod event;
 mod service;
+mod session;
 mod stream;
 mod subscription;
 
