@@ -65,12 +65,10 @@ fn unserved(((group, kind), count): (&(String, String), &usize)) -> Option<Findi
         _ => return None,
     };
     let about = ObjectRef::new(group, kind, "", "*");
-    let number = if *count == 1 {
-        "1 object"
-    } else {
-        &format!("{count} objects")
+    let text = match count {
+        1 => format!("1 object of kind `{kind}` ({group}) is not served"),
+        count => format!("{count} objects of kind `{kind}` ({group}) are not served"),
     };
-    let text = format!("{number} of kind `{kind}` ({group}) are not served");
     let about = Origin::of(Arc::new(about), 0);
     Some(Finding::info(about, FindingKind::UnsupportedValue, text).hint(hint))
 }
