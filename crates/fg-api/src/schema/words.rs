@@ -61,8 +61,8 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (r"^[-._a-zA-Z0-9]+$", "a key of letters, digits and `-._`"),
     (
-        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
-        "a name with an optional domain before it, such as `kubernetes.io/h2c`",
+        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$",
+        "a name of up to 63 characters with an optional domain before it, such as `kubernetes.io/h2c`",
     ),
     (
         r"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?",

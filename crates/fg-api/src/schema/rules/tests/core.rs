@@ -26,9 +26,13 @@ fn services() {
         "spec.ports[1].port: another entry has port 80",
     );
     one(
-        &of("ports: [{port: 80, targetPort: 0}]"),
+        &of("ports: [{port: 80, targetPort: 65536}]"),
         "spec.ports[0].targetPort: must be 1 to 65535",
     );
+    // As the API server has it: these count as absent.
+    let empty = "{type: '', ports: [{port: 80, targetPort: 0, protocol: ''}]}";
+    assert_eq!(of(empty), [""; 0]);
+    assert_eq!(of("ports: [{port: 80, targetPort: ''}]"), [""; 0]);
     one(
         &of("ports: [{port: 80, targetPort: '80'}]"),
         "spec.ports[0].targetPort: must be 1 to 65535",
