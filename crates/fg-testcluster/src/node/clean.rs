@@ -22,13 +22,26 @@ const NAMESPACES: &str = "/run/netns";
 pub fn clean(netns: &str) {
     let prefix = pod_prefix(netns);
     let mine = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&prefix);
-    let found: Vec<_> = fs::read_dir(NAMESPACES).into_iter().flatten().flatten().filter(mine).collect();
-    let inodes: BTreeSet<u64> = found.iter().filter_map(|entry| fs::metadata(entry.path()).ok()).map(|m| m.ino()).collect();
+    let found: Vec<_> = fs::read_dir(NAMESPACES)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(mine)
+        .collect();
+    let inodes: BTreeSet<u64> = found
+        .iter()
+        .filter_map(|entry| fs::metadata(entry.path()).ok())
+        .map(|m| m.ino())
+        .collect();
     kill_all(&inodes);
     for entry in found {
         let name = entry.file_name();
         // `ip` unmounts and removes; a file that is no namespace is only removed.
-        let removed = Command::new("ip").args(["netns", "del"]).arg(&name).output().is_ok_and(|o| o.status.success());
+        let removed = Command::new("ip")
+            .args(["netns", "del"])
+            .arg(&name)
+            .output()
+            .is_ok_and(|o| o.status.success());
         if !removed {
             fs::remove_file(entry.path()).ok();
         }
@@ -63,8 +76,15 @@ fn processes(inodes: &BTreeSet<u64>) -> Vec<Pid> {
     let own = std::process::id();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let inside = fs::metadata(entry.path().join("ns/net")).is_ok_and(|meta| inodes.contains(&meta.ino()));
+        let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let inside = fs::metadata(entry.path().join("ns/net"))
+            .is_ok_and(|meta| inodes.contains(&meta.ino()));
         if inside && id != own && !is_zombie(&entry.path()) {
             found.extend(i32::try_from(id).ok().and_then(Pid::from_raw));
         }
@@ -74,5 +94,7 @@ fn processes(inodes: &BTreeSet<u64>) -> Vec<Pid> {
 
 fn is_zombie(process: &Path) -> bool {
     let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| rest.starts_with('Z'))
 }

@@ -95,17 +95,25 @@ fn network(entry: &Entry) -> Result<()> {
 }
 
 fn mounts(entry: &Entry) -> Result<()> {
-    #[expect(deprecated, reason = "unsafe code is denied here; the unsound flag (FILES) is not among ours")]
-    rustix::thread::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS).context("making namespaces")?;
-    rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .context("making mounts private")?;
+    #[expect(
+        deprecated,
+        reason = "unsafe code is denied here; the unsound flag (FILES) is not among ours"
+    )]
+    rustix::thread::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS)
+        .context("making namespaces")?;
+    rustix::mount::mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .context("making mounts private")?;
     let root = &entry.root;
     rustix::mount::mount_bind(root, root).context("mounting the root on itself")?;
     for bind in &entry.binds {
         let inside = bind.to.strip_prefix("/").unwrap_or(&bind.to);
         let to = root.join(inside);
-        rustix::mount::mount_bind_recursive(&bind.from, &to)
-            .with_context(|| format!("mounting {} at {}", bind.from.display(), bind.to.display()))?;
+        rustix::mount::mount_bind_recursive(&bind.from, &to).with_context(|| {
+            format!("mounting {} at {}", bind.from.display(), bind.to.display())
+        })?;
         if bind.read_only {
             read_only(&to)?;
         }
@@ -134,7 +142,10 @@ fn become_program(entry: &Entry) -> Result<()> {
     let group = entry.group.unwrap_or(0);
     if user != 0 {
         // A program may open /dev/stdout again by name.
-        let (owner, owners) = (rustix::fs::Uid::from_raw(user), rustix::fs::Gid::from_raw(group));
+        let (owner, owners) = (
+            rustix::fs::Uid::from_raw(user),
+            rustix::fs::Gid::from_raw(group),
+        );
         rustix::fs::fchown(rustix::stdio::stdout(), Some(owner), Some(owners)).ok();
         rustix::fs::fchown(rustix::stdio::stderr(), Some(owner), Some(owners)).ok();
     }

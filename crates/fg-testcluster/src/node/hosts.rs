@@ -17,14 +17,20 @@ pub(super) type Names = BTreeMap<(String, String), Vec<Ipv4Addr>>;
 pub(super) struct Hosts {
     names: watch::Sender<Arc<Names>>,
     /// The part that is the same for all pods of a namespace, for the names it was made from.
-    texts: Mutex<(Arc<Names>, BTreeMap<String, Arc<str>>)>,
+    texts: Mutex<Texts>,
 }
+
+/// Made from these names, by namespace.
+type Texts = (Arc<Names>, BTreeMap<String, Arc<str>>);
 
 impl Hosts {
     /// No Service yet.
     pub(super) fn new() -> Self {
         let names: Arc<Names> = Arc::default();
-        Self { names: watch::Sender::new(Arc::clone(&names)), texts: Mutex::new((names, BTreeMap::new())) }
+        Self {
+            names: watch::Sender::new(Arc::clone(&names)),
+            texts: Mutex::new((names, BTreeMap::new())),
+        }
     }
 
     /// Takes the names of all Services; pods are woken if they differ from the last ones.
@@ -50,7 +56,12 @@ impl Hosts {
         if !Arc::ptr_eq(&texts.0, &names) {
             *texts = (Arc::clone(&names), BTreeMap::new());
         }
-        Arc::clone(texts.1.entry(namespace.to_owned()).or_insert_with(|| service_lines(&names, namespace).into()))
+        Arc::clone(
+            texts
+                .1
+                .entry(namespace.to_owned())
+                .or_insert_with(|| service_lines(&names, namespace).into()),
+        )
     }
 }
 
@@ -59,7 +70,11 @@ fn service_lines(names: &Names, seen_from: &str) -> String {
     for ((namespace, name), addresses) in names {
         for address in addresses {
             let long = format!("{name}.{namespace}.svc.cluster.local");
-            write!(text, "{address}\t{long} {long}. {name}.{namespace}.svc {name}.{namespace}").ok();
+            write!(
+                text,
+                "{address}\t{long} {long}. {name}.{namespace}.svc {name}.{namespace}"
+            )
+            .ok();
             text.push_str(if namespace == seen_from { " " } else { "\n" });
             if namespace == seen_from {
                 text.push_str(name);
@@ -71,8 +86,13 @@ fn service_lines(names: &Names, seen_from: &str) -> String {
 }
 
 /// The lines of a pod itself: loopback, its own name, and `hostAliases` as address and names.
-pub(super) fn pod_lines(hostname: &str, address: Ipv4Addr, aliases: &[(String, Vec<String>)]) -> String {
-    let mut text = format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{address}\t{hostname}\n");
+pub(super) fn pod_lines(
+    hostname: &str,
+    address: Ipv4Addr,
+    aliases: &[(String, Vec<String>)],
+) -> String {
+    let mut text =
+        format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{address}\t{hostname}\n");
     for (address, names) in aliases {
         writeln!(text, "{address}\t{}", names.join(" ")).ok();
     }
@@ -87,7 +107,10 @@ mod tests {
     fn a_service_has_all_the_names_that_dns_would_answer() {
         let hosts = Hosts::new();
         let key = ("shop".to_owned(), "cart".to_owned());
-        hosts.set(Names::from([(key.clone(), vec![Ipv4Addr::new(10, 96, 0, 7)])]));
+        hosts.set(Names::from([(
+            key.clone(),
+            vec![Ipv4Addr::new(10, 96, 0, 7)],
+        )]));
         let line = "10.96.0.7\tcart.shop.svc.cluster.local cart.shop.svc.cluster.local. cart.shop.svc cart.shop";
         assert_eq!(&*hosts.services("other"), format!("{line}\n"));
         assert_eq!(&*hosts.services("shop"), format!("{line} cart\n"));

@@ -50,17 +50,28 @@ impl Images {
             known.push((name.to_owned(), PathBuf::from(path)));
         }
         fs::create_dir_all(&copies).with_context(|| format!("making {}", copies.display()))?;
-        Ok(Self { known, copies, copying: std::sync::Mutex::new(()) })
+        Ok(Self {
+            known,
+            copies,
+            copying: std::sync::Mutex::new(()),
+        })
     }
 
     /// The program of an image; none when no argument's substring occurs in its name.
     pub(super) fn find(&self, image: &str) -> Option<&Path> {
-        self.known.iter().find(|(part, _)| image.contains(part.as_str())).map(|(_, path)| path.as_path())
+        self.known
+            .iter()
+            .find(|(part, _)| image.contains(part.as_str()))
+            .map(|(_, path)| path.as_path())
     }
 
     /// The substrings known, for messages.
     pub(super) fn names(&self) -> String {
-        self.known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+        self.known
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Copies a program into the run's folder, once for each version of it. Blocks.
@@ -68,23 +79,39 @@ impl Images {
     /// # Errors
     /// The program cannot be read or copied.
     pub(super) fn prepare(&self, program: &Path) -> Result<Program> {
-        let meta = fs::metadata(program).with_context(|| format!("reading {}", program.display()))?;
-        let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let meta =
+            fs::metadata(program).with_context(|| format!("reading {}", program.display()))?;
+        let modified = meta
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let mut hasher = DefaultHasher::new();
         (program, meta.len(), modified).hash(&mut hasher);
         let version = format!("{:016x}", hasher.finish());
-        let name = program.file_name().map_or_else(|| "program".to_owned(), |n| n.to_string_lossy().into_owned());
+        let name = program.file_name().map_or_else(
+            || "program".to_owned(),
+            |n| n.to_string_lossy().into_owned(),
+        );
         let path = self.copies.join(format!("{name}-{version}"));
-        let held = self.copying.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let held = self
+            .copying
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if !path.exists() {
             let partial = path.with_extension("partial");
-            fs::copy(program, &partial).with_context(|| format!("copying {}", program.display()))?;
+            fs::copy(program, &partial)
+                .with_context(|| format!("copying {}", program.display()))?;
             fs::set_permissions(&partial, fs::Permissions::from_mode(0o755))?;
             fs::rename(&partial, &path)?;
         }
         drop(held);
         let dynamic = needs_loader(&path)?;
-        Ok(Program { path, name, version, dynamic })
+        Ok(Program {
+            path,
+            name,
+            version,
+            dynamic,
+        })
     }
 }
 
@@ -98,7 +125,10 @@ fn needs_loader(path: &Path) -> Result<bool> {
     }
     let number = |at: usize, size: usize| -> usize {
         let bytes = head.get(at..at + size).unwrap_or_default();
-        bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | usize::from(*byte))
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| (sum << 8) | usize::from(*byte))
     };
     // 64-bit little-endian: table of program headers at 32, size of one at 54, how many at 56.
     let (table, size, count) = (number(32, 8), number(54, 2), number(56, 2));
@@ -112,9 +142,18 @@ mod tests {
     #[test]
     fn images_are_found_by_a_part_of_their_name() {
         let folder = std::env::temp_dir().join(format!("fg-images-{}", std::process::id()));
-        let images =
-            Images::new(&["echo-basic=/bin/echo".to_owned(), "echo=/bin/cat".to_owned()], folder.clone()).unwrap();
-        assert_eq!(images.find("registry.example/x/echo-basic:v1"), Some(Path::new("/bin/echo")));
+        let images = Images::new(
+            &[
+                "echo-basic=/bin/echo".to_owned(),
+                "echo=/bin/cat".to_owned(),
+            ],
+            folder.clone(),
+        )
+        .unwrap();
+        assert_eq!(
+            images.find("registry.example/x/echo-basic:v1"),
+            Some(Path::new("/bin/echo"))
+        );
         assert_eq!(images.find("echo-advanced"), Some(Path::new("/bin/cat")));
         assert_eq!(images.find("nginx"), None);
         let program = images.prepare(Path::new("/bin/sh")).unwrap();

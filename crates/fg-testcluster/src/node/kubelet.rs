@@ -36,12 +36,15 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// The port is taken, or there is no certificate.
 pub(super) async fn serve(node: Arc<Node>) -> Result<JoinHandle<()>> {
     let (chain, key) = certificate(&node.args)?;
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let port = NODE_PORT;
-    let listener =
-        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.with_context(|| format!("listening on port {port}"))?;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+        .await
+        .with_context(|| format!("listening on port {port}"))?;
     Ok(tokio::spawn(async move {
         loop {
             let Ok((socket, _)) = listener.accept().await else {
@@ -61,18 +64,24 @@ fn certificate(args: &NodeArgs) -> Result<(Vec<CertificateDer<'static>>, Private
     }
     let names = vec![args.name.clone(), HOST.to_string(), "localhost".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).context("making a certificate")?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    let key =
+        PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
     Ok((vec![made.cert.der().clone()], key))
 }
 
 async fn connection(node: Arc<Node>, acceptor: TlsAcceptor, socket: TcpStream) {
-    let Ok(stream) = acceptor.accept(socket).await else { return };
+    let Ok(stream) = acceptor.accept(socket).await else {
+        return;
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let response = answer(&node, &request);
         async move { Ok::<_, Infallible>(response) }
     });
     let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    if let Err(why) = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+    if let Err(why) = server
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .await
+    {
         tracing::debug!("kubelet connection: {why}");
     }
 }
@@ -81,16 +90,22 @@ fn answer<B>(node: &Node, request: &Request<B>) -> Response<Body> {
     let path: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
     match path.as_slice() {
         ["healthz"] => text(StatusCode::OK, "ok"),
-        ["containerLogs", namespace, pod, container] => match node.logs.get(namespace, pod, container) {
-            Some(log) => match Query::parse(request.uri().query().unwrap_or_default()) {
-                Ok(query) => logs(&log, &query),
-                Err(why) => text(StatusCode::BAD_REQUEST, &why),
-            },
-            None => text(StatusCode::NOT_FOUND, &format!("no container {container} in pod {namespace}/{pod} has run")),
-        },
-        ["exec" | "attach" | "portForward" | "run", ..] => {
-            text(StatusCode::NOT_IMPLEMENTED, "this node runs pods as local processes and has no exec: use nsenter")
+        ["containerLogs", namespace, pod, container] => {
+            match node.logs.get(namespace, pod, container) {
+                Some(log) => match Query::parse(request.uri().query().unwrap_or_default()) {
+                    Ok(query) => logs(&log, &query),
+                    Err(why) => text(StatusCode::BAD_REQUEST, &why),
+                },
+                None => text(
+                    StatusCode::NOT_FOUND,
+                    &format!("no container {container} in pod {namespace}/{pod} has run"),
+                ),
+            }
         }
+        ["exec" | "attach" | "portForward" | "run", ..] => text(
+            StatusCode::NOT_IMPLEMENTED,
+            "this node runs pods as local processes and has no exec: use nsenter",
+        ),
         _ => text(StatusCode::NOT_FOUND, "not found"),
     }
 }
@@ -117,10 +132,16 @@ impl Query {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-            let number = || value.parse::<u32>().map_err(|_| format!("{name}={value}: expected a number"));
+            let number = || {
+                value
+                    .parse::<u32>()
+                    .map_err(|_| format!("{name}={value}: expected a number"))
+            };
             match name {
                 "sinceTime" => {
-                    let at = value.parse().map_err(|_| format!("sinceTime={value}: expected RFC 3339"))?;
+                    let at = value
+                        .parse()
+                        .map_err(|_| format!("sinceTime={value}: expected RFC 3339"))?;
                     parsed.wanted.since = Some(at);
                 }
                 "sinceSeconds" => {
@@ -150,8 +171,11 @@ fn logs(log: &Arc<Log>, query: &Query) -> Response<Body> {
         return Response::new(Full::new(first).boxed_unsync());
     }
     let timestamps = query.timestamps;
-    let rest = later(Arc::downgrade(log), follower, next).map(move |lines| Bytes::from(render(&lines, timestamps)));
-    let frames = stream::iter([first]).chain(rest).map(|bytes| Ok(Frame::data(bytes)));
+    let rest = later(Arc::downgrade(log), follower, next)
+        .map(move |lines| Bytes::from(render(&lines, timestamps)));
+    let frames = stream::iter([first])
+        .chain(rest)
+        .map(|bytes| Ok(Frame::data(bytes)));
     Response::new(StreamBody::new(frames).boxed_unsync())
 }
 
@@ -161,15 +185,18 @@ fn later(
     follower: tokio::sync::watch::Receiver<u64>,
     next: u64,
 ) -> impl Stream<Item = Vec<Line>> + Send {
-    stream::unfold((log, follower, next), |(log, mut follower, next)| async move {
-        loop {
-            let (lines, after) = log.upgrade()?.read_from(next);
-            if !lines.is_empty() {
-                return Some((lines, (log, follower, after)));
+    stream::unfold(
+        (log, follower, next),
+        |(log, mut follower, next)| async move {
+            loop {
+                let (lines, after) = log.upgrade()?.read_from(next);
+                if !lines.is_empty() {
+                    return Some((lines, (log, follower, after)));
+                }
+                follower.changed().await.ok()?;
             }
-            follower.changed().await.ok()?;
-        }
-    })
+        },
+    )
 }
 
 fn render(lines: &[Line], timestamps: bool) -> Vec<u8> {
@@ -190,16 +217,36 @@ mod tests {
 
     #[test]
     fn a_request_for_logs_is_read_as_the_api_server_writes_it() {
-        let query = Query::parse("follow=true&sinceTime=2026-11-21T08%3A00%3A00Z&tailLines=5&timestamps=true").unwrap();
-        let wanted = Wanted { since: Some("2026-11-21T08:00:00Z".parse().unwrap()), tail: Some(5) };
-        assert_eq!(query, Query { wanted, timestamps: true, follow: true, limit: None });
+        let query = Query::parse(
+            "follow=true&sinceTime=2026-11-21T08%3A00%3A00Z&tailLines=5&timestamps=true",
+        )
+        .unwrap();
+        let wanted = Wanted {
+            since: Some("2026-11-21T08:00:00Z".parse().unwrap()),
+            tail: Some(5),
+        };
+        assert_eq!(
+            query,
+            Query {
+                wanted,
+                timestamps: true,
+                follow: true,
+                limit: None
+            }
+        );
         assert!(Query::parse("tailLines=many").is_err());
     }
 
     #[test]
     fn lines_carry_their_time_when_asked() {
-        let line = Line { at: "2026-11-21T08:00:00Z".parse().unwrap(), text: "hello".into() };
+        let line = Line {
+            at: "2026-11-21T08:00:00Z".parse().unwrap(),
+            text: "hello".into(),
+        };
         assert_eq!(render(std::slice::from_ref(&line), false), b"hello\n");
-        assert_eq!(render(&[line], true), b"2026-11-21T08:00:00.000000000Z hello\n");
+        assert_eq!(
+            render(&[line], true),
+            b"2026-11-21T08:00:00.000000000Z hello\n"
+        );
     }
 }

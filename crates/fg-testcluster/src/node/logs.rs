@@ -54,8 +54,16 @@ pub(super) struct Wanted {
 impl Log {
     fn new(path: &Path) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(path).ok();
-        let kept = Kept { lines: VecDeque::new(), bytes: 0, first: 0, file };
-        Self { kept: Mutex::new(kept), written: watch::Sender::new(0) }
+        let kept = Kept {
+            lines: VecDeque::new(),
+            bytes: 0,
+            first: 0,
+            file,
+        };
+        Self {
+            kept: Mutex::new(kept),
+            written: watch::Sender::new(0),
+        }
     }
 
     /// Adds the node's own words: to the file only, since nobody who asks for a log wants them.
@@ -68,7 +76,10 @@ impl Log {
 
     /// Adds a line of the container; `stream` is `stdout` or `stderr`.
     pub(super) fn add(&self, stream: &str, text: &str) {
-        let line = Line { at: Timestamp::now(), text: text.into() };
+        let line = Line {
+            at: Timestamp::now(),
+            text: text.into(),
+        };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &mut kept.file {
             writeln!(file, "{:.6} {stream} {text}", line.at).ok();
@@ -76,7 +87,9 @@ impl Log {
         kept.bytes += line.text.len();
         kept.lines.push_back(line);
         while kept.lines.len() > LINES || kept.bytes > BYTES {
-            let Some(old) = kept.lines.pop_front() else { break };
+            let Some(old) = kept.lines.pop_front() else {
+                break;
+            };
             kept.bytes -= old.text.len();
             kept.first += 1;
         }
@@ -106,8 +119,15 @@ impl Log {
 
     /// The last lines as one text, for messages.
     pub(super) fn tail(&self, count: usize) -> String {
-        let (lines, _) = self.read(&Wanted { since: None, tail: Some(count) });
-        lines.iter().map(|line| line.text.as_ref()).collect::<Vec<_>>().join("\n")
+        let (lines, _) = self.read(&Wanted {
+            since: None,
+            tail: Some(count),
+        });
+        lines
+            .iter()
+            .map(|line| line.text.as_ref())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Wakes up when lines are added.
@@ -126,21 +146,35 @@ pub(super) struct Logs {
 impl Logs {
     /// Keeps files in a folder that exists.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, open: Mutex::default() }
+        Self {
+            folder,
+            open: Mutex::default(),
+        }
     }
 
     /// Starts the log of a container; the container of a former pod with the same name is forgotten.
     pub(super) fn start(&self, namespace: &str, pod: &str, container: &str) -> Arc<Log> {
-        let log = Arc::new(Log::new(&self.folder.join(format!("{namespace}_{pod}_{container}.log"))));
+        let log = Arc::new(Log::new(
+            &self
+                .folder
+                .join(format!("{namespace}_{pod}_{container}.log")),
+        ));
         let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&log));
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, Arc::clone(&log));
         log
     }
 
     /// The log of a container.
     pub(super) fn get(&self, namespace: &str, pod: &str, container: &str) -> Option<Arc<Log>> {
         let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned()
     }
 
     /// Forgets a log; its file stays. Nothing happens if the container of another pod has the name by now.
@@ -163,13 +197,30 @@ mod tests {
         for number in 0..5 {
             log.add("stdout", &format!("line {number}"));
         }
-        let (lines, next) = log.read(&Wanted { since: None, tail: Some(2) });
-        assert_eq!(lines.iter().map(|l| &*l.text).collect::<Vec<_>>(), ["line 3", "line 4"]);
+        let (lines, next) = log.read(&Wanted {
+            since: None,
+            tail: Some(2),
+        });
+        assert_eq!(
+            lines.iter().map(|l| &*l.text).collect::<Vec<_>>(),
+            ["line 3", "line 4"]
+        );
         log.add("stderr", "later");
         let (lines, _) = log.read_from(next);
-        assert_eq!(lines.iter().map(|l| &*l.text).collect::<Vec<_>>(), ["later"]);
+        assert_eq!(
+            lines.iter().map(|l| &*l.text).collect::<Vec<_>>(),
+            ["later"]
+        );
         let since = lines[0].at;
-        assert_eq!(log.read(&Wanted { since: Some(since), tail: None }).0.last(), lines.last());
+        assert_eq!(
+            log.read(&Wanted {
+                since: Some(since),
+                tail: None
+            })
+            .0
+            .last(),
+            lines.last()
+        );
     }
 
     #[test]

@@ -93,8 +93,11 @@ struct Node {
 /// # Errors
 /// It cannot start: kubeconfig, API server, folders, port.
 pub fn command(args: NodeArgs) -> Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("starting tokio")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting tokio")?;
     let netns = args.netns.clone();
     let outcome = runtime.block_on(run(args));
     // Tasks must not start anything while everything is removed.
@@ -106,14 +109,19 @@ pub fn command(args: NodeArgs) -> Result<()> {
 async fn run(args: NodeArgs) -> Result<()> {
     clean(&args.netns);
     open_files();
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
     let node = Arc::new(Node::new(args).await?);
     register::register(&node).await?;
     tokio::spawn(services::run(Arc::clone(&node)));
     let server = kubelet::serve(Arc::clone(&node)).await?;
     let pods = tokio::spawn(pod::run(Arc::clone(&node)));
     tracing::info!("node {} is ready", node.args.name);
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
@@ -131,8 +139,11 @@ impl Node {
         for path in [&pods, &logs] {
             fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))?;
         }
-        let kubeconfig = Kubeconfig::read_from(&args.kubeconfig).context("reading the kubeconfig")?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default()).await?;
+        let kubeconfig =
+            Kubeconfig::read_from(&args.kubeconfig).context("reading the kubeconfig")?;
+        let config =
+            Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
+                .await?;
         let client = Client::try_from(config)?;
         Ok(Self {
             images: Images::new(&args.images, args.run.join("images"))?,

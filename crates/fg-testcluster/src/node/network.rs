@@ -25,7 +25,10 @@ pub(super) struct Addresses {
 impl Addresses {
     /// All of 10.244.0.0/16 is free but the bridge's own address 10.244.0.1.
     pub(super) fn new() -> Self {
-        Self { next: 2, used: BTreeSet::from([1]) }
+        Self {
+            next: 2,
+            used: BTreeSet::from([1]),
+        }
     }
 
     /// The next free address; none when all 65,533 are taken.
@@ -60,7 +63,10 @@ impl Link {
     /// The names that belong to an address. Nothing is made yet.
     pub(super) fn named(outer: &str, address: Ipv4Addr) -> Self {
         let [_, _, high, low] = address.octets();
-        Self { netns: format!("{}{high}-{low}", pod_prefix(outer)), interface: format!("pod{high}-{low}") }
+        Self {
+            netns: format!("{}{high}-{low}", pod_prefix(outer)),
+            interface: format!("pod{high}-{low}"),
+        }
     }
 
     /// The file to open for entering the namespace.
@@ -89,7 +95,13 @@ impl Link {
     /// Removes the namespace and the interface; whatever of them exists.
     pub(super) async fn remove(&self) {
         let Self { netns, interface } = self;
-        feed("ip", &["-force", "-batch", "-"], &format!("link del {interface}\nnetns del {netns}\n")).await.ok();
+        feed(
+            "ip",
+            &["-force", "-batch", "-"],
+            &format!("link del {interface}\nnetns del {netns}\n"),
+        )
+        .await
+        .ok();
     }
 }
 

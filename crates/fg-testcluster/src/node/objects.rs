@@ -46,7 +46,9 @@ where
     F: Future<Output = bool> + Send,
 {
     let slim = |object: &mut K| object.meta_mut().managed_fields = None;
-    let events = watcher(api, watcher::Config::default().streaming_lists()).modify(slim).backoff(Patience::default());
+    let events = watcher(api, watcher::Config::default().streaming_lists())
+        .modify(slim)
+        .backoff(Patience::default());
     pin_mut!(events);
     while let Some(event) = events.next().await {
         match event {
@@ -74,9 +76,21 @@ impl Objects {
         let changed = watch::Sender::new(());
         let (secrets, secret_writer) = reflector::store();
         let (config_maps, config_map_writer) = reflector::store();
-        tokio::spawn(keep(Api::<Secret>::all(client.clone()), secret_writer, changed.clone()));
-        tokio::spawn(keep(Api::<ConfigMap>::all(client.clone()), config_map_writer, changed.clone()));
-        Self { secrets, config_maps, changed }
+        tokio::spawn(keep(
+            Api::<Secret>::all(client.clone()),
+            secret_writer,
+            changed.clone(),
+        ));
+        tokio::spawn(keep(
+            Api::<ConfigMap>::all(client.clone()),
+            config_map_writer,
+            changed.clone(),
+        ));
+        Self {
+            secrets,
+            config_maps,
+            changed,
+        }
     }
 
     /// A Secret as last seen.
@@ -86,7 +100,8 @@ impl Objects {
 
     /// A ConfigMap as last seen.
     pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<ConfigMap>> {
-        self.config_maps.get(&ObjectRef::new(name).within(namespace))
+        self.config_maps
+            .get(&ObjectRef::new(name).within(namespace))
     }
 
     /// Wakes up when any Secret or ConfigMap changes.
@@ -111,5 +126,9 @@ where
 
 /// Namespace and name of an object, for messages.
 pub(super) fn full_name(object: &impl ResourceExt) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+    format!(
+        "{}/{}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
 }

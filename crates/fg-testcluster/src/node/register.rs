@@ -26,8 +26,18 @@ pub(super) async fn register(node: &Node) -> Result<()> {
         // Admission adds a taint that nothing would remove: an empty list of our own takes it away.
         let written = async {
             api.patch(name, &apply, &Patch::Apply(object(node))).await?;
-            api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": {"taints": null}}))).await?;
-            api.patch_status(name, &PatchParams::default(), &Patch::Strategic(status(node))).await
+            api.patch(
+                name,
+                &PatchParams::default(),
+                &Patch::Merge(json!({"spec": {"taints": null}})),
+            )
+            .await?;
+            api.patch_status(
+                name,
+                &PatchParams::default(),
+                &Patch::Strategic(status(node)),
+            )
+            .await
         };
         match written.await {
             Ok(_) => return Ok(()),
@@ -56,7 +66,8 @@ fn object(node: &Node) -> Value {
 
 fn status(node: &Node) -> Value {
     let now = Timestamp::now();
-    let capacity = json!({"cpu": cpus().to_string(), "memory": format!("{}Ki", memory_kib()), "pods": "1000"});
+    let capacity =
+        json!({"cpu": cpus().to_string(), "memory": format!("{}Ki", memory_kib()), "pods": "1000"});
     let condition = |kind: &str, holds: bool, reason: &str| {
         let status = if holds { "True" } else { "False" };
         json!({"type": kind, "status": status, "reason": reason, "message": "", "lastHeartbeatTime": now,
@@ -91,7 +102,10 @@ fn architecture() -> &'static str {
 }
 
 fn kernel() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// CPUs of this machine.
@@ -102,6 +116,12 @@ pub(super) fn cpus() -> usize {
 /// Memory of this machine in KiB.
 pub(super) fn memory_kib() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("MemTotal:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(1 << 20)
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemTotal:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(1 << 20)
 }

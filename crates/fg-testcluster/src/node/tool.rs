@@ -22,7 +22,10 @@ pub(super) async fn feed(program: &str, arguments: &[&str], input: &str) -> Resu
         // A program that ends early says why on its standard error.
         stdin.write_all(input.as_bytes()).await.ok();
     }
-    let output = child.wait_with_output().await.with_context(|| format!("waiting for {program}"))?;
+    let output = child
+        .wait_with_output()
+        .await
+        .with_context(|| format!("waiting for {program}"))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         bail!("{program} {}: {}", arguments.join(" "), words.trim());

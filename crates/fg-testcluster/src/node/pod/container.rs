@@ -109,7 +109,10 @@ impl Container {
             self.state.last = Some(ended);
             self.state.restarts += 1;
             if !backoff.is_zero() {
-                let words = format!("back-off {backoff:?} restarting failed container {}", self.spec.name);
+                let words = format!(
+                    "back-off {backoff:?} restarting failed container {}",
+                    self.spec.name
+                );
                 self.state.now = Now::waiting("CrashLoopBackOff", &words);
                 self.report().await;
             }
@@ -127,7 +130,10 @@ impl Container {
     }
 
     async fn report(&self) {
-        self.reports.send((self.which, self.state.clone())).await.ok();
+        self.reports
+            .send((self.which, self.state.clone()))
+            .await
+            .ok();
     }
 
     async fn wait(&mut self, reason: &str, message: &str) {
@@ -147,7 +153,9 @@ impl Container {
             let image = self.spec.image.clone().unwrap_or_default();
             let Some(path) = self.place.node.images.find(&image).map(ToOwned::to_owned) else {
                 let known = self.place.node.images.names();
-                let words = format!("this node has no program for image {image:?}; it has some for: {known}");
+                let words = format!(
+                    "this node has no program for image {image:?}; it has some for: {known}"
+                );
                 self.wait("ErrImageNeverPull", &words).await;
                 continue;
             };
@@ -177,11 +185,21 @@ impl Container {
     fn entry(&self, program: &Program) -> Result<Entry, String> {
         let pod = Arc::clone(&self.told.borrow().pod);
         let place = &self.place;
-        let env = env::env(&pod, &self.spec, &place.facts(), &place.hostname, &place.node.objects)
-            .map_err(|missing| missing.0)?;
-        let mut entry = root::make(place, &pod, &self.spec, program).map_err(|why| format!("making its root: {why}"))?;
+        let env = env::env(
+            &pod,
+            &self.spec,
+            &place.facts(),
+            &place.hostname,
+            &place.node.objects,
+        )
+        .map_err(|missing| missing.0)?;
+        let mut entry = root::make(place, &pod, &self.spec, program)
+            .map_err(|why| format!("making its root: {why}"))?;
         let words = |list: &Option<Vec<String>>| -> Vec<String> {
-            list.iter().flatten().map(|word| expand(word, &env)).collect()
+            list.iter()
+                .flatten()
+                .map(|word| expand(word, &env))
+                .collect()
         };
         entry.command = root::command_line(program, &words(&self.spec.command));
         entry.command.extend(words(&self.spec.args));
@@ -199,10 +217,20 @@ impl Container {
         }
         let since = Timestamp::now();
         self.state.now = Now::Running { since };
-        self.state.id = format!("process://{}-{}", process.id().unwrap_or_default(), since.as_millisecond());
+        self.state.id = format!(
+            "process://{}-{}",
+            process.id().unwrap_or_default(),
+            since.as_millisecond()
+        );
         self.state.image_id = format!("process://{}@{}", program.name, program.version);
         self.report().await;
-        Run { process, entry: Arc::new(entry), readers, since, begun: Instant::now() }
+        Run {
+            process,
+            entry: Arc::new(entry),
+            readers,
+            since,
+            begun: Instant::now(),
+        }
     }
 
     /// Watches a running container until it ends, and sees to it that it does when it should.
@@ -265,7 +293,11 @@ impl Container {
         health: &mut mpsc::Receiver<Health>,
     ) -> std::io::Result<ExitStatus> {
         let mut stop = self.stop.clone();
-        let hook = self.spec.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.clone());
+        let hook = self
+            .spec
+            .lifecycle
+            .as_ref()
+            .and_then(|lifecycle| lifecycle.pre_stop.clone());
         let hooked = hook.is_some();
         if let Some(hook) = hook {
             let called = call(target, &hook);
@@ -306,10 +338,23 @@ impl Container {
 
     fn ended(&self, run: &Run, status: Option<ExitStatus>) -> Ended {
         let signal = status.and_then(|status| status.signal());
-        let code = status.and_then(|status| status.code()).unwrap_or_else(|| 128 + signal.unwrap_or_default());
-        let message = if code == 0 { String::new() } else { self.log.tail(5) };
-        self.log.note(&format!("the container ended: exit code {code}"));
-        Ended { code, signal, started: run.since, finished: Timestamp::now(), message }
+        let code = status
+            .and_then(|status| status.code())
+            .unwrap_or_else(|| 128 + signal.unwrap_or_default());
+        let message = if code == 0 {
+            String::new()
+        } else {
+            self.log.tail(5)
+        };
+        self.log
+            .note(&format!("the container ended: exit code {code}"));
+        Ended {
+            code,
+            signal,
+            started: run.since,
+            finished: Timestamp::now(),
+            message,
+        }
     }
 }
 
@@ -341,7 +386,10 @@ async fn call(target: &Target, hook: &LifecycleHandler) -> Result<(), String> {
     } else if let Some(action) = &hook.http_get {
         probe::http_get(target, action, "kube-lifecycle/1.37").await
     } else if let Some(action) = &hook.sleep {
-        tokio::time::sleep(Duration::from_secs(u64::try_from(action.seconds).unwrap_or_default())).await;
+        tokio::time::sleep(Duration::from_secs(
+            u64::try_from(action.seconds).unwrap_or_default(),
+        ))
+        .await;
         Ok(())
     } else {
         Err("this node does not know its kind".to_owned())
@@ -354,7 +402,10 @@ async fn read_lines(pipe: impl AsyncRead + Unpin, stream: &'static str, log: Arc
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = (&mut reader).take(LINE as u64).read_until(b'\n', &mut line).await;
+        let read = (&mut reader)
+            .take(LINE as u64)
+            .read_until(b'\n', &mut line)
+            .await;
         if !matches!(read, Ok(count) if count > 0) {
             return;
         }
@@ -377,7 +428,12 @@ mod tests {
         let log = Logs::new(Path::new("/nonexistent").to_owned()).start("n", "p", "c");
         let text = format!("one\n{}\nlast", "x".repeat(LINE + 5));
         read_lines(text.as_bytes(), "stdout", Arc::clone(&log)).await;
-        let lengths: Vec<usize> = log.read(&Wanted::default()).0.iter().map(|line| line.text.len()).collect();
+        let lengths: Vec<usize> = log
+            .read(&Wanted::default())
+            .0
+            .iter()
+            .map(|line| line.text.len())
+            .collect();
         assert_eq!(lengths, [3, LINE, 5, 4]);
     }
 
@@ -391,6 +447,9 @@ mod tests {
         });
         tokio::time::sleep(Duration::from_secs(1)).await;
         sender.send_replace(Some(begin + Duration::from_secs(2)));
-        assert_eq!(waiting.await.unwrap().duration_since(begin), Duration::from_secs(2));
+        assert_eq!(
+            waiting.await.unwrap().duration_since(begin),
+            Duration::from_secs(2)
+        );
     }
 }

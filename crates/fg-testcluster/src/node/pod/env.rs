@@ -24,7 +24,10 @@ pub(super) fn env(
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let mut env = BTreeMap::from(
         [
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/"),
+            (
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/",
+            ),
             ("HOME", "/"),
             ("HOSTNAME", hostname),
             ("KUBERNETES_SERVICE_HOST", &API_SERVICE.to_string()),
@@ -42,7 +45,10 @@ pub(super) fn env(
         } else {
             continue;
         };
-        env.extend(data.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)));
+        env.extend(
+            data.into_iter()
+                .map(|(name, value)| (format!("{prefix}{name}"), value)),
+        );
     }
     let containers = pod.spec.as_ref().map_or(&[][..], |spec| &spec.containers);
     for variable in container.env.iter().flatten() {
@@ -66,27 +72,49 @@ fn referenced(
     variable: &EnvVar,
 ) -> Result<Option<String>, Missing> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let Some(source) = &variable.value_from else { return Ok(Some(String::new())) };
-    let unknown = |what: &str| Missing(format!("variable {}: there is no field {what}", variable.name));
+    let Some(source) = &variable.value_from else {
+        return Ok(Some(String::new()));
+    };
+    let unknown = |what: &str| {
+        Missing(format!(
+            "variable {}: there is no field {what}",
+            variable.name
+        ))
+    };
     if let Some(wanted) = &source.field_ref {
-        return field(pod, facts, &wanted.field_path).map(Some).ok_or_else(|| unknown(&wanted.field_path));
+        return field(pod, facts, &wanted.field_path)
+            .map(Some)
+            .ok_or_else(|| unknown(&wanted.field_path));
     }
     if let Some(wanted) = &source.resource_field_ref {
-        return resource(containers, container, facts, wanted).map(Some).ok_or_else(|| unknown(&wanted.resource));
+        return resource(containers, container, facts, wanted)
+            .map(Some)
+            .ok_or_else(|| unknown(&wanted.resource));
     }
     let (data, kind, name, key, optional) = if let Some(wanted) = &source.config_map_key_ref {
         let data = config_map(objects, namespace, &wanted.name, wanted.optional)?;
-        (data, "ConfigMap", &wanted.name, &wanted.key, wanted.optional)
+        (
+            data,
+            "ConfigMap",
+            &wanted.name,
+            &wanted.key,
+            wanted.optional,
+        )
     } else if let Some(wanted) = &source.secret_key_ref {
         let data = secret(objects, namespace, &wanted.name, wanted.optional)?;
         (data, "Secret", &wanted.name, &wanted.key, wanted.optional)
     } else {
-        return Err(Missing(format!("variable {}: unknown kind of valueFrom", variable.name)));
+        return Err(Missing(format!(
+            "variable {}: unknown kind of valueFrom",
+            variable.name
+        )));
     };
     match data.get(key) {
         Some(value) => Ok(Some(value.clone())),
         None if optional == Some(true) => Ok(None),
-        None => Err(Missing(format!("{kind} {namespace}/{name} has no key {key}"))),
+        None => Err(Missing(format!(
+            "{kind} {namespace}/{name} has no key {key}"
+        ))),
     }
 }
 
@@ -99,7 +127,9 @@ fn config_map(
     match objects.config_map(namespace, name) {
         Some(found) => Ok(found.data.clone().unwrap_or_default()),
         None if optional == Some(true) => Ok(BTreeMap::new()),
-        None => Err(Missing(format!("ConfigMap {namespace}/{name} does not exist"))),
+        None => Err(Missing(format!(
+            "ConfigMap {namespace}/{name} does not exist"
+        ))),
     }
 }
 

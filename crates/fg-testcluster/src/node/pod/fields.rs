@@ -47,7 +47,9 @@ pub(super) fn field(pod: &Pod, facts: &Facts, path: &str) -> Option<String> {
 }
 
 fn lines(map: &BTreeMap<String, String>) -> String {
-    map.iter().map(|(key, value)| format!("{key}={value:?}\n")).collect()
+    map.iter()
+        .map(|(key, value)| format!("{key}={value:?}\n"))
+        .collect()
 }
 
 /// The value of a `resourceFieldRef`, rounded up to whole divisors; none: there is no such resource.
@@ -58,13 +60,19 @@ pub(super) fn resource(
     selector: &ResourceFieldSelector,
 ) -> Option<String> {
     let container = match &selector.container_name {
-        Some(name) => containers.iter().find(|container| container.name == *name)?,
+        Some(name) => containers
+            .iter()
+            .find(|container| container.name == *name)?,
         None => own,
     };
     let (kind, name) = selector.resource.split_once('.')?;
     let resources = container.resources.as_ref();
-    let limits = resources.and_then(|all| all.limits.as_ref()).and_then(|all| all.get(name));
-    let requests = resources.and_then(|all| all.requests.as_ref()).and_then(|all| all.get(name));
+    let limits = resources
+        .and_then(|all| all.limits.as_ref())
+        .and_then(|all| all.get(name));
+    let requests = resources
+        .and_then(|all| all.requests.as_ref())
+        .and_then(|all| all.get(name));
     let default = match name {
         "cpu" => facts.cpus as f64,
         "memory" => facts.memory_bytes as f64,
@@ -75,13 +83,20 @@ pub(super) fn resource(
         "requests" => requests.and_then(quantity).unwrap_or(0.0),
         _ => return None,
     };
-    let divisor = selector.divisor.as_ref().and_then(quantity).filter(|divisor| *divisor > 0.0).unwrap_or(1.0);
+    let divisor = selector
+        .divisor
+        .as_ref()
+        .and_then(quantity)
+        .filter(|divisor| *divisor > 0.0)
+        .unwrap_or(1.0);
     Some(format!("{:.0}", (value / divisor - 1e-9).ceil() + 0.0))
 }
 
 fn quantity(quantity: &Quantity) -> Option<f64> {
     let text = quantity.0.trim();
-    let unit = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let unit = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
     let factor = match unit {
         "" => 1.0,
@@ -111,7 +126,10 @@ pub(super) fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
         if let Some(after) = from.strip_prefix("$$") {
             out.push('$');
             rest = after;
-        } else if let Some((name, after)) = from.strip_prefix("$(").and_then(|inside| inside.split_once(')')) {
+        } else if let Some((name, after)) = from
+            .strip_prefix("$(")
+            .and_then(|inside| inside.split_once(')'))
+        {
             match env.get(name) {
                 Some(value) => out.push_str(value),
                 None => _ = write!(out, "$({name})"),
@@ -133,13 +151,21 @@ mod tests {
     use super::*;
 
     fn facts() -> Facts {
-        Facts { address: Ipv4Addr::new(10, 244, 0, 7), node: "node".to_owned(), cpus: 2, memory_bytes: 1 << 30 }
+        Facts {
+            address: Ipv4Addr::new(10, 244, 0, 7),
+            node: "node".to_owned(),
+            cpus: 2,
+            memory_bytes: 1 << 30,
+        }
     }
 
     #[test]
     fn variables_are_replaced_as_kubernetes_says() {
         let env = BTreeMap::from([("A".to_owned(), "x".to_owned())]);
-        assert_eq!(expand("$(A)-$(B)-$$(A)-$A $( $", &env), "x-$(B)-$(A)-$A $( $");
+        assert_eq!(
+            expand("$(A)-$(B)-$$(A)-$A $( $", &env),
+            "x-$(B)-$(A)-$A $( $"
+        );
     }
 
     #[test]
@@ -148,8 +174,14 @@ mod tests {
             "metadata": {"name": "p", "namespace": "n", "labels": {"app.kubernetes.io/name": "web"}}, "spec": null}))
         .unwrap();
         let ask = |path: &str| field(&pod, &facts(), path);
-        assert_eq!(ask("metadata.labels['app.kubernetes.io/name']").as_deref(), Some("web"));
-        assert_eq!(ask("metadata.labels").as_deref(), Some("app.kubernetes.io/name=\"web\"\n"));
+        assert_eq!(
+            ask("metadata.labels['app.kubernetes.io/name']").as_deref(),
+            Some("web")
+        );
+        assert_eq!(
+            ask("metadata.labels").as_deref(),
+            Some("app.kubernetes.io/name=\"web\"\n")
+        );
         assert_eq!(ask("status.podIP").as_deref(), Some("10.244.0.7"));
         assert_eq!(ask("spec.serviceAccountName").as_deref(), Some("default"));
         assert_eq!(ask("spec.colour"), None);

@@ -29,28 +29,50 @@ pub(super) async fn get(
         write!(request, "{name}: {value}\r\n").ok();
     }
     request.push_str("Accept: */*\r\nConnection: close\r\n\r\n");
-    let socket = TcpStream::connect(address).await.map_err(|why| format!("connecting to {address}: {why}"))?;
+    let socket = TcpStream::connect(address)
+        .await
+        .map_err(|why| format!("connecting to {address}: {why}"))?;
     if !tls {
         return exchange(socket, &request).await;
     }
     let connector = TlsConnector::from(Arc::new(anything()));
     let name = ServerName::from(address.ip());
-    let stream = connector.connect(name, socket).await.map_err(|why| format!("TLS with {address}: {why}"))?;
+    let stream = connector
+        .connect(name, socket)
+        .await
+        .map_err(|why| format!("TLS with {address}: {why}"))?;
     exchange(stream, &request).await
 }
 
-async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Result<u16, String> {
-    stream.write_all(request.as_bytes()).await.map_err(|why| why.to_string())?;
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> Result<u16, String> {
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .map_err(|why| why.to_string())?;
     let mut head = Vec::new();
     while head.len() < 16 && !head.contains(&b'\n') {
-        let read = stream.read_buf(&mut head).await.map_err(|why| why.to_string())?;
+        let read = stream
+            .read_buf(&mut head)
+            .await
+            .map_err(|why| why.to_string())?;
         if read == 0 {
             break;
         }
     }
     let text = String::from_utf8_lossy(&head);
-    let status = text.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)).and_then(|code| code.parse().ok());
-    status.ok_or_else(|| format!("no HTTP answer: {:?}", text.chars().take(40).collect::<String>()))
+    let status = text
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.get(2..5))
+        .and_then(|code| code.parse().ok());
+    status.ok_or_else(|| {
+        format!(
+            "no HTTP answer: {:?}",
+            text.chars().take(40).collect::<String>()
+        )
+    })
 }
 
 fn anything() -> ClientConfig {
@@ -59,7 +81,10 @@ fn anything() -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider's own suites fit the default versions");
-    builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    builder
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth()
 }
 
 /// Believes every certificate: a kubelet's probes do.
@@ -108,7 +133,10 @@ mod tests {
     #[tokio::test]
     async fn the_status_is_read_and_other_protocols_are_told_apart() {
         let (mut server, client) = tokio::io::duplex(1024);
-        server.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        server
+            .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+            .await
+            .unwrap();
         assert_eq!(exchange(client, "GET / HTTP/1.1\r\n\r\n").await, Ok(204));
         let (mut server, client) = tokio::io::duplex(1024);
         server.write_all(b"SSH-2.0-something\r\n").await.unwrap();

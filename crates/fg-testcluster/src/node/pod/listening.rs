@@ -14,9 +14,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Returns when one of the ports declared is open, when a second is over, or at once if no port is declared.
 pub(super) async fn wait(target: &Target) {
-    let Some(process) = target.process else { return };
-    let ports: Vec<u16> =
-        target.container.ports.iter().flatten().filter_map(|port| u16::try_from(port.container_port).ok()).collect();
+    let Some(process) = target.process else {
+        return;
+    };
+    let ports: Vec<u16> = target
+        .container
+        .ports
+        .iter()
+        .flatten()
+        .filter_map(|port| u16::try_from(port.container_port).ok())
+        .collect();
     if ports.is_empty() {
         return;
     }
@@ -24,7 +31,8 @@ pub(super) async fn wait(target: &Target) {
     while Instant::now() < deadline {
         for table in ["tcp", "tcp6", "udp", "udp6"] {
             // The process enters the pod's namespace first: until then these are the node's own sockets.
-            let text = fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
+            let text =
+                fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
             if entered(target, process) && open_ports(&text).any(|port| ports.contains(&port)) {
                 return;
             }
@@ -35,7 +43,9 @@ pub(super) async fn wait(target: &Target) {
 
 fn entered(target: &Target, process: u32) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let Some(link) = &target.place.link else { return true };
+    let Some(link) = &target.place.link else {
+        return true;
+    };
     let inode = |path: &std::path::Path| fs::metadata(path).ok().map(|meta| meta.ino());
     inode(&link.path()) == inode(format!("/proc/{process}/ns/net").as_ref())
 }

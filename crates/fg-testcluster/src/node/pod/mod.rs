@@ -48,15 +48,28 @@ impl Told {
         if self.gone {
             return Duration::ZERO;
         }
-        let spec = self.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
-        let seconds = self.pod.metadata.deletion_grace_period_seconds.or(spec).unwrap_or(30);
+        let spec = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.termination_grace_period_seconds);
+        let seconds = self
+            .pod
+            .metadata
+            .deletion_grace_period_seconds
+            .or(spec)
+            .unwrap_or(30);
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 }
 
 /// Follows all pods of the cluster and runs those of this node, until the node ends.
 pub(super) async fn run(node: Arc<Node>) {
-    let mut pods = Pods { node: Arc::clone(&node), running: BTreeMap::new(), unseen: BTreeSet::new() };
+    let mut pods = Pods {
+        node: Arc::clone(&node),
+        running: BTreeMap::new(),
+        unseen: BTreeSet::new(),
+    };
     objects::each(Api::<Pod>::all(node.client.clone()), move |event| {
         match event {
             Event::Apply(pod) | Event::InitApply(pod) => pods.apply(pod),
@@ -107,7 +120,8 @@ impl Pods {
         match spec.node_name.as_deref().filter(|name| !name.is_empty()) {
             Some(name) => name == self.node.args.name,
             None => {
-                pod.metadata.deletion_timestamp.is_none() && spec.scheduling_gates.as_ref().is_none_or(Vec::is_empty)
+                pod.metadata.deletion_timestamp.is_none()
+                    && spec.scheduling_gates.as_ref().is_none_or(Vec::is_empty)
             }
         }
     }

@@ -45,18 +45,34 @@ impl Place {
     pub(super) fn new(node: Arc<Node>, pod: &Pod) -> Option<Self> {
         let uid = pod.uid().unwrap_or_default();
         let spec = pod.spec.as_ref();
-        let mut hostname = spec.and_then(|spec| spec.hostname.clone()).unwrap_or_else(|| pod.name_any());
+        let mut hostname = spec
+            .and_then(|spec| spec.hostname.clone())
+            .unwrap_or_else(|| pod.name_any());
         hostname.truncate(63);
         let host_network = spec.and_then(|spec| spec.host_network) == Some(true);
         let (address, link) = if host_network {
             (HOST, None)
         } else {
-            let address = node.addresses.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+            let address = node
+                .addresses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()?;
             (address, Some(Link::named(&node.args.netns, address)))
         };
         let folder = node.pods.join(&uid);
         let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
-        Some(Self { node, namespace, name, uid, address, link, folder, hostname, serial: AtomicU64::new(0) })
+        Some(Self {
+            node,
+            namespace,
+            name,
+            uid,
+            address,
+            link,
+            folder,
+            hostname,
+            serial: AtomicU64::new(0),
+        })
     }
 
     /// What fields about the pod refer to.
@@ -85,9 +101,15 @@ impl Place {
     pub(super) async fn remove(&self) {
         if let Some(link) = &self.link {
             let path = link.path();
-            tokio::task::spawn_blocking(move || crate::node::clean::kill_inside(&path)).await.ok();
+            tokio::task::spawn_blocking(move || crate::node::clean::kill_inside(&path))
+                .await
+                .ok();
             link.remove().await;
-            self.node.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(self.address);
+            self.node
+                .addresses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .release(self.address);
         }
         fs::remove_dir_all(&self.folder).ok();
     }
@@ -99,7 +121,12 @@ impl Place {
     pub(super) fn spawn(&self, entry: &Entry, label: &str) -> io::Result<Process> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let spec = self.folder.join(format!("{label}-{serial}.json"));
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&spec)?;
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&spec)?;
         serde_json::to_writer(file, entry)?;
         // Not the path: the program may have been rebuilt since the node was started.
         let child = Command::new("/proc/self/exe")
@@ -111,7 +138,10 @@ impl Place {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         Ok(Process { child, group, spec })
     }
 
@@ -119,8 +149,16 @@ impl Place {
     ///
     /// # Errors
     /// Words about why it did not succeed in time.
-    pub(super) async fn exec(&self, entry: &Entry, command: &[String], limit: Duration) -> Result<(), String> {
-        let entry = Entry { command: command.to_vec(), ..entry.clone() };
+    pub(super) async fn exec(
+        &self,
+        entry: &Entry,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<(), String> {
+        let entry = Entry {
+            command: command.to_vec(),
+            ..entry.clone()
+        };
         let mut process = self.spawn(&entry, "exec").map_err(|why| why.to_string())?;
         let output = tokio::time::timeout(limit, process.output()).await;
         process.signal(Signal::KILL);
@@ -150,7 +188,8 @@ impl Process {
 
     /// The process's number.
     pub(super) fn id(&self) -> Option<u32> {
-        self.group.map(|group| group.as_raw_nonzero().get().unsigned_abs())
+        self.group
+            .map(|group| group.as_raw_nonzero().get().unsigned_abs())
     }
 
     async fn output(&mut self) -> io::Result<(bool, String)> {
@@ -164,7 +203,10 @@ impl Process {
             stderr.take(16 << 10).read_to_end(&mut text).await?;
         }
         let status = self.child.wait().await?;
-        Ok((status.success(), String::from_utf8_lossy(&text).into_owned()))
+        Ok((
+            status.success(),
+            String::from_utf8_lossy(&text).into_owned(),
+        ))
     }
 }
 

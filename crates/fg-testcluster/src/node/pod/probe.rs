@@ -48,10 +48,17 @@ pub(super) fn start(target: Target, health: mpsc::Sender<Health>) -> JoinSet<()>
                 match schedule.next(&target, &probe).await {
                     Outcome::Healthy => break,
                     Outcome::Unhealthy(why) => {
-                        health.send(Health::Dead(format!("startup probe failed: {why}"))).await.ok();
+                        health
+                            .send(Health::Dead(format!("startup probe failed: {why}")))
+                            .await
+                            .ok();
                         return;
                     }
-                    Outcome::Failed(why) => _ = health.send(Health::Failed(format!("startup probe: {why}"))).await,
+                    Outcome::Failed(why) => {
+                        _ = health
+                            .send(Health::Failed(format!("startup probe: {why}")))
+                            .await
+                    }
                     Outcome::Same => {}
                 }
             }
@@ -73,7 +80,10 @@ async fn readiness(target: &Target, health: &mpsc::Sender<Health>) {
         let told = match schedule.next(target, &probe).await {
             Outcome::Healthy => Health::Ready(true),
             Outcome::Unhealthy(why) => {
-                health.send(Health::Failed(format!("readiness probe: {why}"))).await.ok();
+                health
+                    .send(Health::Failed(format!("readiness probe: {why}")))
+                    .await
+                    .ok();
                 Health::Ready(false)
             }
             Outcome::Failed(why) => Health::Failed(format!("readiness probe: {why}")),
@@ -86,15 +96,24 @@ async fn readiness(target: &Target, health: &mpsc::Sender<Health>) {
 }
 
 async fn liveness(target: &Target, health: &mpsc::Sender<Health>) {
-    let Some(probe) = target.container.liveness_probe.clone() else { return };
+    let Some(probe) = target.container.liveness_probe.clone() else {
+        return;
+    };
     let mut schedule = Schedule::new(&probe);
     loop {
         match schedule.next(target, &probe).await {
             Outcome::Unhealthy(why) => {
-                health.send(Health::Dead(format!("liveness probe failed: {why}"))).await.ok();
+                health
+                    .send(Health::Dead(format!("liveness probe failed: {why}")))
+                    .await
+                    .ok();
                 return;
             }
-            Outcome::Failed(why) => _ = health.send(Health::Failed(format!("liveness probe: {why}"))).await,
+            Outcome::Failed(why) => {
+                _ = health
+                    .send(Health::Failed(format!("liveness probe: {why}")))
+                    .await
+            }
             Outcome::Healthy | Outcome::Same => {}
         }
     }
@@ -132,10 +151,17 @@ struct Schedule {
 impl Schedule {
     fn new(probe: &Probe) -> Self {
         let seconds = |value: Option<i32>, default: u64| {
-            Duration::from_secs(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(default))
+            Duration::from_secs(
+                value
+                    .and_then(|value| u64::try_from(value).ok())
+                    .unwrap_or(default),
+            )
         };
         let count = |value: Option<i32>, default: u32| {
-            value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default)
+            value
+                .and_then(|value| u32::try_from(value).ok())
+                .filter(|value| *value > 0)
+                .unwrap_or(default)
         };
         Self {
             delay: seconds(probe.initial_delay_seconds, 0),
@@ -159,7 +185,8 @@ impl Schedule {
         };
         tokio::time::sleep(wait).await;
         let tried = tokio::time::timeout(self.timeout, check(target, probe, self.timeout)).await;
-        let tried = tried.unwrap_or_else(|_| Err(format!("no answer within {} s", self.timeout.as_secs())));
+        let tried =
+            tried.unwrap_or_else(|_| Err(format!("no answer within {} s", self.timeout.as_secs())));
         self.judge(tried, Instant::now())
     }
 
@@ -171,14 +198,22 @@ impl Schedule {
                 self.fresh = false;
                 self.failures = 0;
                 self.successes += 1;
-                if self.successes == self.success_threshold { Outcome::Healthy } else { Outcome::Same }
+                if self.successes == self.success_threshold {
+                    Outcome::Healthy
+                } else {
+                    Outcome::Same
+                }
             }
             Err(_) if self.fresh && now < counts_from => Outcome::Same,
             Err(why) => {
                 self.counts_from = Some(now + self.period);
                 self.successes = 0;
                 self.failures += 1;
-                if self.failures == self.failure_threshold { Outcome::Unhealthy(why) } else { Outcome::Failed(why) }
+                if self.failures == self.failure_threshold {
+                    Outcome::Unhealthy(why)
+                } else {
+                    Outcome::Failed(why)
+                }
             }
         }
     }
@@ -200,54 +235,97 @@ async fn check(target: &Target, probe: &Probe, limit: Duration) -> Result<(), St
 ///
 /// # Errors
 /// Words about what came instead.
-pub(super) async fn http_get(target: &Target, action: &HTTPGetAction, agent: &str) -> Result<(), String> {
+pub(super) async fn http_get(
+    target: &Target,
+    action: &HTTPGetAction,
+    agent: &str,
+) -> Result<(), String> {
     let address = address(target, action.host.as_deref(), &action.port).await?;
     let tls = action.scheme.as_deref() == Some("HTTPS");
-    let mut headers: Vec<(String, String)> =
-        action.http_headers.iter().flatten().map(|header| (header.name.clone(), header.value.clone())).collect();
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+    let mut headers: Vec<(String, String)> = action
+        .http_headers
+        .iter()
+        .flatten()
+        .map(|header| (header.name.clone(), header.value.clone()))
+        .collect();
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
         headers.push(("Host".to_owned(), address.to_string()));
     }
     headers.push(("User-Agent".to_owned(), agent.to_owned()));
-    let status = get(address, tls, action.path.as_deref().unwrap_or("/"), &headers).await?;
-    if (200..400).contains(&status) { Ok(()) } else { Err(format!("HTTP status {status}")) }
+    let status = get(
+        address,
+        tls,
+        action.path.as_deref().unwrap_or("/"),
+        &headers,
+    )
+    .await?;
+    if (200..400).contains(&status) {
+        Ok(())
+    } else {
+        Err(format!("HTTP status {status}"))
+    }
 }
 
 async fn tcp_connect(target: &Target, action: &TCPSocketAction) -> Result<(), String> {
     let address = address(target, action.host.as_deref(), &action.port).await?;
-    TcpStream::connect(address).await.map(drop).map_err(|why| format!("connecting to {address}: {why}"))
+    TcpStream::connect(address)
+        .await
+        .map(drop)
+        .map_err(|why| format!("connecting to {address}: {why}"))
 }
 
 /// Runs a command inside a container.
 ///
 /// # Errors
 /// Words about why it did not succeed in time.
-pub(super) async fn exec(target: &Target, action: &ExecAction, limit: Duration) -> Result<(), String> {
+pub(super) async fn exec(
+    target: &Target,
+    action: &ExecAction,
+    limit: Duration,
+) -> Result<(), String> {
     let words = action.command.clone().unwrap_or_default();
     let words = match target.entry.command.first() {
         // The image's program is at the root, whatever folder the command names.
-        Some(own) if words.first().and_then(|word| word.rsplit('/').next()) == own.strip_prefix('/') => {
-            std::iter::once(own.clone()).chain(words.into_iter().skip(1)).collect()
+        Some(own)
+            if words.first().and_then(|word| word.rsplit('/').next()) == own.strip_prefix('/') =>
+        {
+            std::iter::once(own.clone())
+                .chain(words.into_iter().skip(1))
+                .collect()
         }
         _ => words,
     };
     target.place.exec(&target.entry, &words, limit).await
 }
 
-async fn address(target: &Target, host: Option<&str>, port: &IntOrString) -> Result<SocketAddr, String> {
+async fn address(
+    target: &Target,
+    host: Option<&str>,
+    port: &IntOrString,
+) -> Result<SocketAddr, String> {
     let number = match port {
         IntOrString::Int(number) => *number,
         IntOrString::String(name) => {
             let ports = target.container.ports.iter().flatten();
-            let found = ports.clone().find(|port| port.name.as_deref() == Some(name)).map(|port| port.container_port);
-            found.or_else(|| name.parse().ok()).ok_or_else(|| format!("the container has no port named {name}"))?
+            let found = ports
+                .clone()
+                .find(|port| port.name.as_deref() == Some(name))
+                .map(|port| port.container_port);
+            found
+                .or_else(|| name.parse().ok())
+                .ok_or_else(|| format!("the container has no port named {name}"))?
         }
     };
     let number = u16::try_from(number).map_err(|_| format!("{number} is no port"))?;
     match host.filter(|host| !host.is_empty()) {
         None => Ok(SocketAddr::from((target.place.address, number))),
         Some(host) => {
-            let mut found = tokio::net::lookup_host((host, number)).await.map_err(|why| why.to_string())?;
+            let mut found = tokio::net::lookup_host((host, number))
+                .await
+                .map_err(|why| why.to_string())?;
             found.next().ok_or_else(|| format!("{host} has no address"))
         }
     }
@@ -258,7 +336,11 @@ mod tests {
     use super::*;
 
     fn schedule(failures: i32) -> Schedule {
-        let probe = Probe { period_seconds: Some(2), failure_threshold: Some(failures), ..Probe::default() };
+        let probe = Probe {
+            period_seconds: Some(2),
+            failure_threshold: Some(failures),
+            ..Probe::default()
+        };
         Schedule::new(&probe)
     }
 
@@ -273,9 +355,15 @@ mod tests {
         let at = |millis: u64| start + Duration::from_millis(millis);
         assert_eq!(schedule.judge(failed(), at(0)), Outcome::Same);
         assert_eq!(schedule.judge(failed(), at(50)), Outcome::Same);
-        assert_eq!(schedule.judge(failed(), at(2000)), Outcome::Failed("no".to_owned()));
+        assert_eq!(
+            schedule.judge(failed(), at(2000)),
+            Outcome::Failed("no".to_owned())
+        );
         assert_eq!(schedule.judge(failed(), at(2050)), Outcome::Same);
-        assert_eq!(schedule.judge(failed(), at(4000)), Outcome::Unhealthy("no".to_owned()));
+        assert_eq!(
+            schedule.judge(failed(), at(4000)),
+            Outcome::Unhealthy("no".to_owned())
+        );
         assert_eq!(schedule.judge(Ok(()), at(4050)), Outcome::Healthy);
     }
 
@@ -285,8 +373,14 @@ mod tests {
         let start = Instant::now();
         assert_eq!(schedule.judge(Ok(()), start), Outcome::Healthy);
         assert_eq!(schedule.judge(Ok(()), start), Outcome::Same);
-        assert_eq!(schedule.judge(failed(), start), Outcome::Failed("no".to_owned()));
-        assert_eq!(schedule.judge(failed(), start), Outcome::Unhealthy("no".to_owned()));
+        assert_eq!(
+            schedule.judge(failed(), start),
+            Outcome::Failed("no".to_owned())
+        );
+        assert_eq!(
+            schedule.judge(failed(), start),
+            Outcome::Unhealthy("no".to_owned())
+        );
         assert_eq!(schedule.judge(Ok(()), start), Outcome::Healthy);
     }
 }

@@ -21,8 +21,17 @@ use crate::node::{
 /// Shown read-only inside every container, with whatever is mounted below.
 const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
 /// Shown to programs that need the loader and libraries of this machine.
-const LIBRARIES: [&str; 9] =
-    ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl"];
+const LIBRARIES: [&str; 9] = [
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/ssl",
+];
 /// The user of an image that promises not to run as root and names none.
 const NOBODY: u32 = 65_532;
 
@@ -30,10 +39,21 @@ const NOBODY: u32 = 65_532;
 ///
 /// # Errors
 /// The file system fails.
-pub(super) fn make(place: &Place, pod: &Pod, container: &Container, program: &Program) -> io::Result<Entry> {
+pub(super) fn make(
+    place: &Place,
+    pod: &Pod,
+    container: &Container,
+    program: &Program,
+) -> io::Result<Entry> {
     let root = root(place, &container.name);
     // What the last start mounted here was private to processes that are gone.
-    fs::remove_dir_all(&root).or_else(|why| if why.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(why) })?;
+    fs::remove_dir_all(&root).or_else(|why| {
+        if why.kind() == io::ErrorKind::NotFound {
+            Ok(())
+        } else {
+            Err(why)
+        }
+    })?;
     for folder in ["etc", "tmp", "var/run", "run", "var/tmp"] {
         fs::create_dir_all(root.join(folder))?;
     }
@@ -50,10 +70,16 @@ pub(super) fn make(place: &Place, pod: &Pod, container: &Container, program: &Pr
     }
     let inside = PathBuf::from("/").join(&program.name);
     fs::write(root.join(&program.name), "")?;
-    binds.push(Bind { from: program.path.clone(), to: inside, read_only: true });
+    binds.push(Bind {
+        from: program.path.clone(),
+        to: inside,
+        read_only: true,
+    });
     mount_volumes(place, pod, container, &root, &mut binds)?;
     let spec = pod.spec.as_ref();
-    let of_pod = spec.and_then(|spec| spec.security_context.clone()).unwrap_or_default();
+    let of_pod = spec
+        .and_then(|spec| spec.security_context.clone())
+        .unwrap_or_default();
     let own = container.security_context.clone().unwrap_or_default();
     let (user, group) = user(&of_pod, &own);
     Ok(Entry {
@@ -62,7 +88,12 @@ pub(super) fn make(place: &Place, pod: &Pod, container: &Container, program: &Pr
         read_only_root: own.read_only_root_filesystem == Some(true),
         binds,
         hostname: place.hostname.clone(),
-        sysctls: of_pod.sysctls.into_iter().flatten().map(|sysctl| (sysctl.name, sysctl.value)).collect(),
+        sysctls: of_pod
+            .sysctls
+            .into_iter()
+            .flatten()
+            .map(|sysctl| (sysctl.name, sysctl.value))
+            .collect(),
         user,
         group,
         no_new_privileges: own.allow_privilege_escalation == Some(false),
@@ -75,7 +106,11 @@ pub(super) fn make(place: &Place, pod: &Pod, container: &Container, program: &Pr
 /// Writes the hosts file of a container that has a root already.
 pub(super) fn write_hosts(place: &Place, pod: &Pod, container: &str) -> io::Result<()> {
     let etc = root(place, container).join("etc");
-    if etc.exists() { replace(&etc.join("hosts"), &hosts(place, pod)) } else { Ok(()) }
+    if etc.exists() {
+        replace(&etc.join("hosts"), &hosts(place, pod))
+    } else {
+        Ok(())
+    }
 }
 
 fn root(place: &Place, container: &str) -> PathBuf {
@@ -89,12 +124,19 @@ fn texts(place: &Place, pod: &Pod, root: &Path) -> io::Result<()> {
     fs::write(etc.join("hostname"), format!("{}\n", place.hostname))?;
     // Nothing answers at this address; a refusal comes at once.
     let search = format!("{namespace}.svc.cluster.local svc.cluster.local cluster.local");
-    let resolver = format!("search {search}\nnameserver 10.96.0.10\noptions ndots:5 timeout:1 attempts:1\n");
+    let resolver =
+        format!("search {search}\nnameserver 10.96.0.10\noptions ndots:5 timeout:1 attempts:1\n");
     fs::write(etc.join("resolv.conf"), resolver)?;
     fs::write(etc.join("nsswitch.conf"), "hosts: files dns\n")?;
     let nobody = format!("nonroot:x:{NOBODY}:{NOBODY}::/:/sbin/nologin\n");
-    fs::write(etc.join("passwd"), format!("root:x:0:0::/:/bin/sh\n{nobody}"))?;
-    fs::write(etc.join("group"), format!("root:x:0:\nnonroot:x:{NOBODY}:\n"))
+    fs::write(
+        etc.join("passwd"),
+        format!("root:x:0:0::/:/bin/sh\n{nobody}"),
+    )?;
+    fs::write(
+        etc.join("group"),
+        format!("root:x:0:\nnonroot:x:{NOBODY}:\n"),
+    )
 }
 
 fn hosts(place: &Place, pod: &Pod) -> String {
@@ -102,7 +144,12 @@ fn hosts(place: &Place, pod: &Pod) -> String {
         .spec
         .iter()
         .flat_map(|spec| spec.host_aliases.iter().flatten())
-        .map(|alias| (alias.ip.clone(), alias.hostnames.clone().unwrap_or_default()))
+        .map(|alias| {
+            (
+                alias.ip.clone(),
+                alias.hostnames.clone().unwrap_or_default(),
+            )
+        })
         .collect();
     let mut text = pod_lines(&place.hostname, place.address, &aliases);
     text.push_str(&place.node.hosts.services(&place.namespace));
@@ -112,7 +159,9 @@ fn hosts(place: &Place, pod: &Pod) -> String {
 /// Shows a path of this machine at the same path: a link as a link, a file or folder by a mount.
 fn show(root: &Path, path: &str, read_only: bool, binds: &mut Vec<Bind>) -> io::Result<()> {
     let inside = root.join(path.trim_start_matches('/'));
-    let Ok(meta) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     if meta.is_symlink() {
         return symlink(fs::read_link(path)?, inside);
     }
@@ -121,7 +170,11 @@ fn show(root: &Path, path: &str, read_only: bool, binds: &mut Vec<Bind>) -> io::
     } else {
         fs::write(&inside, "")?;
     }
-    binds.push(Bind { from: path.into(), to: path.into(), read_only });
+    binds.push(Bind {
+        from: path.into(),
+        to: path.into(),
+        read_only,
+    });
     Ok(())
 }
 
@@ -132,11 +185,17 @@ fn mount_volumes(
     root: &Path,
     binds: &mut Vec<Bind>,
 ) -> io::Result<()> {
-    let volumes: Vec<_> = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()).collect();
+    let volumes: Vec<_> = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten())
+        .collect();
     let mut mounts: Vec<_> = container.volume_mounts.iter().flatten().collect();
     mounts.sort_by(|a, b| a.mount_path.cmp(&b.mount_path));
     for mount in mounts {
-        let Some(volume) = volumes.iter().find(|volume| volume.name == mount.name) else { continue };
+        let Some(volume) = volumes.iter().find(|volume| volume.name == mount.name) else {
+            continue;
+        };
         let mut from = volumes::source(place, volume);
         if let Some(part) = mount.sub_path.as_deref().filter(|part| !part.is_empty()) {
             from = from.join(part);
@@ -157,14 +216,22 @@ fn mount_volumes(
             }
         }
         let read_only = mount.read_only == Some(true);
-        binds.push(Bind { from, to, read_only });
+        binds.push(Bind {
+            from,
+            to,
+            read_only,
+        });
     }
     Ok(())
 }
 
 /// Where on this machine the mount point has to be made: in the root, or in what is mounted over that part of it.
 fn target(root: &Path, to: &Path, binds: &[Bind]) -> PathBuf {
-    let below = binds.iter().rev().find_map(|bind| to.strip_prefix(&bind.to).ok().map(|rest| bind.from.join(rest)));
+    let below = binds.iter().rev().find_map(|bind| {
+        to.strip_prefix(&bind.to)
+            .ok()
+            .map(|rest| bind.from.join(rest))
+    });
     below.unwrap_or_else(|| root.join(to.strip_prefix("/").unwrap_or(to)))
 }
 
@@ -172,7 +239,8 @@ fn user(of_pod: &PodSecurityContext, own: &SecurityContext) -> (Option<u32>, Opt
     let small = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
     let promised = own.run_as_non_root.or(of_pod.run_as_non_root) == Some(true);
     let user = small(own.run_as_user.or(of_pod.run_as_user)).or(promised.then_some(NOBODY));
-    let group = small(own.run_as_group.or(of_pod.run_as_group)).or(user.filter(|user| *user == NOBODY));
+    let group =
+        small(own.run_as_group.or(of_pod.run_as_group)).or(user.filter(|user| *user == NOBODY));
     (user, group)
 }
 
@@ -193,7 +261,12 @@ mod tests {
     use super::*;
 
     fn program() -> Program {
-        Program { path: "/x".into(), name: "ferrogate".to_owned(), version: String::new(), dynamic: true }
+        Program {
+            path: "/x".into(),
+            name: "ferrogate".to_owned(),
+            version: String::new(),
+            dynamic: true,
+        }
     }
 
     fn words(all: &[&str]) -> Vec<String> {
@@ -203,15 +276,25 @@ mod tests {
     #[test]
     fn the_program_of_the_image_is_found_wherever_the_command_says_it_is() {
         let line = |all: &[&str]| command_line(&program(), &words(all));
-        assert_eq!(line(&["/usr/local/bin/ferrogate", "proxy"]), words(&["/ferrogate", "proxy"]));
+        assert_eq!(
+            line(&["/usr/local/bin/ferrogate", "proxy"]),
+            words(&["/ferrogate", "proxy"])
+        );
         assert_eq!(line(&["ferrogate"]), words(&["/ferrogate"]));
-        assert_eq!(line(&["/bin/sh", "-c", "true"]), words(&["/bin/sh", "-c", "true"]));
+        assert_eq!(
+            line(&["/bin/sh", "-c", "true"]),
+            words(&["/bin/sh", "-c", "true"])
+        );
         assert_eq!(line(&[]), words(&["/ferrogate"]));
     }
 
     #[test]
     fn a_mount_point_inside_a_volume_is_made_in_that_volume() {
-        let binds = [Bind { from: "/vol/a".into(), to: "/data".into(), read_only: false }];
+        let binds = [Bind {
+            from: "/vol/a".into(),
+            to: "/data".into(),
+            read_only: false,
+        }];
         let at = |path: &str| target(Path::new("/root"), Path::new(path), &binds);
         assert_eq!(at("/data/inner"), Path::new("/vol/a/inner"));
         assert_eq!(at("/other"), Path::new("/root/other"));
@@ -219,10 +302,22 @@ mod tests {
 
     #[test]
     fn a_container_that_must_not_be_root_is_not() {
-        let pod = PodSecurityContext { run_as_non_root: Some(true), ..Default::default() };
-        assert_eq!(user(&pod, &SecurityContext::default()), (Some(NOBODY), Some(NOBODY)));
-        let own = SecurityContext { run_as_user: Some(1000), ..Default::default() };
+        let pod = PodSecurityContext {
+            run_as_non_root: Some(true),
+            ..Default::default()
+        };
+        assert_eq!(
+            user(&pod, &SecurityContext::default()),
+            (Some(NOBODY), Some(NOBODY))
+        );
+        let own = SecurityContext {
+            run_as_user: Some(1000),
+            ..Default::default()
+        };
         assert_eq!(user(&pod, &own), (Some(1000), None));
-        assert_eq!(user(&PodSecurityContext::default(), &SecurityContext::default()), (None, None));
+        assert_eq!(
+            user(&PodSecurityContext::default(), &SecurityContext::default()),
+            (None, None)
+        );
     }
 }

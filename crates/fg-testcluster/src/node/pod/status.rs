@@ -73,13 +73,20 @@ impl ContainerState {
 
 impl Now {
     pub(super) fn waiting(reason: &str, message: &str) -> Self {
-        Self::Waiting { reason: reason.to_owned(), message: message.to_owned() }
+        Self::Waiting {
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        }
     }
 
     fn to_json(&self) -> Value {
         match self {
-            Self::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-            Self::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
+            Self::Waiting { reason, message } if message.is_empty() => {
+                json!({"waiting": {"reason": reason}})
+            }
+            Self::Waiting { reason, message } => {
+                json!({"waiting": {"reason": reason, "message": message}})
+            }
             Self::Running { since } => json!({"running": {"startedAt": seconds(*since)}}),
             Self::Ended(ended) => ended.to_json(),
         }
@@ -132,23 +139,38 @@ impl PodState {
 
     /// The words of all containers that wait: nothing when none does.
     pub(super) fn wait(&mut self, reason: &str, message: &str) {
-        for state in self.init.iter_mut().chain(&mut self.containers).filter(|state| !state.ever_ran()) {
+        for state in self
+            .init
+            .iter_mut()
+            .chain(&mut self.containers)
+            .filter(|state| !state.ever_ran())
+        {
             state.now = Now::waiting(reason, message);
         }
     }
 
     fn initialized(&self) -> bool {
-        self.init.iter().all(|state| state.succeeded() || (state.started && !state.done))
+        self.init
+            .iter()
+            .all(|state| state.succeeded() || (state.started && !state.done))
     }
 
     /// The phase in the words of the API.
     pub(super) fn phase(&self) -> &'static str {
-        let all_done = !self.containers.is_empty() && self.containers.iter().all(|state| state.done);
-        let init_failed = self.init.iter().any(|state| state.done && !state.succeeded());
+        let all_done =
+            !self.containers.is_empty() && self.containers.iter().all(|state| state.done);
+        let init_failed = self
+            .init
+            .iter()
+            .any(|state| state.done && !state.succeeded());
         if init_failed {
             "Failed"
         } else if all_done {
-            if self.containers.iter().all(ContainerState::succeeded) { "Succeeded" } else { "Failed" }
+            if self.containers.iter().all(ContainerState::succeeded) {
+                "Succeeded"
+            } else {
+                "Failed"
+            }
         } else if !self.initialized() || self.containers.iter().any(|state| !state.ever_ran()) {
             "Pending"
         } else {
@@ -160,19 +182,43 @@ impl PodState {
     pub(super) fn patch(&mut self, pod: &Pod) -> Value {
         let phase = self.phase();
         let running = phase == "Running" || phase == "Pending";
-        let ready = running && self.initialized() && self.containers.iter().all(|state| state.ready);
-        let gates_open = pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten()).all(|gate| {
-            let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-            conditions.into_iter().any(|c| c.type_ == gate.condition_type && c.status == "True")
-        });
+        let ready =
+            running && self.initialized() && self.containers.iter().all(|state| state.ready);
+        let gates_open = pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.readiness_gates.iter().flatten())
+            .all(|gate| {
+                let conditions = pod
+                    .status
+                    .iter()
+                    .flat_map(|status| status.conditions.iter().flatten());
+                conditions
+                    .into_iter()
+                    .any(|c| c.type_ == gate.condition_type && c.status == "True")
+            });
         let networked = self.address.is_some();
-        let why = |ready: bool| if ready { None } else { Some("ContainersNotReady") };
+        let why = |ready: bool| {
+            if ready {
+                None
+            } else {
+                Some("ContainersNotReady")
+            }
+        };
         let conditions = json!([
             self.condition("PodScheduled", true, None),
             self.condition("PodReadyToStartContainers", networked, None),
-            self.condition("Initialized", self.initialized(), Some("ContainersNotInitialized")),
+            self.condition(
+                "Initialized",
+                self.initialized(),
+                Some("ContainersNotInitialized")
+            ),
             self.condition("ContainersReady", ready, why(ready)),
-            self.condition("Ready", ready && gates_open, why(ready).or(Some("ReadinessGatesNotReady"))),
+            self.condition(
+                "Ready",
+                ready && gates_open,
+                why(ready).or(Some("ReadinessGatesNotReady"))
+            ),
         ]);
         let mut status = json!({
             "phase": phase,
@@ -185,11 +231,21 @@ impl PodState {
         if let Some(object) = status.as_object_mut() {
             if let Some(address) = self.address {
                 object.insert("podIP".to_owned(), json!(address));
-                object.insert("podIPs".to_owned(), json!([{"ip": address}]));
+                // Merged by address otherwise: a node started again gives its pods others.
+                object.insert(
+                    "podIPs".to_owned(),
+                    json!([{"$patch": "replace"}, {"ip": address}]),
+                );
             }
             if !self.init.is_empty() {
-                let containers = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-                object.insert("initContainerStatuses".to_owned(), statuses(containers, &self.init));
+                let containers = pod
+                    .spec
+                    .iter()
+                    .flat_map(|spec| spec.init_containers.iter().flatten());
+                object.insert(
+                    "initContainerStatuses".to_owned(),
+                    statuses(containers, &self.init),
+                );
             }
             if let Some(generation) = pod.metadata.generation {
                 object.insert("observedGeneration".to_owned(), generation.into());
@@ -199,7 +255,10 @@ impl PodState {
     }
 
     fn condition(&mut self, kind: &'static str, holds: bool, reason: Option<&str>) -> Value {
-        let known = self.conditions.entry(kind).or_insert_with(|| (holds, Timestamp::now()));
+        let known = self
+            .conditions
+            .entry(kind)
+            .or_insert_with(|| (holds, Timestamp::now()));
         if known.0 != holds {
             *known = (holds, Timestamp::now());
         }
@@ -210,7 +269,10 @@ impl PodState {
     }
 }
 
-fn statuses<'a>(containers: impl Iterator<Item = &'a Container>, states: &[ContainerState]) -> Value {
+fn statuses<'a>(
+    containers: impl Iterator<Item = &'a Container>,
+    states: &[ContainerState],
+) -> Value {
     let one = |(container, state): (&Container, &ContainerState)| {
         let mut status = json!({
             "name": container.name,
@@ -250,7 +312,9 @@ mod tests {
 
     fn running() -> ContainerState {
         ContainerState {
-            now: Now::Running { since: "2026-11-21T08:00:00.5Z".parse().unwrap() },
+            now: Now::Running {
+                since: "2026-11-21T08:00:00.5Z".parse().unwrap(),
+            },
             started: true,
             ready: true,
             id: "process://1".to_owned(),
@@ -260,7 +324,10 @@ mod tests {
 
     fn condition<'a>(patch: &'a Value, kind: &str) -> &'a Value {
         let conditions = patch["status"]["conditions"].as_array().unwrap();
-        conditions.iter().find(|condition| condition["type"] == kind).unwrap()
+        conditions
+            .iter()
+            .find(|condition| condition["type"] == kind)
+            .unwrap()
     }
 
     #[test]
@@ -273,10 +340,19 @@ mod tests {
         state.address = Some(Ipv4Addr::new(10, 244, 0, 2));
         state.containers = vec![running(), running()];
         let patch = state.patch(&pod());
-        assert_eq!((&patch["status"]["phase"], &patch["status"]["podIP"]), (&json!("Running"), &json!("10.244.0.2")));
+        assert_eq!(
+            (&patch["status"]["phase"], &patch["status"]["podIP"]),
+            (&json!("Running"), &json!("10.244.0.2"))
+        );
         assert_eq!(condition(&patch, "ContainersReady")["status"], "True");
-        assert_eq!(condition(&patch, "Ready")["reason"], "ReadinessGatesNotReady");
-        assert_eq!(patch["status"]["containerStatuses"][0]["state"]["running"]["startedAt"], "2026-11-21T08:00:00Z");
+        assert_eq!(
+            condition(&patch, "Ready")["reason"],
+            "ReadinessGatesNotReady"
+        );
+        assert_eq!(
+            patch["status"]["containerStatuses"][0]["state"]["running"]["startedAt"],
+            "2026-11-21T08:00:00Z"
+        );
         let mut open = pod();
         let gate = json!({"conditions": [{"type": "x/gate", "status": "True"}]});
         open.status = Some(serde_json::from_value(gate).unwrap());
@@ -291,7 +367,10 @@ mod tests {
         let patch = state.patch(&pod());
         assert_eq!(patch["status"]["phase"], "Pending");
         let waiting = &patch["status"]["containerStatuses"][1]["state"]["waiting"];
-        assert_eq!(waiting, &json!({"reason": "ErrImageNeverPull", "message": "no program"}));
+        assert_eq!(
+            waiting,
+            &json!({"reason": "ErrImageNeverPull", "message": "no program"})
+        );
     }
 
     #[test]
@@ -299,7 +378,13 @@ mod tests {
         let mut state = PodState::new(&pod());
         let now = Timestamp::now();
         let ended = |code| ContainerState {
-            now: Now::Ended(Ended { code, signal: None, started: now, finished: now, message: String::new() }),
+            now: Now::Ended(Ended {
+                code,
+                signal: None,
+                started: now,
+                finished: now,
+                message: String::new(),
+            }),
             done: true,
             ready: false,
             ..running()

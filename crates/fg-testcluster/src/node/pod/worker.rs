@@ -1,10 +1,6 @@
 //! The task of one pod.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::core::v1::{Binding, Container as Spec, ObjectReference, Pod},
@@ -102,7 +98,12 @@ impl Worker {
     /// Everything until the pod has to end. May be dropped at any point.
     async fn live(&mut self) {
         let finished = |phase: Option<&str>| matches!(phase, Some("Succeeded" | "Failed"));
-        if finished(self.pod().status.as_ref().and_then(|status| status.phase.as_deref())) {
+        if finished(
+            self.pod()
+                .status
+                .as_ref()
+                .and_then(|status| status.phase.as_deref()),
+        ) {
             // It ended before the node was started.
             return std::future::pending().await;
         }
@@ -137,7 +138,9 @@ impl Worker {
         loop {
             let mut changes = self.place.node.objects.follow();
             let pod = self.pod();
-            let Err(missing) = self.volumes.write(&pod).await else { return };
+            let Err(missing) = self.volumes.write(&pod).await else {
+                return;
+            };
             if begun.elapsed() > PATIENCE {
                 self.state.wait("ContainerCreating", &missing.0);
                 self.publish();
@@ -148,7 +151,10 @@ impl Worker {
 
     fn start(&mut self, which: Which, spec: &Spec, restart: Restart) {
         let place = &self.place;
-        let log = place.node.logs.start(&place.namespace, &place.name, &spec.name);
+        let log = place
+            .node
+            .logs
+            .start(&place.namespace, &place.name, &spec.name);
         let (stop, stopped) = watch::channel(None);
         let container = Container {
             place: Arc::clone(place),
@@ -162,7 +168,12 @@ impl Worker {
             state: ContainerState::new(),
         };
         let task = tokio::spawn(container.run());
-        self.containers.push(Running { name: spec.name.clone(), stop, task, log });
+        self.containers.push(Running {
+            name: spec.name.clone(),
+            stop,
+            task,
+            log,
+        });
     }
 
     /// Follows the containers and what they use. With an init container it returns when the next one may start; an
@@ -234,7 +245,10 @@ impl Worker {
         }
         for running in &self.containers {
             let place = &self.place;
-            place.node.logs.end(&place.namespace, &place.name, &running.name, &running.log);
+            place
+                .node
+                .logs
+                .end(&place.namespace, &place.name, &running.name, &running.log);
         }
         tokio::join!(self.place.remove(), delete(&self.place, &self.told));
     }
@@ -289,7 +303,11 @@ async fn make(place: &Place) {
 /// Binds a pod that has no node yet.
 async fn bind(place: &Place, told: &watch::Receiver<Told>) {
     let pod = Arc::clone(&told.borrow().pod);
-    if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) {
+    if pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.node_name.is_some())
+    {
         return;
     }
     let api: Api<Pod> = Api::namespaced(place.node.client.clone(), &place.namespace);
@@ -308,8 +326,9 @@ async fn bind(place: &Place, told: &watch::Receiver<Told>) {
         },
     };
     loop {
-        let bound: kube::Result<Status> =
-            api.create_subresource("binding", &place.name, &PostParams::default(), &binding).await;
+        let bound: kube::Result<Status> = api
+            .create_subresource("binding", &place.name, &PostParams::default(), &binding)
+            .await;
         match bound {
             Ok(_) => return,
             // Bound already, or gone: the watch tells.
@@ -323,8 +342,14 @@ async fn bind(place: &Place, told: &watch::Receiver<Told>) {
 /// Removes the object, for good.
 async fn delete(place: &Place, told: &watch::Receiver<Told>) {
     let api: Api<Pod> = Api::namespaced(place.node.client.clone(), &place.namespace);
-    let preconditions = Preconditions { uid: Some(place.uid.clone()), resource_version: None };
-    let how = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default().grace_period(0) };
+    let preconditions = Preconditions {
+        uid: Some(place.uid.clone()),
+        resource_version: None,
+    };
+    let how = DeleteParams {
+        preconditions: Some(preconditions),
+        ..DeleteParams::default().grace_period(0)
+    };
     while !told.borrow().gone {
         match api.delete(&place.name, &how).await {
             Ok(_) => return,

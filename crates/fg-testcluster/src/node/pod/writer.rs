@@ -44,7 +44,9 @@ impl Writer {
     /// Waits until the last status asked for is written, or the pod is gone, or the time is over.
     pub(super) async fn settle(&mut self, limit: Duration) {
         let wanted = self.wanted.borrow().clone();
-        tokio::time::timeout(limit, self.written.wait_for(|written| *written == wanted)).await.ok();
+        tokio::time::timeout(limit, self.written.wait_for(|written| *written == wanted))
+            .await
+            .ok();
     }
 }
 
@@ -54,17 +56,33 @@ async fn write(
     mut source: watch::Receiver<Option<Value>>,
     done: watch::Sender<Option<Value>>,
 ) {
+    let mut said = String::new();
     while source.changed().await.is_ok() {
         loop {
-            let Some(status) = source.borrow_and_update().clone() else { break };
-            match api.patch_status(&place.name, &PatchParams::default(), &Patch::Strategic(&status)).await {
+            let Some(status) = source.borrow_and_update().clone() else {
+                break;
+            };
+            match api
+                .patch_status(
+                    &place.name,
+                    &PatchParams::default(),
+                    &Patch::Strategic(&status),
+                )
+                .await
+            {
                 Ok(_) => {
                     done.send_replace(Some(status));
                     break;
                 }
                 // Another pod has the name by now, or none.
                 Err(kube::Error::Api(why)) if matches!(why.code, 404 | 409) => return,
-                Err(why) => tracing::warn!("status of pod {}/{}: {why}", place.namespace, place.name),
+                Err(why) => {
+                    let why = why.to_string();
+                    if why != said {
+                        tracing::warn!("status of pod {}/{}: {why}", place.namespace, place.name);
+                        said = why;
+                    }
+                }
             }
             tokio::time::sleep(RETRY).await;
         }

@@ -29,8 +29,8 @@ const COALESCE: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_millis(500);
 
 enum Change {
-    Service(Event<Service>),
-    Slice(Event<EndpointSlice>),
+    Service(Box<Event<Service>>),
+    Slice(Box<Event<EndpointSlice>>),
 }
 
 struct Services {
@@ -51,14 +51,25 @@ pub(super) async fn run(node: Arc<Node>) {
     let (sender, mut changes) = mpsc::channel(1024);
     let services = sender.clone();
     let client = node.client.clone();
-    tokio::spawn(objects::each(Api::<Service>::all(client.clone()), move |event| {
-        let services = services.clone();
-        async move { services.send(Change::Service(event)).await.is_ok() }
-    }));
-    tokio::spawn(objects::each(Api::<EndpointSlice>::all(client), move |event| {
-        let slices = sender.clone();
-        async move { slices.send(Change::Slice(event)).await.is_ok() }
-    }));
+    tokio::spawn(objects::each(
+        Api::<Service>::all(client.clone()),
+        move |event| {
+            let services = services.clone();
+            async move {
+                services
+                    .send(Change::Service(Box::new(event)))
+                    .await
+                    .is_ok()
+            }
+        },
+    ));
+    tokio::spawn(objects::each(
+        Api::<EndpointSlice>::all(client),
+        move |event| {
+            let slices = sender.clone();
+            async move { slices.send(Change::Slice(Box::new(event))).await.is_ok() }
+        },
+    ));
     let mut all = Services {
         node,
         table: Table::default(),
@@ -87,20 +98,24 @@ pub(super) async fn run(node: Arc<Node>) {
 impl Services {
     fn take(&mut self, change: Change) {
         match change {
-            Change::Service(Event::Apply(service) | Event::InitApply(service)) => self.table.service(service),
-            Change::Service(Event::Delete(service)) => self.table.no_service(&service),
-            Change::Service(Event::Init) => self.table.services_begin(),
-            Change::Service(Event::InitDone) => {
-                self.table.services_end();
-                self.complete.0 = true;
-            }
-            Change::Slice(Event::Apply(slice) | Event::InitApply(slice)) => self.table.slice(slice),
-            Change::Slice(Event::Delete(slice)) => self.table.no_slice(&slice),
-            Change::Slice(Event::Init) => self.table.slices_begin(),
-            Change::Slice(Event::InitDone) => {
-                self.table.slices_end();
-                self.complete.1 = true;
-            }
+            Change::Service(event) => match *event {
+                Event::Apply(service) | Event::InitApply(service) => self.table.service(service),
+                Event::Delete(service) => self.table.no_service(&service),
+                Event::Init => self.table.services_begin(),
+                Event::InitDone => {
+                    self.table.services_end();
+                    self.complete.0 = true;
+                }
+            },
+            Change::Slice(event) => match *event {
+                Event::Apply(slice) | Event::InitApply(slice) => self.table.slice(slice),
+                Event::Delete(slice) => self.table.no_slice(&slice),
+                Event::Init => self.table.slices_begin(),
+                Event::InitDone => {
+                    self.table.slices_end();
+                    self.complete.1 = true;
+                }
+            },
         }
     }
 
@@ -156,7 +171,11 @@ impl Services {
     }
 
     async fn write_rules(&mut self) -> Result<()> {
-        let text = if self.from_scratch { Some(self.rules.all()) } else { self.rules.changes() };
+        let text = if self.from_scratch {
+            Some(self.rules.all())
+        } else {
+            self.rules.changes()
+        };
         let Some(text) = text else { return Ok(()) };
         tool::feed("nft", &["-f", "-"], &text).await?;
         self.rules.written();
@@ -165,10 +184,15 @@ impl Services {
     }
 
     async fn write_status(&self, key: &Key) -> Result<()> {
-        let Some(uid) = self.table.uid(key) else { return Ok(()) };
+        let Some(uid) = self.table.uid(key) else {
+            return Ok(());
+        };
         let api: Api<Service> = Api::namespaced(self.node.client.clone(), &key.0);
         let patch = status_patch(self.pool.of(key), &uid);
-        match api.patch_status(&key.1, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        match api
+            .patch_status(&key.1, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+        {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(why) => Err(why.into()),
@@ -177,7 +201,10 @@ impl Services {
 }
 
 fn status_patch(address: Option<Ipv4Addr>, uid: &str) -> Value {
-    let balancer = address.map_or_else(|| json!({"ingress": null}), |ip| json!({"ingress": [{"ip": ip, "ipMode": "VIP"}]}));
+    let balancer = address.map_or_else(
+        || json!({"ingress": null}),
+        |ip| json!({"ingress": [{"ip": ip, "ipMode": "VIP"}]}),
+    );
     json!({"metadata": {"uid": uid}, "status": {"loadBalancer": balancer}})
 }
 

@@ -41,7 +41,10 @@ pub(super) struct Rules {
     chains: u64,
 }
 
-type Written = (BTreeMap<Front, (u64, Vec<SocketAddrV4>)>, BTreeSet<Ipv4Addr>);
+type Written = (
+    BTreeMap<Front, (u64, Vec<SocketAddrV4>)>,
+    BTreeSet<Ipv4Addr>,
+);
 
 impl Rules {
     /// Sets the fronts of one Service.
@@ -84,17 +87,28 @@ impl Rules {
     }
 
     fn difference(&mut self) -> String {
-        let wanted: BTreeMap<Front, &Vec<SocketAddrV4>> =
-            self.wanted.values().flatten().map(|(front, endpoints)| (*front, endpoints)).collect();
-        let addresses: BTreeSet<Ipv4Addr> = wanted.values().flat_map(|all| all.iter().map(|one| *one.ip())).collect();
+        let wanted: BTreeMap<Front, &Vec<SocketAddrV4>> = self
+            .wanted
+            .values()
+            .flatten()
+            .map(|(front, endpoints)| (*front, endpoints))
+            .collect();
+        let addresses: BTreeSet<Ipv4Addr> = wanted
+            .values()
+            .flat_map(|all| all.iter().map(|one| *one.ip()))
+            .collect();
         let mut next = self.kernel.clone();
         let mut text = String::new();
         for (front, (chain, _)) in &self.kernel {
             if !wanted.contains_key(front) {
                 next.remove(front);
                 let element = element(front);
-                write!(text, "delete element ip ferrogate fronts {{ {element} }}\n").ok();
-                write!(text, "flush chain ip ferrogate to-{chain}\ndelete chain ip ferrogate to-{chain}\n").ok();
+                writeln!(text, "delete element ip ferrogate fronts {{ {element} }}").ok();
+                writeln!(
+                    text,
+                    "flush chain ip ferrogate to-{chain}\ndelete chain ip ferrogate to-{chain}"
+                )
+                .ok();
             }
         }
         for (front, endpoints) in wanted {
@@ -110,19 +124,36 @@ impl Rules {
                 |(chain, _)| *chain,
             );
             let verb = if known.is_some() { "flush" } else { "add" };
-            write!(text, "{verb} chain ip ferrogate to-{chain}\n").ok();
-            write!(text, "add rule ip ferrogate to-{chain} {}\n", destination(front.protocol, endpoints)).ok();
+            writeln!(text, "{verb} chain ip ferrogate to-{chain}").ok();
+            writeln!(
+                text,
+                "add rule ip ferrogate to-{chain} {}",
+                destination(front.protocol, endpoints)
+            )
+            .ok();
             if known.is_none() {
                 let element = element(&front);
-                write!(text, "add element ip ferrogate fronts {{ {element} : goto to-{chain} }}\n").ok();
+                writeln!(
+                    text,
+                    "add element ip ferrogate fronts {{ {element} : goto to-{chain} }}"
+                )
+                .ok();
             }
             next.insert(front, (chain, endpoints.clone()));
         }
-        let pairs = |set: Vec<&Ipv4Addr>| set.iter().map(|a| format!("{a} . {a}")).collect::<Vec<_>>().join(", ");
-        let (old, new) = (self.hairpin.difference(&addresses).collect(), addresses.difference(&self.hairpin).collect());
+        let pairs = |set: Vec<&Ipv4Addr>| {
+            set.iter()
+                .map(|a| format!("{a} . {a}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (old, new) = (
+            self.hairpin.difference(&addresses).collect(),
+            addresses.difference(&self.hairpin).collect(),
+        );
         for (verb, set) in [("delete", pairs(old)), ("add", pairs(new))] {
             if !set.is_empty() {
-                write!(text, "{verb} element ip ferrogate hairpin {{ {set} }}\n").ok();
+                writeln!(text, "{verb} element ip ferrogate hairpin {{ {set} }}").ok();
             }
         }
         self.next = Some((next, addresses));
@@ -138,9 +169,16 @@ fn destination(protocol: &str, endpoints: &[SocketAddrV4]) -> String {
     if let [one] = endpoints {
         return format!("meta l4proto {protocol} dnat to {one}");
     }
-    let all: Vec<String> =
-        endpoints.iter().enumerate().map(|(index, one)| format!("{index} : {} . {}", one.ip(), one.port())).collect();
-    format!("meta l4proto {protocol} dnat to numgen random mod {} map {{ {} }}", all.len(), all.join(", "))
+    let all: Vec<String> = endpoints
+        .iter()
+        .enumerate()
+        .map(|(index, one)| format!("{index} : {} . {}", one.ip(), one.port()))
+        .collect();
+    format!(
+        "meta l4proto {protocol} dnat to numgen random mod {} map {{ {} }}",
+        all.len(),
+        all.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -148,8 +186,15 @@ mod tests {
     use super::*;
 
     fn fronts(endpoints: &[&str]) -> Fronts {
-        let front = Front { address: Ipv4Addr::new(10, 96, 0, 9), protocol: "tcp", port: 80 };
-        Fronts::from([(front, endpoints.iter().map(|text| text.parse().unwrap()).collect())])
+        let front = Front {
+            address: Ipv4Addr::new(10, 96, 0, 9),
+            protocol: "tcp",
+            port: 80,
+        };
+        Fronts::from([(
+            front,
+            endpoints.iter().map(|text| text.parse().unwrap()).collect(),
+        )])
     }
 
     fn key() -> Key {
@@ -159,7 +204,11 @@ mod tests {
     #[test]
     fn only_what_differs_is_written() {
         let mut rules = Rules::default();
-        assert!(rules.all().starts_with("add table ip ferrogate\ndelete table"));
+        assert!(
+            rules
+                .all()
+                .starts_with("add table ip ferrogate\ndelete table")
+        );
         rules.written();
         rules.set(&key(), fronts(&["10.244.0.2:3000"]));
         assert_eq!(

@@ -47,12 +47,18 @@ impl Pool {
             self.waiting.remove(key);
             return self.release(key);
         };
-        let asked = wish.asked.as_ref().map(|text| text.parse::<Ipv4Addr>().ok());
+        let asked = wish
+            .asked
+            .as_ref()
+            .map(|text| text.parse::<Ipv4Addr>().ok());
         match (self.of(key), asked) {
             (Some(now), Some(asked)) if asked != Some(now) => self.release(key),
             (Some(_), _) => false,
             (None, asked) => {
-                if let Some(has) = wish.has.filter(|has| asked.is_none_or(|asked| asked == Some(*has))) {
+                if let Some(has) = wish
+                    .has
+                    .filter(|has| asked.is_none_or(|asked| asked == Some(*has)))
+                {
                     self.give(key, has);
                 }
                 false
@@ -67,7 +73,9 @@ impl Pool {
         }
         let given = match &wish.asked {
             Some(asked) => asked.parse().is_ok_and(|address| self.give(key, address)),
-            None => self.next_free().is_some_and(|address| self.give(key, address)),
+            None => self
+                .next_free()
+                .is_some_and(|address| self.give(key, address)),
         };
         if !given {
             self.waiting.insert(key.clone());
@@ -99,7 +107,9 @@ impl Pool {
     }
 
     fn release(&mut self, key: &Key) -> bool {
-        self.holders.remove(key).is_some_and(|address| self.taken.remove(&address).is_some())
+        self.holders
+            .remove(key)
+            .is_some_and(|address| self.taken.remove(&address).is_some())
     }
 }
 
@@ -112,7 +122,10 @@ mod tests {
     }
 
     fn asks(address: &str) -> Wish {
-        Wish { asked: Some(address.to_owned()), has: None }
+        Wish {
+            asked: Some(address.to_owned()),
+            has: None,
+        }
     }
 
     #[test]
@@ -132,7 +145,10 @@ mod tests {
     #[test]
     fn a_restarted_node_leaves_services_their_addresses() {
         let mut pool = Pool::default();
-        let had = Wish { asked: None, has: Some(Ipv4Addr::new(10, 99, 0, 1)) };
+        let had = Wish {
+            asked: None,
+            has: Some(Ipv4Addr::new(10, 99, 0, 1)),
+        };
         pool.keep_or_release(&key("z"), Some(&had));
         pool.allot(&key("a"), &Wish::default());
         assert_eq!(pool.of(&key("z")), Some(Ipv4Addr::new(10, 99, 0, 1)));

@@ -16,8 +16,8 @@ use k8s_openapi::{
     api::{
         authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
         core::v1::{
-            DownwardAPIVolumeFile, KeyToPath, Pod, ServiceAccount, ServiceAccountTokenProjection, Volume,
-            VolumeProjection,
+            DownwardAPIVolumeFile, KeyToPath, Pod, ServiceAccount, ServiceAccountTokenProjection,
+            Volume, VolumeProjection,
         },
     },
     jiff::Timestamp,
@@ -56,7 +56,12 @@ enum Content {
 
 impl Volumes {
     pub(super) fn new(place: Arc<Place>) -> Self {
-        Self { place, written: BTreeMap::new(), tokens: BTreeMap::new(), serial: 0 }
+        Self {
+            place,
+            written: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            serial: 0,
+        }
     }
 
     /// Writes every volume whose content is new or has changed.
@@ -65,7 +70,11 @@ impl Volumes {
     /// The first volume that is not complete; the others are written nevertheless.
     pub(super) async fn write(&mut self, pod: &Pod) -> Result<(), Missing> {
         let mut outcome = Ok(());
-        for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
+        for volume in pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.volumes.iter().flatten())
+        {
             if let Err(missing) = self.write_one(pod, volume).await {
                 outcome = outcome.and(Err(missing));
             }
@@ -108,19 +117,31 @@ impl Volumes {
             return Ok(Content::Host);
         } else if let Some(source) = &volume.secret {
             let name = source.secret_name.as_deref().unwrap_or_default();
-            let keys = Keys { items: source.items.as_ref(), optional: source.optional, mode: source.default_mode };
+            let keys = Keys {
+                items: source.items.as_ref(),
+                optional: source.optional,
+                mode: source.default_mode,
+            };
             self.secret(&mut files, name, &keys)?;
         } else if let Some(source) = &volume.config_map {
-            let keys = Keys { items: source.items.as_ref(), optional: source.optional, mode: source.default_mode };
+            let keys = Keys {
+                items: source.items.as_ref(),
+                optional: source.optional,
+                mode: source.default_mode,
+            };
             self.config_map(&mut files, &source.name, &keys)?;
         } else if let Some(source) = &volume.downward_api {
             self.downward(&mut files, pod, source.items.as_ref(), source.default_mode)?;
         } else if let Some(source) = &volume.projected {
             for part in source.sources.iter().flatten() {
-                self.project(&mut files, pod, &volume.name, part, source.default_mode).await?;
+                self.project(&mut files, pod, &volume.name, part, source.default_mode)
+                    .await?;
             }
         } else {
-            return Err(Missing(format!("volume {}: this node does not know its kind", volume.name)));
+            return Err(Missing(format!(
+                "volume {}: this node does not know its kind",
+                volume.name
+            )));
         }
         Ok(Content::Files(files))
     }
@@ -134,21 +155,37 @@ impl Volumes {
         mode: Option<i32>,
     ) -> Result<(), Missing> {
         if let Some(source) = &part.secret {
-            let keys = Keys { items: source.items.as_ref(), optional: source.optional, mode };
+            let keys = Keys {
+                items: source.items.as_ref(),
+                optional: source.optional,
+                mode,
+            };
             return self.secret(files, &source.name, &keys);
         }
         if let Some(source) = &part.config_map {
-            let keys = Keys { items: source.items.as_ref(), optional: source.optional, mode };
+            let keys = Keys {
+                items: source.items.as_ref(),
+                optional: source.optional,
+                mode,
+            };
             return self.config_map(files, &source.name, &keys);
         }
         if let Some(source) = &part.downward_api {
             return self.downward(files, pod, source.items.as_ref(), mode);
         }
         let Some(source) = &part.service_account_token else {
-            return Err(Missing(format!("volume {volume}: this node does not know this projection")));
+            return Err(Missing(format!(
+                "volume {volume}: this node does not know this projection"
+            )));
         };
         let token = self.token(pod, volume, source).await?;
-        files.insert(source.path.clone(), File { bytes: token.into_bytes(), mode: bits(mode) });
+        files.insert(
+            source.path.clone(),
+            File {
+                bytes: token.into_bytes(),
+                mode: bits(mode),
+            },
+        );
         Ok(())
     }
 
@@ -156,7 +193,14 @@ impl Volumes {
         let namespace = &self.place.namespace;
         let what = format!("Secret {namespace}/{name}");
         let found = self.place.node.objects.secret(namespace, name);
-        let data = found.map(|secret| secret.data.iter().flatten().map(|(k, v)| (k.clone(), v.0.clone())).collect());
+        let data = found.map(|secret| {
+            secret
+                .data
+                .iter()
+                .flatten()
+                .map(|(k, v)| (k.clone(), v.0.clone()))
+                .collect()
+        });
         keys.select(files, &what, data)
     }
 
@@ -165,8 +209,16 @@ impl Volumes {
         let what = format!("ConfigMap {namespace}/{name}");
         let found = self.place.node.objects.config_map(namespace, name);
         let data = found.map(|map| {
-            let text = map.data.iter().flatten().map(|(key, text)| (key.clone(), text.clone().into_bytes()));
-            let bytes = map.binary_data.iter().flatten().map(|(key, ByteString(bytes))| (key.clone(), bytes.clone()));
+            let text = map
+                .data
+                .iter()
+                .flatten()
+                .map(|(key, text)| (key.clone(), text.clone().into_bytes()));
+            let bytes = map
+                .binary_data
+                .iter()
+                .flatten()
+                .map(|(key, ByteString(bytes))| (key.clone(), bytes.clone()));
             text.chain(bytes).collect()
         });
         keys.select(files, &what, data)
@@ -186,12 +238,23 @@ impl Volumes {
                 field(pod, &facts, &wanted.field_path)
             } else {
                 let wanted = item.resource_field_ref.as_ref();
-                wanted.zip(containers.first()).and_then(|(w, first)| resource(containers, first, &facts, w))
+                wanted
+                    .zip(containers.first())
+                    .and_then(|(w, first)| resource(containers, first, &facts, w))
             };
             let Some(value) = value else {
-                return Err(Missing(format!("downwardAPI file {}: there is no such field", item.path)));
+                return Err(Missing(format!(
+                    "downwardAPI file {}: there is no such field",
+                    item.path
+                )));
             };
-            files.insert(item.path.clone(), File { bytes: value.into_bytes(), mode: bits(item.mode.or(mode)) });
+            files.insert(
+                item.path.clone(),
+                File {
+                    bytes: value.into_bytes(),
+                    mode: bits(item.mode.or(mode)),
+                },
+            );
         }
         Ok(())
     }
@@ -210,7 +273,13 @@ impl Volumes {
         }
         match self.request(pod, source).await {
             Ok((text, life)) => {
-                self.tokens.insert(key, Token { text: text.clone(), renew: now + life * 4 / 5 });
+                self.tokens.insert(
+                    key,
+                    Token {
+                        text: text.clone(),
+                        renew: now + life * 4 / 5,
+                    },
+                );
                 Ok(text)
             }
             Err(why) => match self.tokens.get_mut(&key) {
@@ -229,8 +298,13 @@ impl Volumes {
         pod: &Pod,
         source: &ServiceAccountTokenProjection,
     ) -> Result<(String, Duration), kube::Error> {
-        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
-        let api: Api<ServiceAccount> = Api::namespaced(self.place.node.client.clone(), &self.place.namespace);
+        let account = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.as_deref())
+            .unwrap_or("default");
+        let api: Api<ServiceAccount> =
+            Api::namespaced(self.place.node.client.clone(), &self.place.namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec {
                 audiences: source.audience.iter().cloned().collect(),
@@ -244,9 +318,16 @@ impl Volumes {
             },
             ..TokenRequest::default()
         };
-        let answer = api.create_token_request(account, &PostParams::default(), &request).await?;
-        let Some(status) = answer.status else { return Ok((String::new(), Duration::ZERO)) };
-        let life = status.expiration_timestamp.0.duration_since(Timestamp::now());
+        let answer = api
+            .create_token_request(account, &PostParams::default(), &request)
+            .await?;
+        let Some(status) = answer.status else {
+            return Ok((String::new(), Duration::ZERO));
+        };
+        let life = status
+            .expiration_timestamp
+            .0
+            .duration_since(Timestamp::now());
         Ok((status.token, Duration::try_from(life).unwrap_or_default()))
     }
 }
@@ -259,20 +340,38 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn select(&self, files: &mut Files, what: &str, data: Option<BTreeMap<String, Vec<u8>>>) -> Result<(), Missing> {
+    fn select(
+        &self,
+        files: &mut Files,
+        what: &str,
+        data: Option<BTreeMap<String, Vec<u8>>>,
+    ) -> Result<(), Missing> {
         let optional = self.optional == Some(true);
         let Some(mut data) = data else {
-            return if optional { Ok(()) } else { Err(Missing(format!("{what} does not exist"))) };
+            return if optional {
+                Ok(())
+            } else {
+                Err(Missing(format!("{what} does not exist")))
+            };
         };
         let Some(items) = self.items.filter(|items| !items.is_empty()) else {
-            let file = |bytes| File { bytes, mode: bits(self.mode) };
+            let file = |bytes| File {
+                bytes,
+                mode: bits(self.mode),
+            };
             files.extend(data.into_iter().map(|(key, bytes)| (key, file(bytes))));
             return Ok(());
         };
         for item in items {
             match data.remove(&item.key) {
                 Some(bytes) => {
-                    files.insert(item.path.clone(), File { bytes, mode: bits(item.mode.or(self.mode)) });
+                    files.insert(
+                        item.path.clone(),
+                        File {
+                            bytes,
+                            mode: bits(item.mode.or(self.mode)),
+                        },
+                    );
                 }
                 None if optional => {}
                 None => return Err(Missing(format!("{what} has no key {}", item.key))),
@@ -283,7 +382,8 @@ impl Keys<'_> {
 }
 
 fn bits(mode: Option<i32>) -> u32 {
-    mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(0o644)
+    mode.and_then(|mode| u32::try_from(mode).ok())
+        .unwrap_or(0o644)
 }
 
 fn folder(place: &Place, volume: &str) -> PathBuf {
@@ -304,15 +404,41 @@ mod tests {
 
     #[test]
     fn items_choose_and_rename_keys() {
-        let items = vec![KeyToPath { key: "tls.crt".to_owned(), path: "crt".to_owned(), mode: Some(0o600) }];
-        let data = || Some(BTreeMap::from([("tls.crt".to_owned(), b"c".to_vec()), ("tls.key".to_owned(), b"k".to_vec())]));
-        let keys = Keys { items: Some(&items), optional: None, mode: None };
+        let items = vec![KeyToPath {
+            key: "tls.crt".to_owned(),
+            path: "crt".to_owned(),
+            mode: Some(0o600),
+        }];
+        let data = || {
+            Some(BTreeMap::from([
+                ("tls.crt".to_owned(), b"c".to_vec()),
+                ("tls.key".to_owned(), b"k".to_vec()),
+            ]))
+        };
+        let keys = Keys {
+            items: Some(&items),
+            optional: None,
+            mode: None,
+        };
         let mut files = Files::new();
         keys.select(&mut files, "Secret n/s", data()).unwrap();
-        assert_eq!(files, Files::from([("crt".to_owned(), File { bytes: b"c".to_vec(), mode: 0o600 })]));
+        assert_eq!(
+            files,
+            Files::from([(
+                "crt".to_owned(),
+                File {
+                    bytes: b"c".to_vec(),
+                    mode: 0o600
+                }
+            )])
+        );
         let absent = keys.select(&mut files, "Secret n/s", None).unwrap_err();
         assert_eq!(absent.0, "Secret n/s does not exist");
-        let all = Keys { items: None, optional: None, mode: None };
+        let all = Keys {
+            items: None,
+            optional: None,
+            mode: None,
+        };
         let mut files = Files::new();
         all.select(&mut files, "Secret n/s", data()).unwrap();
         assert_eq!(files.len(), 2);
@@ -320,11 +446,20 @@ mod tests {
 
     #[test]
     fn what_is_optional_may_be_missing() {
-        let items = vec![KeyToPath { key: "a".to_owned(), path: "a".to_owned(), mode: None }];
-        let keys = Keys { items: Some(&items), optional: Some(true), mode: None };
+        let items = vec![KeyToPath {
+            key: "a".to_owned(),
+            path: "a".to_owned(),
+            mode: None,
+        }];
+        let keys = Keys {
+            items: Some(&items),
+            optional: Some(true),
+            mode: None,
+        };
         let mut files = Files::new();
         keys.select(&mut files, "ConfigMap n/c", None).unwrap();
-        keys.select(&mut files, "ConfigMap n/c", Some(BTreeMap::new())).unwrap();
+        keys.select(&mut files, "ConfigMap n/c", Some(BTreeMap::new()))
+            .unwrap();
         assert!(files.is_empty());
     }
 }

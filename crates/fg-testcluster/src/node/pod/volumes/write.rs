@@ -44,7 +44,10 @@ pub(super) fn write(folder: &Path, files: &Files, serial: u64) -> io::Result<()>
     fs::remove_file(&partial).ok();
     symlink(&new, &partial)?;
     fs::rename(&partial, folder.join(DATA))?;
-    let tops: BTreeSet<&str> = files.keys().filter_map(|name| name.split('/').next()).collect();
+    let tops: BTreeSet<&str> = files
+        .keys()
+        .filter_map(|name| name.split('/').next())
+        .collect();
     for top in &tops {
         let link = folder.join(top);
         if fs::symlink_metadata(&link).is_err() {
@@ -70,16 +73,29 @@ mod tests {
     use super::*;
 
     fn files(all: &[(&str, &str)]) -> Files {
-        let file = |text: &str| File { bytes: text.into(), mode: 0o640 };
-        all.iter().map(|(name, text)| ((*name).to_owned(), file(text))).collect()
+        let file = |text: &str| File {
+            bytes: text.into(),
+            mode: 0o640,
+        };
+        all.iter()
+            .map(|(name, text)| ((*name).to_owned(), file(text)))
+            .collect()
     }
 
     #[test]
     fn an_update_replaces_changes_and_removes_files() {
         let folder = std::env::temp_dir().join(format!("fg-volume-{}", std::process::id()));
-        write(&folder, &files(&[("a", "1"), ("deep/b", "2"), ("gone", "3")]), 1).unwrap();
+        write(
+            &folder,
+            &files(&[("a", "1"), ("deep/b", "2"), ("gone", "3")]),
+            1,
+        )
+        .unwrap();
         assert_eq!(fs::read_to_string(folder.join("deep/b")).unwrap(), "2");
-        assert_eq!(fs::metadata(folder.join("a")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            fs::metadata(folder.join("a")).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
         write(&folder, &files(&[("a", "10"), ("deep/b", "2")]), 2).unwrap();
         assert_eq!(fs::read_to_string(folder.join("a")).unwrap(), "10");
         assert!(!folder.join("gone").exists() && !folder.join("..00000001").exists());

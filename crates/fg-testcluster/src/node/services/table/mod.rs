@@ -87,7 +87,10 @@ impl Table {
 
     /// A list of all slices begins.
     pub(super) fn slices_begin(&mut self) {
-        let all = self.slices.iter().flat_map(|(key, slices)| slices.keys().map(|name| (key.clone(), name.clone())));
+        let all = self
+            .slices
+            .iter()
+            .flat_map(|(key, slices)| slices.keys().map(|name| (key.clone(), name.clone())));
         self.unseen_slices = Some(all.collect());
     }
 
@@ -125,34 +128,67 @@ impl Table {
         let ours = spec.type_.as_deref() == Some("LoadBalancer")
             && spec.load_balancer_class.is_none()
             && service.metadata.deletion_timestamp.is_none();
-        let asked = spec.load_balancer_ip.clone().filter(|text| !text.is_empty());
-        ours.then(|| Wish { asked, has: self.published(key) })
+        let asked = spec
+            .load_balancer_ip
+            .clone()
+            .filter(|text| !text.is_empty());
+        ours.then(|| Wish {
+            asked,
+            has: self.published(key),
+        })
     }
 
     /// The LoadBalancer address in a Service's status.
     pub(super) fn published(&self, key: &Key) -> Option<Ipv4Addr> {
         let status = self.services.get(key)?.status.as_ref()?;
-        status.load_balancer.as_ref()?.ingress.as_ref()?.first()?.ip.as_ref()?.parse().ok()
+        status
+            .load_balancer
+            .as_ref()?
+            .ingress
+            .as_ref()?
+            .first()?
+            .ip
+            .as_ref()?
+            .parse()
+            .ok()
     }
 
     /// Where a Service's addresses lead. A front without endpoints is left out: connections to it are refused.
     pub(super) fn fronts(&self, key: &Key, balancer: Option<Ipv4Addr>) -> Fronts {
         let mut fronts = Fronts::new();
-        let Some(service) = self.services.get(key).filter(|service| is_ours(service)) else { return fronts };
-        let addresses: BTreeSet<Ipv4Addr> = cluster_address(service).into_iter().chain(balancer).collect();
-        for port in service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()) {
+        let Some(service) = self.services.get(key).filter(|service| is_ours(service)) else {
+            return fronts;
+        };
+        let addresses: BTreeSet<Ipv4Addr> = cluster_address(service)
+            .into_iter()
+            .chain(balancer)
+            .collect();
+        for port in service
+            .spec
+            .iter()
+            .flat_map(|spec| spec.ports.iter().flatten())
+        {
             let protocol = match port.protocol.as_deref() {
                 None | Some("TCP") => "tcp",
                 Some("UDP") => "udp",
                 Some(_) => continue,
             };
-            let Ok(number) = u16::try_from(port.port) else { continue };
+            let Ok(number) = u16::try_from(port.port) else {
+                continue;
+            };
             let endpoints = self.endpoints(key, port);
             if endpoints.is_empty() {
                 continue;
             }
             for address in &addresses {
-                fronts.insert(Front { address: *address, protocol, port: number }, endpoints.clone());
+                fronts.insert(
+                    Front {
+                        address: *address,
+                        protocol,
+                        port: number,
+                    },
+                    endpoints.clone(),
+                );
             }
         }
         fronts
@@ -162,13 +198,28 @@ impl Table {
     fn endpoints(&self, key: &Key, port: &ServicePort) -> Vec<SocketAddrV4> {
         let mut ready = BTreeSet::new();
         let mut leaving = BTreeSet::new();
-        let slices = self.slices.get(key).into_iter().flatten().map(|(_, slice)| slice);
+        let slices = self
+            .slices
+            .get(key)
+            .into_iter()
+            .flatten()
+            .map(|(_, slice)| slice);
         for slice in slices.filter(|slice| slice.address_type == "IPv4") {
             let named = |p: &&k8s_openapi::api::discovery::v1::EndpointPort| {
                 p.name.as_deref().unwrap_or_default() == port.name.as_deref().unwrap_or_default()
             };
-            let Some(number) = slice.ports.iter().flatten().find(named).and_then(|p| p.port) else { continue };
-            let Ok(number) = u16::try_from(number) else { continue };
+            let Some(number) = slice
+                .ports
+                .iter()
+                .flatten()
+                .find(named)
+                .and_then(|p| p.port)
+            else {
+                continue;
+            };
+            let Ok(number) = u16::try_from(number) else {
+                continue;
+            };
             for endpoint in &slice.endpoints {
                 let into = if is_ready(endpoint) {
                     &mut ready
@@ -177,7 +228,10 @@ impl Table {
                 } else {
                     continue;
                 };
-                let addresses = endpoint.addresses.iter().filter_map(|text| text.parse().ok());
+                let addresses = endpoint
+                    .addresses
+                    .iter()
+                    .filter_map(|text| text.parse().ok());
                 into.extend(addresses.map(|address| SocketAddrV4::new(address, number)));
             }
         }
@@ -201,17 +255,28 @@ impl Table {
     }
 
     fn headless(&self, key: &Key) -> Vec<Ipv4Addr> {
-        let slices = self.slices.get(key).into_iter().flatten().map(|(_, slice)| slice);
-        let endpoints = slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| is_ready(endpoint));
-        let all: BTreeSet<Ipv4Addr> =
-            endpoints.flat_map(|endpoint| &endpoint.addresses).filter_map(|text| text.parse().ok()).collect();
+        let slices = self
+            .slices
+            .get(key)
+            .into_iter()
+            .flatten()
+            .map(|(_, slice)| slice);
+        let endpoints = slices
+            .flat_map(|slice| &slice.endpoints)
+            .filter(|endpoint| is_ready(endpoint));
+        let all: BTreeSet<Ipv4Addr> = endpoints
+            .flat_map(|endpoint| &endpoint.addresses)
+            .filter_map(|text| text.parse().ok())
+            .collect();
         all.into_iter().collect()
     }
 }
 
 /// Services labelled for another service proxy get no rules here.
 fn is_ours(service: &Service) -> bool {
-    !service.labels().contains_key("service.kubernetes.io/service-proxy-name")
+    !service
+        .labels()
+        .contains_key("service.kubernetes.io/service-proxy-name")
 }
 
 fn cluster_address(service: &Service) -> Option<Ipv4Addr> {
@@ -219,11 +284,18 @@ fn cluster_address(service: &Service) -> Option<Ipv4Addr> {
 }
 
 fn is_ready(endpoint: &Endpoint) -> bool {
-    endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true)
+    endpoint
+        .conditions
+        .as_ref()
+        .and_then(|c| c.ready)
+        .unwrap_or(true)
 }
 
 fn still_serves(endpoint: &Endpoint) -> bool {
-    endpoint.conditions.as_ref().is_some_and(|c| c.serving == Some(true) && c.terminating == Some(true))
+    endpoint
+        .conditions
+        .as_ref()
+        .is_some_and(|c| c.serving == Some(true) && c.terminating == Some(true))
 }
 
 fn key_of(service: &Service) -> Key {

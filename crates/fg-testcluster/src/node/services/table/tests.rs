@@ -24,7 +24,13 @@ fn key() -> Key {
 fn lines(fronts: &Fronts) -> Vec<String> {
     let line = |(front, to): (&Front, &Vec<SocketAddrV4>)| {
         let to: Vec<String> = to.iter().map(ToString::to_string).collect();
-        format!("{} {}:{} -> {}", front.protocol, front.address, front.port, to.join(" "))
+        format!(
+            "{} {}:{} -> {}",
+            front.protocol,
+            front.address,
+            front.port,
+            to.join(" ")
+        )
     };
     fronts.iter().map(line).collect()
 }
@@ -57,21 +63,34 @@ fn ports_are_matched_by_name_and_only_ready_endpoints_count() {
 #[test]
 fn endpoints_that_are_leaving_serve_while_there_is_no_other() {
     let mut table = Table::default();
-    table.service(service(&json!({"clusterIP": "10.96.0.9", "ports": [{"port": 80}]})));
+    table.service(service(
+        &json!({"clusterIP": "10.96.0.9", "ports": [{"port": 80}]}),
+    ));
     let ports = json!([{"name": "", "port": 3000}]);
-    let leaving =
-        json!({"addresses": ["10.244.0.2"], "conditions": {"ready": false, "serving": true, "terminating": true}});
+    let leaving = json!({"addresses": ["10.244.0.2"], "conditions": {"ready": false, "serving": true, "terminating": true}});
     table.slice(slice("a", &ports, &json!([leaving])));
-    assert_eq!(lines(&table.fronts(&key(), None)), ["tcp 10.96.0.9:80 -> 10.244.0.2:3000"]);
+    assert_eq!(
+        lines(&table.fronts(&key(), None)),
+        ["tcp 10.96.0.9:80 -> 10.244.0.2:3000"]
+    );
     table.slice(slice("b", &ports, &json!([{"addresses": ["10.244.0.5"]}])));
-    assert_eq!(lines(&table.fronts(&key(), None)), ["tcp 10.96.0.9:80 -> 10.244.0.5:3000"]);
+    assert_eq!(
+        lines(&table.fronts(&key(), None)),
+        ["tcp 10.96.0.9:80 -> 10.244.0.5:3000"]
+    );
 }
 
 #[test]
 fn a_new_list_forgets_what_is_not_in_it() {
     let mut table = Table::default();
-    table.service(service(&json!({"clusterIP": "10.96.0.9", "ports": [{"port": 80}]})));
-    table.slice(slice("a", &json!([{"port": 3000}]), &json!([{"addresses": ["10.244.0.2"]}])));
+    table.service(service(
+        &json!({"clusterIP": "10.96.0.9", "ports": [{"port": 80}]}),
+    ));
+    table.slice(slice(
+        "a",
+        &json!([{"port": 3000}]),
+        &json!([{"addresses": ["10.244.0.2"]}]),
+    ));
     table.take_changed();
     table.slices_begin();
     table.slices_end();
@@ -85,8 +104,17 @@ fn a_new_list_forgets_what_is_not_in_it() {
 #[test]
 fn a_headless_service_is_named_after_its_endpoints_and_has_no_rules() {
     let mut table = Table::default();
-    table.service(service(&json!({"clusterIP": "None", "ports": [{"port": 80}]})));
-    table.slice(slice("a", &json!([{"port": 3000}]), &json!([{"addresses": ["10.244.0.2"]}])));
+    table.service(service(
+        &json!({"clusterIP": "None", "ports": [{"port": 80}]}),
+    ));
+    table.slice(slice(
+        "a",
+        &json!([{"port": 3000}]),
+        &json!([{"addresses": ["10.244.0.2"]}]),
+    ));
     assert!(table.fronts(&key(), None).is_empty());
-    assert_eq!(table.names().get(&key()), Some(&vec![Ipv4Addr::new(10, 244, 0, 2)]));
+    assert_eq!(
+        table.names().get(&key()),
+        Some(&vec![Ipv4Addr::new(10, 244, 0, 2)])
+    );
 }
