@@ -1,5 +1,6 @@
 //! The suite's process: its flags, what of its output is shown, its exit code.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -75,9 +76,9 @@ pub(super) fn run(wish: &Conformance, cluster: &Cluster, report: &Path) -> anyho
     cluster.processes().end(NAME, Duration::ZERO);
     println!(
         "{} passed, {} failed, {} skipped",
-        tally.passed,
+        tally.passed.len(),
         tally.failed.len(),
-        tally.skipped
+        tally.skipped.len()
     );
     for name in &tally.failed {
         println!("  failed: {name}");
@@ -137,9 +138,10 @@ fn command(wish: &Conformance, cluster: &Cluster, report: &Path) -> Command {
 /// Results so far.
 #[derive(Debug, Default)]
 struct Tally {
-    passed: usize,
-    skipped: usize,
-    failed: Vec<String>,
+    // Names, since the suite's output may say a result twice.
+    passed: BTreeSet<String>,
+    skipped: BTreeSet<String>,
+    failed: BTreeSet<String>,
     /// Whether the lines are those of an assertion that failed.
     in_error: bool,
 }
@@ -166,13 +168,13 @@ impl Tally {
         if name.contains('/') {
             return None;
         }
-        match result {
-            "PASS" => self.passed += 1,
-            "SKIP" => {
-                self.skipped += 1;
-                return None;
-            }
-            _ => self.failed.push(name.to_owned()),
+        let of_result = match result {
+            "PASS" => &mut self.passed,
+            "SKIP" => &mut self.skipped,
+            _ => &mut self.failed,
+        };
+        if !of_result.insert(name.to_owned()) || result == "SKIP" {
+            return None;
         }
         Some(format!("  {result} {test}"))
     }
@@ -217,6 +219,7 @@ mod tests {
         for line in [
             "=== RUN   TestConformance/HTTPRouteWeight",
             "    --- PASS: TestConformance/HTTPRouteWeight (0.33s)",
+            "    --- PASS: TestConformance/HTTPRouteWeight (0.33s)",
             "        --- PASS: TestConformance/HTTPRouteWeight/even (0.10s)",
             "--- FAIL: TestConformance/GRPCRouteWeight (9.00s)",
             "    --- SKIP: TestConformance/MeshBasic (0.00s)",
@@ -224,8 +227,8 @@ mod tests {
         ] {
             tally.note(line);
         }
-        assert_eq!((tally.passed, tally.skipped), (1, 1));
-        assert_eq!(tally.failed, ["GRPCRouteWeight"]);
+        assert_eq!((tally.passed.len(), tally.skipped.len()), (1, 1));
+        assert_eq!(Vec::from_iter(tally.failed), ["GRPCRouteWeight"]);
     }
 
     #[test]
