@@ -1,5 +1,6 @@
 //! `cargo xtask cluster`: a test cluster, by the program `fg-testcluster`.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -19,6 +20,34 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let status = program(args)?.status()?;
     ensure!(status.success(), "{}", failed(status));
     Ok(())
+}
+
+/// Whether tests can start clusters here without anybody waiting for builds of Go: `patient` waits.
+/// Errors: why not, fit to follow "not run: …: ".
+pub(crate) fn possible(patient: bool) -> Result<(), String> {
+    if !packages::is_root() {
+        return Err("needs to be root, for network namespaces".to_owned());
+    }
+    for (program, package) in PROGRAMS {
+        packages::ensure(program, package)?;
+    }
+    if patient || is_built() {
+        return Ok(());
+    }
+    Err("the programs of a cluster are not built yet: cargo xtask cluster build".to_owned())
+}
+
+/// Whether some version of an API server was built. Where: as `fg-testcluster` has it.
+fn is_built() -> bool {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let root = of("FERROGATE_CACHE").map(PathBuf::from).or_else(|| {
+        let cache = of("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| Some(PathBuf::from(of("HOME")?).join(".cache")));
+        Some(cache?.join("ferrogate"))
+    });
+    let recipes = root.and_then(|root| std::fs::read_dir(root.join("cluster")).ok());
+    let mut recipes = recipes.into_iter().flatten().flatten();
+    recipes.any(|recipe| recipe.path().join("bin/kube-apiserver").is_file())
 }
 
 /// The program with its words, built. Errors: a tool is missing, or the build fails.

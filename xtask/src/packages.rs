@@ -41,7 +41,8 @@ fn apt(args: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn is_root() -> bool {
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
     // The owner of this process's own entry; saves a dependency for one number.
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self")

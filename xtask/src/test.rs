@@ -4,10 +4,12 @@
 //! cannot run is named at the end, and is a failure when `CI=true`.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::ensure;
 
 use crate::check::steps_of_check;
+use crate::cluster;
 use crate::facets::step_of_facets;
 use crate::instructions;
 use crate::packages;
@@ -21,16 +23,18 @@ enum Kind {
     EndToEnd,
     Readme,
     Corpora,
+    Cluster,
     Other,
 }
 
 impl Kind {
     /// Every kind, in the order in which they run.
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Other,
         Self::Corpora,
         Self::Stack,
         Self::EndToEnd,
+        Self::Cluster,
         Self::Readme,
     ];
 
@@ -40,6 +44,7 @@ impl Kind {
             Self::EndToEnd => "end-to-end",
             Self::Readme => "README commands",
             Self::Corpora => "corpora replay",
+            Self::Cluster => "cluster",
             Self::Other => "other integration tests",
         }
     }
@@ -52,6 +57,7 @@ impl Kind {
             Self::EndToEnd => "the real binary on real folders that change under load",
             Self::Readme => "every command of the README and the examples",
             Self::Corpora => "every input that fuzzing once found worth keeping",
+            Self::Cluster => "what deals with a cluster, with a real API server",
             Self::Other => "tests of a crate's public face",
         }
     }
@@ -62,6 +68,8 @@ impl Kind {
             Self::Readme
         } else if target.starts_with("replay") {
             Self::Corpora
+        } else if package == "fg-testcluster" {
+            Self::Cluster
         } else if package == "fg-proxy" {
             Self::Stack
         } else if package == "ferrogate" {
@@ -82,8 +90,19 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         steps.not_run("tests that call curl", missing);
     }
     let targets = test_targets(&crates)?;
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     for kind in Kind::ALL {
+        if kind == Kind::Cluster
+            && let Err(why) = cluster::possible(strict)
+        {
+            steps.not_run(kind.name(), why);
+            continue;
+        }
         match targets.get(&kind) {
+            Some(names) if kind == Kind::Cluster => {
+                let command = cluster_command(names);
+                steps.tests(kind.name(), kind.does(), command);
+            }
             Some(names) => steps.tests(kind.name(), kind.does(), test_command(names)),
             None if kind == Kind::Other => {}
             None => steps.not_run(kind.name(), "there is no such test yet"),
@@ -93,9 +112,23 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     steps.tests("examples in docs", "cargo test --doc", docs);
     instructions::steps_of_instructions(&mut steps, &crates);
     step_of_facets(&mut steps);
+    match cluster::possible(strict) {
+        Ok(()) => steps.tests(
+            "conformance",
+            "the Gateway API's own suite against a cluster: GATEWAY-HTTP and GATEWAY-GRPC",
+            conformance(),
+        ),
+        Err(why) => steps.not_run("conformance", why),
+    }
 
-    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     steps.end_with_counts(strict)
+}
+
+/// The suite, by this program's own verb, with a build that the tests before needed anyway.
+fn conformance() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["conformance", "--dev"]);
+    Ok(command)
 }
 
 /// The names of the test targets of each kind. A name is what cargo selects by, so two kinds must not share one.
@@ -120,8 +153,18 @@ fn test_targets(crates: &[Crate]) -> anyhow::Result<BTreeMap<Kind, Vec<String>>>
     Ok(targets)
 }
 
-fn test_command(targets: &[String]) -> anyhow::Result<std::process::Command> {
+fn test_command(targets: &[String]) -> anyhow::Result<Command> {
     let mut command = cargo(["test", "--workspace", "--no-fail-fast"])?;
+    for target in targets {
+        command.args(["--test", target]);
+    }
+    Ok(command)
+}
+
+/// The tests that start clusters are behind a feature, so that a plain `cargo test` starts none.
+fn cluster_command(targets: &[String]) -> anyhow::Result<Command> {
+    let mut command = cargo(["test", "--no-fail-fast", "-p", "fg-testcluster"])?;
+    command.args(["--features", "cluster"]);
     for target in targets {
         command.args(["--test", target]);
     }
@@ -153,12 +196,14 @@ mod tests {
             package("fg-fuzz", &["replay"]),
             package("fg-proxy", &["retry", "strict"]),
             package("fg-sources", &["folder"]),
+            package("fg-testcluster", &["verdicts"]),
         ];
         let targets = test_targets(&crates).unwrap();
         assert_eq!(targets[&Kind::EndToEnd], ["live_edit"]);
         assert_eq!(targets[&Kind::Readme], ["readme"]);
         assert_eq!(targets[&Kind::Corpora], ["replay"]);
         assert_eq!(targets[&Kind::Stack], ["retry", "strict"]);
+        assert_eq!(targets[&Kind::Cluster], ["verdicts"]);
         assert_eq!(targets[&Kind::Other], ["folder"]);
     }
 
