@@ -16,13 +16,17 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds the numbers of a line `test result: ok. 3 passed; 0 failed; …`. Any other line changes nothing.
+    /// Adds the numbers of a line `test result: ok. 3 passed; 0 failed; …`, or, as the conformance suite is summed up,
+    /// `3 passed, 0 failed, 2 skipped`. Any other line changes nothing.
     pub(crate) fn add_line(&mut self, line: &str) {
-        let Some((_, numbers)) = line.split_once("test result: ") else {
-            return;
+        let of_suite = line.ends_with(" skipped") && line.contains(" passed, ");
+        let numbers = match line.split_once("test result: ") {
+            Some((_, numbers)) => numbers,
+            None if of_suite => line,
+            None => return,
         };
         let before = |word: &str| -> u64 {
-            let mut parts = numbers.split([';', '.']).map(str::trim);
+            let mut parts = numbers.split([';', '.', ',']).map(str::trim);
             let number = parts.find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
             number.unwrap_or(0)
         };
