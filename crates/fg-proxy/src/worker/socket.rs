@@ -6,8 +6,10 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use fg_http::h2;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -121,6 +123,18 @@ impl Stream {
         if let Self::Tls(stream) = self {
             stream.say_goodbye();
         }
+    }
+
+    /// Makes closing a reset: what was not sent is forgotten, instead of waiting in the kernel for
+    /// somebody who takes nothing.
+    pub(crate) fn abandon(&self) {
+        let socket = match self {
+            Self::Plain(stream) => SockRef::from(stream),
+            Self::Tls(stream) => SockRef::from(stream.socket()),
+            Self::Http2(_) => return,
+        };
+        // Without it the kernel gives up by itself, some minutes later.
+        let _ = socket.set_linger(Some(Duration::ZERO));
     }
 
     /// Whether nothing came on an idle connection. Whatever comes there is the end, or a reply that

@@ -210,6 +210,11 @@ impl TlsStream {
         }
     }
 
+    /// What it is on.
+    pub(super) const fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }

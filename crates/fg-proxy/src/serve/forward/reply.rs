@@ -258,6 +258,9 @@ impl Job<'_> {
         })
         .await;
         if let Err(fault) = outcome {
+            if connection.timer.is_expired() && self.exchange.down.is_stuck() {
+                connection.client.abandon();
+            }
             // Part of the reply is out: cutting the connection is the only way to say so.
             self.exchange.record.fault = Some(fault);
             return Next::Close;
