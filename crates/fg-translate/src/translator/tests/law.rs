@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use fg_api::Resource;
+use fg_api::deployment::Wish;
 use fg_api::report::Report;
 use fg_ir::Ir;
 use fg_model::{Finding, ObjectRef};
-use fg_testkit::certificates::{Authority, Wish};
+use fg_testkit::certificates::{self, Authority};
 use fg_testkit::objects::objects;
 use proptest::prelude::*;
 
-use crate::{Options, Translator};
+use crate::{Ground, Options, Translator};
 
 /// Objects that read each other; each several times, with another content or age.
 const WORDS: &str = include_str!("law.yaml");
@@ -21,7 +22,7 @@ static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| {
     let authority = Authority::new("test");
     let mut words = WORDS.replace("AUTHORITY", &format!("{:?}", authority.pem));
     for (name, names) in [("ONE", ["a.example.com"]), ("TWO", ["*.example.com"])] {
-        let issued = authority.issue_as(Wish {
+        let issued = authority.issue_as(certificates::Wish {
             names: &names,
             from: 2020,
             until: 2030,
@@ -74,9 +75,14 @@ fn ageless<'a>(findings: impl Iterator<Item = &'a Arc<Finding>>) -> BTreeSet<Fin
 
 /// Plays a history; after each step everything must equal a new translator's results, and the
 /// changes played onto copies must give the same.
-fn play(history: &[Events]) {
+fn play(history: &[Events], ground: Ground) {
+    let options = Options {
+        ground,
+        ..Options::default()
+    };
     let mut present: BTreeMap<Arc<ObjectRef>, Resource> = BTreeMap::new();
-    let mut translator = Translator::new(Options::default());
+    let mut translator = Translator::new(options.clone());
+    let mut deployments: BTreeMap<Arc<ObjectRef>, Wish> = BTreeMap::new();
     let mut ir = Ir::default();
     let mut reports: BTreeMap<Arc<ObjectRef>, Arc<Report>> = BTreeMap::new();
     let mut news: BTreeSet<Finding> = BTreeSet::new();
@@ -145,7 +151,19 @@ fn play(history: &[Events]) {
         }
         news.extend(ageless(outcome.appeared.iter()));
 
-        let mut scratch = Translator::new(Options::default());
+        for (id, wish) in outcome.deployments {
+            assert_ne!(
+                deployments.get(&id),
+                wish.as_ref(),
+                "a change never lists what is equal"
+            );
+            match wish {
+                Some(wish) => deployments.insert(id, wish),
+                None => deployments.remove(&id),
+            };
+        }
+
+        let mut scratch = Translator::new(options.clone());
         if let Some(now) = now {
             scratch.set_time(now);
         }
@@ -155,16 +173,23 @@ fn play(history: &[Events]) {
         assert_eq!(all(&translator), all(&scratch));
         assert_eq!(&ir, translator.ir());
         assert_eq!(&reports, translator.reports());
+        assert_eq!(&deployments, translator.deployments());
+        assert_eq!(scratch.deployments(), translator.deployments());
         assert_eq!(news, ageless(translator.findings()));
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn incremental_equals_from_scratch(history in histories()) {
-        play(&history);
+        play(&history, Ground::Machine);
+    }
+
+    #[test]
+    fn in_a_cluster_too(history in histories()) {
+        play(&history, Ground::Cluster);
     }
 }
 
