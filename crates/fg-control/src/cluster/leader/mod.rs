@@ -3,10 +3,11 @@
 //! [`lead`] gives a channel that says whether this one does. Only the leader writes statuses and
 //! deploys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use kube_lease_manager::{LeaseManagerBuilder, LeaseManagerError};
+use kube_lease_manager::{LeaseCreateMode, LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,12 @@ const DURATION: u64 = 8;
 
 /// How long before its end a lease is renewed. Units: seconds.
 const GRACE: u64 = 3;
+
+/// How often whoever does not lead looks whether the lease is free.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How soon a failed renewal is tried again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// How long a release at the end may take.
 const RELEASE: Duration = Duration::from_secs(2);
@@ -44,29 +51,22 @@ pub struct Seat {
 ///
 /// Errors: the Lease could not be read or made; the caller tries again later.
 pub async fn lead(client: Client, settings: &LeaseSettings) -> Result<Seat, LeaseManagerError> {
-    let manager = LeaseManagerBuilder::new(client, &settings.name)
-        .with_namespace(&settings.namespace)
-        .with_identity(&settings.identity)
-        .with_field_manager(format!("ferrogate-{}", settings.identity))
-        .with_duration(DURATION)
-        .with_grace(GRACE)
-        .build()
-        .await?;
-    let (lease, manager) = manager.watch().await;
+    let first = manager(&client, settings, LeaseCreateMode::AutoCreate).await?;
     let (tell, leading) = watch::channel(false);
     let (stop, stopped) = oneshot::channel();
+    let settings = settings.clone();
     let task = tokio::spawn(async move {
+        let mut held = None;
         tokio::select! {
-            () = pass_on(lease, &tell) => {}
+            () = run(&client, &settings, first, &tell, &mut held) => {}
             _ = stopped => {}
         }
-        // Whoever writes stops before another may begin. The manager gives the lease up once
-        // nobody listens to it, which is why no receiver of its channel is handed out.
+        // Whoever writes stops before another may begin.
         tell.send_replace(false);
-        match manager.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be released"),
-            Err(error) => tracing::warn!(%error, "the election ended"),
+        if let Some(manager) = held
+            && let Err(error) = manager.release().await
+        {
+            tracing::warn!(%error, "the lease could not be released");
         }
     });
     Ok(Seat {
@@ -76,12 +76,78 @@ pub async fn lead(client: Client, settings: &LeaseSettings) -> Result<Seat, Leas
     })
 }
 
-/// Passes on who leads, until the election ends.
-async fn pass_on(mut lease: watch::Receiver<bool>, tell: &watch::Sender<bool>) {
+async fn manager(
+    client: &Client,
+    settings: &LeaseSettings,
+    mode: LeaseCreateMode,
+) -> Result<LeaseManager, LeaseManagerError> {
+    LeaseManagerBuilder::new(client.clone(), &settings.name)
+        .with_namespace(&settings.namespace)
+        .with_identity(&settings.identity)
+        .with_field_manager(format!("ferrogate-{}", settings.identity))
+        .with_duration(DURATION)
+        .with_grace(GRACE)
+        .with_create_mode(mode)
+        .build()
+        .await
+}
+
+/// Waits for the lease and keeps it, again and again. `held` is what has to be released.
+///
+/// A manager that waits for another's lease sleeps until that would run out and does not see that
+/// it is given up. So whoever waits looks with a new one every [`LOOK`].
+async fn run(
+    client: &Client,
+    settings: &LeaseSettings,
+    first: LeaseManager,
+    tell: &watch::Sender<bool>,
+    held: &mut Option<Arc<LeaseManager>>,
+) {
+    let mut next = Some(first);
     loop {
-        tell.send_replace(*lease.borrow_and_update());
-        if lease.changed().await.is_err() {
-            return;
+        let fresh = match next.take() {
+            Some(first) => Ok(first),
+            None => manager(client, settings, LeaseCreateMode::AutoCreate).await,
+        };
+        let found = match fresh {
+            Ok(manager) => {
+                // Even a lease that was taken while this is cut off is released.
+                let manager = Arc::new(manager);
+                *held = Some(manager.clone());
+                let changed = tokio::time::timeout(LOOK, manager.changed()).await;
+                changed.map_or(Ok(None), |leads| {
+                    leads.map(|leads| leads.then_some(manager))
+                })
+            }
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(Some(manager)) => {
+                tell.send_replace(true);
+                keep(&manager).await;
+                tell.send_replace(false);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the lease could not be looked at");
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+}
+
+/// Renews the lease until another has it.
+async fn keep(manager: &LeaseManager) {
+    loop {
+        match manager.changed().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The API server may be away: whoever holds the lease then holds it still when it is
+            // back, unless another was there first.
+            Err(error) => {
+                tracing::warn!(%error, "the lease could not be renewed");
+                tokio::time::sleep(RETRY).await;
+            }
         }
     }
 }
@@ -92,7 +158,7 @@ impl Seat {
         self.leading.clone()
     }
 
-    /// Gives the lease up, if it is ours, so that another can take it. Receivers see `false` at
+    /// Gives the lease up, if it is ours, so that another can take it, within two seconds. Receivers see `false` at
     /// once. Waits at most two seconds.
     pub async fn release(self) {
         drop(self.stop);
