@@ -1,6 +1,6 @@
 //! `cargo xtask cluster`: a test cluster, by the program `fg-testcluster`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -52,9 +52,7 @@ fn is_built() -> bool {
 
 /// The program with its words, built. Errors: a tool is missing, or the build fails.
 pub(crate) fn program(args: &[String]) -> anyhow::Result<Command> {
-    for (program, package) in PROGRAMS {
-        packages::ensure(program, package).map_err(|reason| anyhow!(reason))?;
-    }
+    ensure_tools()?;
     let built = workspace::cargo(["build", "--quiet", "-p", "fg-testcluster"])?
         .status()
         .context("cannot run cargo")?;
@@ -62,6 +60,14 @@ pub(crate) fn program(args: &[String]) -> anyhow::Result<Command> {
     let mut command = Command::new(crate::bench::target_folder()?.join("debug/fg-testcluster"));
     command.args(args);
     Ok(command)
+}
+
+/// Sees to the tools that clusters need. Errors: one is missing and cannot be installed.
+pub(crate) fn ensure_tools() -> anyhow::Result<()> {
+    for (program, package) in PROGRAMS {
+        packages::ensure(program, package).map_err(|reason| anyhow!(reason))?;
+    }
+    Ok(())
 }
 
 /// What is said of a program that did not succeed; its own words stand above.
