@@ -295,9 +295,9 @@ mod tests {
             to: "/data".into(),
             read_only: false,
         }];
-        let at = |path: &str| target(Path::new("/root"), Path::new(path), &binds);
+        let at = |path: &str| target(Path::new("/pod"), Path::new(path), &binds);
         assert_eq!(at("/data/inner"), Path::new("/vol/a/inner"));
-        assert_eq!(at("/other"), Path::new("/root/other"));
+        assert_eq!(at("/other"), Path::new("/pod/other"));
     }
 
     #[test]
