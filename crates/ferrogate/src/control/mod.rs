@@ -4,6 +4,7 @@
 //! A runtime beside it does all that waits: watches of the API server, streams of proxies, writes
 //! of status and deployments, admin pages, signals.
 
+mod discovery;
 mod metrics;
 mod outlet;
 mod pods;
@@ -19,7 +20,7 @@ use fg_admin::{AdminSite, Readiness, ReadinessSite, Site};
 use fg_ads::Store;
 use fg_control::Control;
 use fg_control::cluster::authority::{Authority, Settings as AuthoritySettings, TokenReviewer};
-use fg_sources::kube::{Batch, Counters, Discovery, Options as SourceOptions};
+use fg_sources::kube::{Batch, Counters, Discovery as Which, Options as SourceOptions};
 use fg_status::GatewayKey;
 use fg_translate::Ground;
 
@@ -29,6 +30,7 @@ use crate::run::pages::{Pages, Shared};
 use crate::signals::{Asked, Signals};
 use crate::sockets::bind;
 use crate::{exit, logging};
+use discovery::Discovery;
 use metrics::{MetricsPage, Timings};
 use outlet::{Accounts, ClusterOutlet};
 use steering::Steering;
@@ -41,6 +43,8 @@ pub(crate) enum Event {
     Proxy(fg_ads::Event),
     /// What could not be applied for a Gateway, or that all is well.
     Deployed(GatewayKey, Option<String>),
+    /// This replica leads from now on.
+    Leads,
     /// SIGTERM or SIGINT.
     End,
 }
@@ -107,7 +111,6 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
             store: store.clone(),
             counters: counters.clone(),
             accounts,
-            discovery,
             sender,
         }))
         .context("cannot reach the API server")?;
@@ -138,7 +141,6 @@ struct Started<'a> {
     store: Store,
     counters: Arc<Counters>,
     accounts: Accounts,
-    discovery: std::net::TcpListener,
     sender: Sender<Event>,
 }
 
@@ -162,27 +164,6 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
         let key = GatewayKey::new(namespace, name);
         known.contains(&key).then(|| fg_deploy::name(name))
     });
-    let (server, mut news) = fg_ads::Server::new(
-        with.store.clone(),
-        Arc::new(reviewer),
-        fg_ads::server::Options::default(),
-    );
-    let metrics = server.metrics();
-    let listener = tokio::net::TcpListener::from_std(with.discovery)?;
-    let security = authority.security();
-    tokio::spawn(async move {
-        server
-            .serve(listener, security, std::future::pending())
-            .await;
-    });
-    let sender = with.sender.clone();
-    tokio::spawn(async move {
-        while let Some(event) = news.recv().await {
-            if sender.send(Event::Proxy(event)).is_err() {
-                return;
-            }
-        }
-    });
     let (batches, mut changed) = tokio::sync::mpsc::channel(1);
     tokio::spawn(fg_sources::kube::watch(
         client.clone(),
@@ -198,11 +179,19 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
             }
         }
     });
+    let discovery = Discovery {
+        address: with.install.discovery_address,
+        store: with.store,
+        reviewer: Arc::new(reviewer),
+        security: authority.security(),
+        metrics: Arc::default(),
+        sender: with.sender.clone(),
+    };
     ClusterOutlet::start(
         client,
         with.install,
         authority,
-        metrics,
+        discovery,
         with.accounts,
         with.sender,
     )
@@ -223,6 +212,7 @@ fn follow(steering: &mut Steering<ClusterOutlet>, events: &Receiver<Event>, read
             }
             Ok(Event::Proxy(event)) => steering.hear(event),
             Ok(Event::Deployed(gateway, failure)) => steering.deployed(gateway, failure),
+            Ok(Event::Leads) => steering.lead(),
             Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => steering.settle(),
         }
@@ -248,8 +238,8 @@ fn source_options(args: &DiscoveryArgs) -> Result<SourceOptions, String> {
             format!("--discovery-namespace-selectors is no JSON list of label selectors: {error}")
         })?;
     let mode = |mode| match mode {
-        DiscoveryMode::All => Discovery::All,
-        DiscoveryMode::Labeled => Discovery::Labeled,
+        DiscoveryMode::All => Which::All,
+        DiscoveryMode::Labeled => Which::Labeled,
     };
     Ok(SourceOptions {
         namespaces,

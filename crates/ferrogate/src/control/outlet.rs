@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fg_api::deployment::Wish;
@@ -18,6 +18,7 @@ use fg_status::{Document, GatewayKey};
 use tokio::sync::watch;
 
 use super::Event;
+use super::discovery::Discovery;
 use super::metrics::Figure;
 use super::steering::Outlet;
 use crate::cli::InstallArgs;
@@ -36,7 +37,7 @@ pub(crate) struct ClusterOutlet {
     accounts: Accounts,
     statuses: StatusWriter,
     deployer: Deployer,
-    discovery: Arc<fg_ads::Metrics>,
+    discovery: Arc<Mutex<Arc<fg_ads::Metrics>>>,
     leading: watch::Receiver<bool>,
     end: watch::Sender<bool>,
     election: Option<tokio::task::JoinHandle<()>>,
@@ -52,7 +53,7 @@ impl ClusterOutlet {
         client: kube::Client,
         install: &InstallArgs,
         authority: Authority,
-        discovery: Arc<fg_ads::Metrics>,
+        discovery: Discovery,
         accounts: Accounts,
         sender: Sender<Event>,
     ) -> anyhow::Result<Self> {
@@ -73,6 +74,8 @@ impl ClusterOutlet {
         let (writer, follow) = (statuses.clone(), leading.clone());
         let to = client.clone();
         tokio::spawn(async move { writer.run(to, follow).await });
+        let metrics = discovery.metrics.clone();
+        tokio::spawn(discovery.run(leading.clone()));
         let fleet = Fleet {
             image: install.proxy_image.clone(),
             control: format!(
@@ -94,7 +97,7 @@ impl ClusterOutlet {
             accounts,
             statuses,
             deployer,
-            discovery,
+            discovery: metrics,
             leading,
             end,
             election,
@@ -160,7 +163,9 @@ impl ClusterOutlet {
                     status.errors,
                 ),
             ];
+            let discovery = discovery.lock().unwrap_or_else(PoisonError::into_inner);
             figures.extend(of_discovery(&discovery));
+            drop(discovery);
             figures
         })
     }

@@ -197,6 +197,11 @@ impl<O: Outlet> Steering<O> {
         }
     }
 
+    /// Proxies come to this replica from now on: none is missed before it had time to.
+    pub(crate) fn lead(&mut self) {
+        self.fleet.expect(self.moment());
+    }
+
     /// Does what time alone asks for.
     pub(crate) fn settle(&mut self) {
         let changed = self.fleet.changed(self.moment());

@@ -220,7 +220,13 @@ impl Runner {
         let removed = batch.removed.clone();
         let verdict = self.deliver(batch).await?;
         for rejection in &verdict.rejected {
-            versions.remove(&rejection.name);
+            // What was here before is here still. Else something may stand in its place: named
+            // without a version, it is sent again to a new stream, or said to be gone.
+            if versions.remove(&rejection.name).is_some()
+                && !self.versions.contains_key(&rejection.name)
+            {
+                versions.insert(rejection.name.clone(), String::new());
+            }
         }
         for name in removed {
             self.versions.remove(&name);
@@ -228,7 +234,8 @@ impl Runner {
         self.versions.append(&mut versions);
         self.state.send_modify(|state| {
             state.serial = Some(serial);
-            state.resources = self.versions.len();
+            let in_use = self.versions.values().filter(|version| !version.is_empty());
+            state.resources = in_use.count();
         });
         let refusal =
             (!verdict.rejected.is_empty()).then(|| rejection::to_status(&verdict.rejected));

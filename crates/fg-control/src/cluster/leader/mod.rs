@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 
 /// How long a lease holds without being renewed: after the death of a leader nobody leads for up to
 /// that long. Units: seconds.
-const DURATION: u64 = 8;
+const DURATION: u64 = 15;
 
 /// How long before its end a lease is renewed. Units: seconds.
-const GRACE: u64 = 3;
+const GRACE: u64 = 11;
 
 /// How often whoever does not lead looks whether the lease is free.
 const LOOK: Duration = Duration::from_secs(2);
