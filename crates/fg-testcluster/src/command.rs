@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fg_testcluster::{Cluster, Conformance, Options, Programs, Record, conformance, down, node};
+use fg_testcluster::{Bench, Cluster, Conformance, Options, Programs, Record, bench, conformance, down, node};
 
 /// A real Kubernetes API server on this machine, with a node that runs pods as local processes.
 #[derive(Debug, clap::Parser)]
@@ -51,6 +51,8 @@ enum Verb {
     Build,
     /// Runs the conformance suite; its exit code is that of the suite.
     Conformance(Box<Conformance>),
+    /// Measures the control plane in a cluster of its own.
+    Bench(Box<Bench>),
     /// Is the cluster's node until SIGTERM; `up` starts it.
     #[command(hide = true)]
     Node(Box<node::NodeArgs>),
@@ -107,6 +109,7 @@ impl Words {
             }
             Verb::Build => println!("{}", Programs::ready()?.folder().display()),
             Verb::Conformance(wish) => return conformance(&wish).map(ExitCode::from),
+            Verb::Bench(wish) => bench(&wish)?,
             Verb::Node(args) => node::command(*args)?,
             Verb::Enter(args) => node::enter(&args)?,
         }

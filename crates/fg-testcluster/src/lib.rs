@@ -9,6 +9,7 @@
 //! it, and whoever comes later can end it.
 
 mod api;
+mod bench;
 mod cache;
 mod cluster;
 mod conformance;
@@ -21,6 +22,7 @@ mod plane;
 mod process;
 mod record;
 
+pub use bench::{Bench, bench};
 pub use cache::{GATEWAY_API, KUBERNETES, Programs};
 pub use cluster::{Cluster, Options, Part};
 pub use conformance::{Conformance, conformance};

@@ -4,6 +4,7 @@
 //! small machine than requests a second: the proxy has a core for itself, load and upstream share another one.
 
 mod chart;
+mod control;
 mod h2load;
 mod http;
 mod load;
@@ -34,6 +35,7 @@ use crate::workspace;
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     match args.first().map(String::as_str) {
         Some("upstream") => return upstream::serve(&args[1..]),
+        Some("--control") => return control::run(&args[1..]),
         Some("--help" | "-h") => {
             print!("{}", options::HELP);
             return Ok(());
@@ -108,13 +110,7 @@ const SCENARIOS: [Scenario; 9] = [
 fn conclude(results: &Results) -> anyhow::Result<()> {
     println!("targets");
     for target in targets::all(results) {
-        println!(
-            "  {:7} {}: {} (at most {})",
-            target.verdict(),
-            target.what,
-            target.measured_text(),
-            target.limit_text()
-        );
+        println!("  {}", target.line());
     }
     let failures = report::failures(results);
     if !failures.is_empty() {

@@ -17,6 +17,7 @@ Results of a whole run go to bench/; those of a run with --quick or --peers go t
   --seconds N     length of a round (4)
   --quick         two rounds of one second, few edits and connections: does it all work?
   --no-build      use target/dist/ferrogate as it is
+  --control       first: the control plane on a real API server instead; has a --help of its own
 ";
 
 /// The groups of measurements, in the order in which they run.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::control;
 use super::options::PEERS;
 use super::results::{Cpu, Live, Results, Stamp};
 use super::scenarios::{cpu, live, memory};
@@ -48,6 +49,7 @@ pub(crate) fn text(results: &Results) -> String {
     page.push_str(&latency_table(results));
     page.push_str(&memory_table(results));
     page.push_str(&live_table(results));
+    page.push_str(&control::report::text(results));
     page.push_str(&target_table(results));
     let failures = failures(results);
     if !failures.is_empty() {
@@ -79,7 +81,12 @@ pub(crate) fn failures(results: &Results) -> Vec<String> {
     let latency = results.latency.iter();
     let latency =
         latency.filter_map(|latency| Some(format!("latency: {}", latency.failed.as_ref()?)));
-    cpu.chain(latency).chain(memory).chain(live).collect()
+    let control = control::report::failures(results);
+    cpu.chain(latency)
+        .chain(memory)
+        .chain(live)
+        .chain(control)
+        .collect()
 }
 
 fn ground(results: &Results) -> String {
@@ -292,12 +299,14 @@ fn target_table(results: &Results) -> String {
     text
 }
 
-fn table_head<S: AsRef<str>>(cells: &[S]) -> String {
+/// The first two lines of a table.
+pub(crate) fn table_head<S: AsRef<str>>(cells: &[S]) -> String {
     let line: Vec<&str> = cells.iter().map(|_| "---").collect();
     row(cells) + &row(&line)
 }
 
-fn row<S: AsRef<str>>(cells: &[S]) -> String {
+/// A line of a table.
+pub(crate) fn row<S: AsRef<str>>(cells: &[S]) -> String {
     let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
     format!("| {} |\n", cells.join(" | "))
 }

@@ -26,6 +26,9 @@ pub(crate) struct Results {
     pub(crate) memory: BTreeMap<String, Memory>,
     /// Edits and starts of Ferrogate with 10,000 routes, by scenario.
     pub(crate) live: BTreeMap<String, Live>,
+    /// The control plane on a real API server, by scenario.
+    #[serde(default)]
+    pub(crate) control: BTreeMap<String, ControlPlane>,
 }
 
 /// Where it was measured.
@@ -126,6 +129,17 @@ pub(crate) struct Live {
     pub(crate) requests: u64,
     /// Requests that failed.
     pub(crate) failed_requests: u64,
+}
+
+/// A scenario of the control plane.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ControlPlane {
+    /// When it was measured.
+    pub(crate) stamp: Stamp,
+    /// Why there is no valid result, if so.
+    pub(crate) failed: Option<String>,
+    /// Figures by name; units are part of the names.
+    pub(crate) figures: BTreeMap<String, f64>,
 }
 
 impl Results {

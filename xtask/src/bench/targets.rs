@@ -1,5 +1,6 @@
 //! What the project set itself to reach, beside what was measured.
 
+use super::control;
 use super::results::{CpuFigure, Results};
 use super::scenarios::{cpu, live, memory};
 
@@ -16,6 +17,27 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// What is compared, the limit, what was measured if it was, and what both are in.
+    pub(crate) fn new(what: String, limit: f64, measured: Option<f64>, unit: &'static str) -> Self {
+        Self {
+            what,
+            limit,
+            measured,
+            unit,
+        }
+    }
+
+    /// The whole of it as a line to print.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "{:7} {}: {} (at most {})",
+            self.verdict(),
+            self.what,
+            self.measured_text(),
+            self.limit_text()
+        )
+    }
+
     /// `met`, `missed` or `open`.
     pub(crate) fn verdict(&self) -> &'static str {
         match self.measured {
@@ -126,6 +148,7 @@ pub(crate) fn all(results: &Results) -> Vec<Target> {
             });
         }
     }
+    targets.extend(control::targets::all(results));
     targets
 }
 

@@ -1,0 +1,139 @@
+//! Looks at routes, again and again in steps below a millisecond, until they are live.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::sync::oneshot;
+
+use super::http::{Connection, Target};
+
+/// The field whose value an edit changes.
+pub(super) const EDITION: &str = "x-edition";
+/// The pause between two rounds of looks.
+const PAUSE: Duration = Duration::from_micros(300);
+/// How long a route may take before it counts as never seen.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Connections that confirm what one of them saw: other workers of the proxy answer on some of them.
+const OTHERS: usize = 4;
+
+/// How a route came to be live.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// From the begin of the call that made or changed it.
+    pub(super) took: Duration,
+    /// Answers that should not have been: an error of the proxy before, anything but 200 after it was live.
+    pub(super) gaps: Vec<String>,
+}
+
+struct Look {
+    target: Target,
+    edition: Option<String>,
+    begin: Instant,
+    seen: oneshot::Sender<anyhow::Result<Seen>>,
+    gaps: Vec<String>,
+}
+
+/// A thread that looks; it ends when this is dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Looker(Sender<Look>);
+
+impl Looker {
+    /// Starts one that asks `address`. Called inside the cluster's namespace.
+    pub(super) fn start(address: SocketAddr) -> Self {
+        let (sender, looks) = channel();
+        std::thread::spawn(move || run(address, &looks));
+        Self(sender)
+    }
+
+    /// Waits until the route answers 200, with this edition if one is given; a route without one is new, so that 404
+    /// is what it answers until then.
+    /// Errors: it never does.
+    pub(super) async fn look(
+        &self,
+        target: Target,
+        edition: Option<String>,
+        begin: Instant,
+    ) -> anyhow::Result<Seen> {
+        let (seen, answer) = oneshot::channel();
+        let look = Look {
+            target,
+            edition,
+            begin,
+            seen,
+            gaps: Vec::new(),
+        };
+        if self.0.send(look).is_err() {
+            bail!("nobody looks any more");
+        }
+        answer.await.context("nobody looks any more")?
+    }
+}
+
+fn run(address: SocketAddr, looks: &Receiver<Look>) {
+    let mut main = Connection::to(address);
+    let mut others: Vec<Connection> = (0..OTHERS).map(|_| Connection::to(address)).collect();
+    let mut open: Vec<Look> = Vec::new();
+    loop {
+        if open.is_empty() {
+            match looks.recv() {
+                Ok(look) => open.push(look),
+                Err(_) => return,
+            }
+        }
+        open.extend(looks.try_iter());
+        let mut still = Vec::new();
+        for mut look in open {
+            match glance(&mut look, &mut main) {
+                false if look.begin.elapsed() < LIMIT => still.push(look),
+                false => {
+                    let words = format!("{:?} was not live after {LIMIT:?}", look.target);
+                    // Who asked may have gone.
+                    look.seen.send(Err(anyhow::anyhow!(words))).ok();
+                }
+                true => {
+                    let took = look.begin.elapsed();
+                    for connection in &mut others {
+                        confirm(&mut look, connection);
+                    }
+                    let gaps = look.gaps;
+                    look.seen.send(Ok(Seen { took, gaps })).ok();
+                }
+            }
+        }
+        open = still;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Whether the route is as wanted.
+fn glance(look: &mut Look, connection: &mut Connection) -> bool {
+    match connection.get(&look.target) {
+        Ok(reply) if reply.status == 200 => {
+            look.edition.is_none() || reply.field(EDITION) == look.edition.as_deref()
+        }
+        Ok(reply) if reply.status == 404 && look.edition.is_none() => false,
+        Ok(reply) => {
+            look.gaps
+                .push(format!("{:?}: {}", look.target, reply.status));
+            false
+        }
+        Err(error) => {
+            look.gaps.push(format!("{:?}: {error:#}", look.target));
+            false
+        }
+    }
+}
+
+/// A route that has been seen is there for everybody.
+fn confirm(look: &mut Look, connection: &mut Connection) {
+    match connection.get(&look.target) {
+        Ok(reply) if reply.status == 200 => {}
+        Ok(reply) => {
+            let words = format!("{:?}: {} after it was live", look.target, reply.status);
+            look.gaps.push(words);
+        }
+        Err(error) => look.gaps.push(format!("{:?}: {error:#}", look.target)),
+    }
+}

@@ -1,0 +1,145 @@
+//! `cargo xtask bench --control`: the control plane on a real API server with one proxy. `fg-testcluster bench` measures;
+//! this builds what it needs and keeps the figures.
+
+pub(crate) mod report;
+pub(crate) mod targets;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use serde::Deserialize;
+
+use super::results::{ControlPlane, Machine, Results, Stamp};
+use super::{chart, report as page, target_folder};
+use crate::{cluster, workspace};
+
+/// What `--help` prints.
+const HELP: &str = "\
+cargo xtask bench --control [options]
+
+Measures how soon changes are live, what they cost, and what a large configuration takes: a real API server, one
+proxy. Results of a whole run go to bench/; those of a run with --quick go to target/bench/trial.
+
+  --only NAME     one scenario (repeatable): idle, few, traffic, adding, memory, edit, start, churn, many
+  --quick         small numbers: does it all work?
+  --no-build      use target/release/ferrogate and fg-testcluster as they are
+";
+
+/// The profile of what is measured.
+const PROFILE: &str = "release";
+
+/// What `fg-testcluster bench` says of a scenario.
+#[derive(Debug, Deserialize)]
+struct Said {
+    failed: Option<String>,
+    figures: BTreeMap<String, f64>,
+}
+
+/// Measures. `args` are the words after `--control`.
+/// Errors: a wrong word, a build that fails, or a scenario that failed; a missed target is news.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    let (mut words, mut build, mut quick) = (Vec::new(), true, false);
+    for word in args {
+        match word.as_str() {
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(());
+            }
+            "--no-build" => build = false,
+            "--quick" => {
+                quick = true;
+                words.push(word.clone());
+            }
+            // Values of options too: the program knows what is right.
+            _ => words.push(word.clone()),
+        }
+    }
+    let target = target_folder()?;
+    let scratch = target.join("bench/trial");
+    std::fs::create_dir_all(&scratch)?;
+    let folder = if quick {
+        scratch.clone()
+    } else {
+        workspace::root()?.join("bench")
+    };
+    if build {
+        make()?;
+    }
+    let out = scratch.join("control.json");
+    // What an earlier run left must not be taken for this one's.
+    let _ = std::fs::remove_file(&out);
+    let stamp = Stamp::now()?;
+    measure(&target, &words, &out)?;
+    let failures = keep(&folder, &out, &stamp)?;
+    println!("written to {}", folder.display());
+    if !failures.is_empty() {
+        bail!("failed: {}", failures.join("; "));
+    }
+    Ok(())
+}
+
+/// Builds the gateway and what measures it.
+fn make() -> anyhow::Result<()> {
+    println!("ferrogate, fg-testcluster: building ({PROFILE}; minutes, the first time)");
+    let mut command = workspace::cargo(["build", "--quiet", "--profile", PROFILE])?;
+    command.args(["-p", "ferrogate", "-p", "fg-testcluster"]);
+    let built = command.status()?;
+    ensure!(built.success(), "the build failed");
+    Ok(())
+}
+
+fn measure(target: &Path, words: &[String], out: &Path) -> anyhow::Result<()> {
+    let program = |name: &str| -> anyhow::Result<PathBuf> {
+        let file = target.join(PROFILE).join(name);
+        ensure!(
+            file.is_file(),
+            "{} is not there; leave --no-build out",
+            file.display()
+        );
+        Ok(file)
+    };
+    cluster::ensure_tools()?;
+    let status = std::process::Command::new(program("fg-testcluster")?)
+        .arg("bench")
+        .arg("--ferrogate")
+        .arg(program("ferrogate")?)
+        .arg("--out")
+        .arg(out)
+        .args(words)
+        .status()?;
+    ensure!(status.success(), "{}", cluster::failed(status));
+    Ok(())
+}
+
+/// Puts the figures in their places, and prints the targets; gives what failed.
+fn keep(folder: &Path, out: &Path, stamp: &Stamp) -> anyhow::Result<Vec<String>> {
+    std::fs::create_dir_all(folder)?;
+    let said = std::fs::read_to_string(out).context("no scenario was measured")?;
+    let said: BTreeMap<String, Said> = serde_json::from_str(&said)?;
+    let file = folder.join("results.json");
+    let mut results = Results::read(&file)?;
+    results.machine = Machine::read();
+    let measured: Vec<String> = said.keys().cloned().collect();
+    for (name, scenario) in said {
+        results.control.insert(
+            name,
+            ControlPlane {
+                stamp: stamp.clone(),
+                failed: scenario.failed,
+                figures: scenario.figures,
+            },
+        );
+    }
+    results.write(&file)?;
+    std::fs::write(folder.join("RESULTS.md"), page::text(&results))?;
+    std::fs::write(folder.join("chart.svg"), chart::draw(&results))?;
+    println!("targets");
+    for target in targets::all(&results) {
+        println!("  {}", target.line());
+    }
+    let failures = report::failures(&results);
+    Ok(failures
+        .filter(|line| measured.iter().any(|name| line.starts_with(name.as_str())))
+        .collect())
+}
