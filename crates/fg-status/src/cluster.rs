@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fg_base::Text;
-use fg_ir::ListenerKey;
+use fg_ir::{GatewayKey, ListenerKey};
 
 /// The condition that says on a route's parent whether the proxies of that Gateway serve it.
 pub const ROUTE_PROGRAMMED: &str = "ferrogate.dev/Programmed";
@@ -25,34 +25,6 @@ pub const OWN_CONDITIONS: &[&str] = &[
     "SupportedVersion",
     ROUTE_PROGRAMMED,
 ];
-
-/// Names a Gateway.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GatewayKey {
-    /// Its namespace.
-    pub namespace: Text,
-    /// Its name.
-    pub name: Text,
-}
-
-impl GatewayKey {
-    /// Names a Gateway.
-    pub fn new(namespace: &str, name: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl From<&ListenerKey> for GatewayKey {
-    fn from(listener: &ListenerKey) -> Self {
-        Self {
-            namespace: listener.namespace.clone(),
-            name: listener.gateway.clone(),
-        }
-    }
-}
 
 /// Whether the proxies of one Gateway serve an object in the generation that was translated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,14 +26,15 @@ mod word;
 
 pub use acks::{Ack, Acknowledgements};
 pub use cluster::{
-    Address, Addresses, Confirmation, GatewayKey, Lack, OWN_CONDITIONS, ROUTE_PROGRAMMED,
-    ServiceAddresses, Verdicts,
+    Address, Addresses, Confirmation, Lack, OWN_CONDITIONS, ROUTE_PROGRAMMED, ServiceAddresses,
+    Verdicts,
 };
 pub use condition::{Condition, ConditionStatus};
 pub use document::{
     Document, DocumentMeta, FindingEntry, Summary, cluster_document, document, summary,
 };
 pub use features::{Feature, SUPPORTED};
+pub use fg_ir::GatewayKey;
 pub use gateway::{GatewayStatus, ListenerSetStatus, ListenerStatus, StatusAddress};
 pub use objects::{
     ClassStatus, ConditionsStatus, RouteParentStatus, RouteStatus, Status, cluster_status, status,

@@ -54,7 +54,13 @@ const CLOCK: Duration = Duration::from_secs(60);
 
 /// Runs until a signal ends it.
 pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
-    let level = match logging::start(&args.log) {
+    // What the API server refuses is told by whoever asked, with the object's name.
+    let quiet = if args.log.contains(['=', ',']) {
+        args.log.clone()
+    } else {
+        format!("{},kube_client=off", args.log)
+    };
+    let level = match logging::start(&quiet) {
         Ok(level) => level,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };

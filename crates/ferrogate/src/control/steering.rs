@@ -240,8 +240,7 @@ impl<O: Outlet> Steering<O> {
     fn send(&mut self, ir: &fg_ir::Ir, step: &Step) {
         for (gateway, change) in self.views.update(ir, &step.change) {
             let sent = Transaction::new(&change);
-            let key = GatewayKey::new(&gateway.namespace, &gateway.name);
-            self.store.apply(&scope_of(&key), transaction(sent));
+            self.store.apply(&scope_of(&gateway), transaction(sent));
         }
         for (id, report) in &step.reports {
             if !id.is(kinds::GATEWAY) {
@@ -432,7 +431,7 @@ fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {
 
 /// How the proxies of a Gateway are known to discovery.
 pub(crate) fn scope_of(key: &GatewayKey) -> String {
-    format!("{}/{}", key.namespace, key.name)
+    key.to_string()
 }
 
 fn key_of(scope: &str) -> Option<GatewayKey> {
