@@ -1,9 +1,9 @@
 //! What is said about one listener, by one process or by the proxies of a cluster.
 
-use fg_ir::ListenerKey;
+use fg_ir::{GatewayKey, ListenerKey};
 
 use crate::acks::Acknowledgements;
-use crate::cluster::{Confirmation, GatewayKey, Verdicts};
+use crate::cluster::{Confirmation, Verdicts};
 
 /// Who speaks for the data plane.
 #[derive(Clone, Copy)]
