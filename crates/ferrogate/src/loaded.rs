@@ -24,7 +24,7 @@ pub(crate) struct Loaded {
 
 /// Where objects came from.
 enum From {
-    Folder(Source),
+    Folder(Box<Source>),
     Cluster {
         routes: Vec<Resource>,
         objects: usize,
@@ -51,7 +51,7 @@ impl Loaded {
         control.apply(folder.load());
         Ok(Self {
             control,
-            from: From::Folder(folder),
+            from: From::Folder(Box::new(folder)),
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fg_admin::{Answer, Ask, Site};
+use fg_control::cluster::status::{LATENCY_BOUNDS, StatusWriter};
 use fg_sources::kube::Counters;
 
 use crate::run::pages::Shared;
@@ -66,22 +67,33 @@ impl Histogram {
     }
 
     fn write(&self, text: &mut String, name: &str, help: &str) {
-        head(text, name, "histogram", help);
-        let mut all = 0;
-        for (bound, bucket) in BOUNDS.iter().zip(&self.buckets) {
-            all += bucket.load(Ordering::Relaxed);
-            let bound = seconds(*bound);
-            line(text, &format!("{name}_bucket{{le=\"{bound}\"}}"), all);
-        }
+        let buckets = BOUNDS.iter().zip(&self.buckets);
+        let buckets =
+            buckets.map(|(bound, bucket)| (seconds(*bound), bucket.load(Ordering::Relaxed)));
         let count = self.count.load(Ordering::Relaxed);
-        line(text, &format!("{name}_bucket{{le=\"+Inf\"}}"), count);
-        line(
-            text,
-            &format!("{name}_sum"),
-            seconds(self.sum.load(Ordering::Relaxed)),
-        );
-        line(text, &format!("{name}_count"), count);
+        let sum = seconds(self.sum.load(Ordering::Relaxed));
+        histogram(text, name, help, buckets, (count, sum));
     }
+}
+
+/// A histogram whose buckets, upper bound and count, are not cumulative; `all` is the count and the
+/// sum of everything.
+fn histogram(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    buckets: impl Iterator<Item = (f64, u64)>,
+    all: (u64, f64),
+) {
+    head(text, name, "histogram", help);
+    let mut below = 0;
+    for (bound, count) in buckets {
+        below += count;
+        line(text, &format!("{name}_bucket{{le=\"{bound}\"}}"), below);
+    }
+    line(text, &format!("{name}_bucket{{le=\"+Inf\"}}"), all.0);
+    line(text, &format!("{name}_sum"), all.1);
+    line(text, &format!("{name}_count"), all.0);
 }
 
 fn micros(time: Duration) -> u64 {
@@ -103,6 +115,8 @@ pub(crate) struct MetricsPage {
     pub(crate) counters: Arc<Counters>,
     /// How much there is.
     pub(crate) state: Shared,
+    /// Whose times it also shows.
+    pub(crate) statuses: StatusWriter,
     /// Of the other parts, asked for with each page.
     pub(crate) figures: Box<dyn Fn() -> Vec<Figure> + Send + Sync>,
 }
@@ -151,6 +165,14 @@ impl MetricsPage {
         );
         let waited = seconds(timings.waited.load(Ordering::Relaxed));
         line(&mut text, "ferrogate_control_waited_seconds_total", waited);
+        let status = self.statuses.metrics();
+        histogram(
+            &mut text,
+            "ferrogate_status_written_seconds",
+            "From when a status had something new to say until it was written.",
+            LATENCY_BOUNDS.into_iter().zip(status.latency),
+            (status.latency.iter().sum(), status.latency_sum),
+        );
         self.sources(&mut text);
         self.sizes(&mut text);
         for (name, kind, help, value) in (self.figures)() {

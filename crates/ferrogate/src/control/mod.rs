@@ -124,6 +124,7 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
         timings: timings.clone(),
         counters,
         state: state.clone(),
+        statuses: outlet.statuses(),
         figures: outlet.figures(),
     });
     let readiness_site: Arc<dyn Site> = Arc::new(ReadinessSite(readiness.clone()));
@@ -193,15 +194,14 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
         metrics: Arc::default(),
         sender: with.sender.clone(),
     };
-    ClusterOutlet::start(
+    Ok(ClusterOutlet::start(
         client,
         with.install,
         authority,
         discovery,
         with.accounts,
         with.sender,
-    )
-    .await
+    ))
 }
 
 /// Does what comes, until the end is asked for.

@@ -48,15 +48,15 @@ pub(crate) struct ClusterOutlet {
 }
 
 impl ClusterOutlet {
-    /// Starts the parts that write.
-    pub(crate) async fn start(
+    /// Starts the parts that write, on the present runtime.
+    pub(crate) fn start(
         client: kube::Client,
         install: &InstallArgs,
         authority: Authority,
         discovery: Discovery,
         accounts: Accounts,
         sender: Sender<Event>,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let (leads, leading) = watch::channel(install.disable_leader_election);
         let (end, ended) = watch::channel(false);
         let settings = LeaseSettings {
@@ -93,7 +93,7 @@ impl ClusterOutlet {
         };
         let bundle = authority.watch_bundle();
         let deployer = Deployer::start(client, fleet, bundle, leading.clone(), tell);
-        Ok(Self {
+        Self {
             accounts,
             statuses,
             deployer,
@@ -103,7 +103,12 @@ impl ClusterOutlet {
             election,
             _alone: alone,
             _authority: authority,
-        })
+        }
+    }
+
+    /// The writer of status.
+    pub(crate) fn statuses(&self) -> StatusWriter {
+        self.statuses.clone()
     }
 
     /// What its parts count.

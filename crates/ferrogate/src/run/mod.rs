@@ -93,10 +93,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             }
         },
         async {
-            if let Some(echoes) = echoes {
-                if let Err(error) = echo::serve(echoes).await {
-                    tracing::error!(%error, "the echo servers ended");
-                }
+            if let Some(echoes) = echoes
+                && let Err(error) = echo::serve(echoes).await
+            {
+                tracing::error!(%error, "the echo servers ended");
             }
         },
     )?;
