@@ -287,6 +287,14 @@ pub(crate) struct FleetArgs {
     /// Name of the node that this pod runs on
     #[arg(long, env = "NODE_NAME", default_value = "", value_name = "NAME")]
     pub(crate) node_name: String,
+    /// The zone of that node; may be empty
+    #[arg(
+        long,
+        env = "FERROGATE_ZONE",
+        default_value = "",
+        value_name = "NAME"
+    )]
+    pub(crate) zone: String,
     /// A file with the certificates that the control plane's certificate must be signed by
     #[arg(long, env = "FERROGATE_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: PathBuf,

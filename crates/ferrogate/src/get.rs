@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use fg_api::classes::OURS;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
@@ -38,12 +38,12 @@ async fn table(args: &GetArgs) -> anyhow::Result<Table> {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
         };
-        Ok(api.list(&ListParams::default()).await?.items)
+        all(&api).await
     };
     let everywhere = async |kind: &str| -> anyhow::Result<Vec<DynamicObject>> {
         let kind = GroupVersionKind::gvk(fg_model::kinds::GATEWAY_API, "v1", kind);
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&kind));
-        Ok(api.list(&ListParams::default()).await?.items)
+        all(&api).await
     };
     Ok(match args.what {
         GetWhat::Gateways => {
@@ -68,6 +68,17 @@ async fn table(args: &GetArgs) -> anyhow::Result<Table> {
             )
         }
     })
+}
+
+/// All objects of a kind of the Gateway API.
+async fn all(api: &Api<DynamicObject>) -> anyhow::Result<Vec<DynamicObject>> {
+    match api.list(&ListParams::default()).await {
+        Ok(list) => Ok(list.items),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(anyhow!(
+            "the definitions of the Gateway API are not there; install its CRDs"
+        )),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The GatewayClasses of the cluster.

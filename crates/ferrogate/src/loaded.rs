@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use fg_api::Resource;
 use fg_control::{Control, Objects};
 use fg_model::{Finding, Origin, Place};
@@ -126,7 +126,7 @@ impl Loaded {
 /// When there is neither, or the context is not in it.
 pub(crate) async fn client(context: Option<&str>) -> anyhow::Result<kube::Client> {
     let config = match context {
-        None => kube::Config::infer().await?,
+        None => kube::Config::infer().await.map_err(no_config)?,
         Some(context) => {
             let options = KubeConfigOptions {
                 context: Some(context.to_owned()),
@@ -136,6 +136,15 @@ pub(crate) async fn client(context: Option<&str>) -> anyhow::Result<kube::Client
         }
     };
     Ok(kube::Client::try_from(config)?)
+}
+
+/// Where to look for a cluster was not said. That this is no pod goes without saying on somebody's
+/// own machine, so it stands last.
+fn no_config(error: impl std::error::Error) -> anyhow::Error {
+    let why = error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    anyhow!("{why}; set KUBECONFIG, or run this in a pod")
 }
 
 async fn first_batch(context: Option<&str>) -> anyhow::Result<source::Batch> {

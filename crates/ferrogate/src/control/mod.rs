@@ -78,12 +78,12 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
         )?,
         bind(install.metrics_address, "metrics", "--metrics-address")?,
     ];
-    let discovery = bind(
+    // Not kept: it is taken when this replica leads. But what cannot be had is said at once.
+    drop(bind(
         install.discovery_address,
         "discovery",
         "--discovery-address",
-    )?;
-    discovery.set_nonblocking(true)?;
+    )?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("cluster")

@@ -191,7 +191,10 @@ fn options(args: &FleetArgs) -> Options {
     let node = Node {
         id: args.pod_name.clone(),
         cluster: format!("{}.{}", args.gateway, args.namespace),
-        locality: None::<Locality>,
+        locality: Some(Locality {
+            zone: args.zone.clone(),
+            ..Locality::default()
+        }),
         ..Node::default()
     };
     let node = node

@@ -225,6 +225,11 @@ fn environment(wish: &Deployment, settings: &ContainerParameters, fleet: &Fleet)
         field("POD_NAMESPACE", "metadata.namespace"),
         field("POD_IP", "status.podIP"),
         field("NODE_NAME", "spec.nodeName"),
+        // The API server copies it from the node (Kubernetes 1.35); empty where it does not.
+        field(
+            "FERROGATE_ZONE",
+            "metadata.labels['topology.kubernetes.io/zone']",
+        ),
         plain("FERROGATE_GATEWAY", &wish.gateway.name),
         plain("FERROGATE_CONTROL", &fleet.control),
         plain(
