@@ -1,6 +1,11 @@
 //! The status writer and the election against a real API server: what the fake of their own tests
 //! claims about apply, merge patches and versions.
 
+#![expect(
+    clippy::cmp_owned,
+    reason = "what must survive must do so byte for byte"
+)]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
