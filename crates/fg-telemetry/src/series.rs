@@ -54,7 +54,7 @@ pub struct Outcome {
 pub struct Series {
     classes: [Counter; CLASSES.len()],
     bytes_out: Counter,
-    duration: Histogram,
+    pub(crate) duration: Histogram,
     bytes_in: Counter,
     /// Most label sets never see a failure, so the cells are made with the first one.
     reasons: OnceLock<Box<[Counter]>>,

@@ -6,15 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use crate::histogram::HistogramSum;
 use crate::series::{CLASSES, SeriesSum};
 use crate::text_format::{Page, bound};
 use crate::{
-    ControlStats, Counter, Http2Failure, MirrorOutcome, RetryOutcome, Series, SeriesLabels, TlsFailure,
-    WorkerStats, names,
+    ControlStats, Counter, Http2Failure, MirrorOutcome, RetryOutcome, Series, SeriesLabels,
+    TlsFailure, WorkerStats, names,
 };
 
-/// The most label sets that a page has by default.
-pub const DEFAULT_SERIES_CAP: usize = 5_000;
+/// The most label sets that a page has by default: with the durations of some of them about 4,500
+/// samples, however many routes there are.
+pub const DEFAULT_SERIES_CAP: usize = 700;
+
+/// One label set in so many has durations of its own: those take 17 samples, everything else of a
+/// label set about four.
+const SETS_FOR_DURATIONS: usize = 7;
 
 /// All counters of a process.
 ///
@@ -33,12 +39,25 @@ type Wanted = Box<dyn Fn(&SeriesLabels) -> bool + Send>;
 struct State {
     /// `None` wants everything.
     wanted: Option<Wanted>,
-    series: BTreeMap<SeriesLabels, Vec<Arc<Series>>>,
+    series: BTreeMap<SeriesLabels, Entry>,
+    /// How many of them have durations of their own.
+    timed: usize,
+    /// Durations of label sets that are gone and had none of their own.
+    past: HistogramSum,
     /// What every label set beyond the cap shares, a series for each that asked.
     overflow: Vec<Arc<Series>>,
     dropped: u64,
     workers: Vec<Arc<WorkerStats>>,
     control: ControlStats,
+}
+
+/// One label set.
+#[derive(Default)]
+struct Entry {
+    /// Whether its durations are on the page with its own labels.
+    timed: bool,
+    /// A series for each worker that asked.
+    series: Vec<Arc<Series>>,
 }
 
 impl Registry {
@@ -56,7 +75,8 @@ impl Registry {
     /// A series for one worker to write: a fresh one, or one that no worker holds any more.
     ///
     /// Several workers that ask for the same labels get a series each; the page shows their sum.
-    /// Beyond the cap all label sets share the labels `other`. A label set that is not wanted any
+    /// Beyond the cap all label sets share the labels `other`; so do the durations of those that
+    /// came when a seventh of the cap had durations of their own. A label set that is not wanted any
     /// more, for which a request of an older configuration may still ask, gets a series that is on
     /// no page.
     pub fn series(&self, labels: &SeriesLabels) -> Arc<Series> {
@@ -69,7 +89,16 @@ impl Registry {
             state.dropped += 1;
             &mut state.overflow
         } else {
-            state.series.entry(labels.clone()).or_default()
+            let State { series, timed, .. } = &mut *state;
+            let entry = series.entry(labels.clone()).or_insert_with(|| {
+                let has_room = *timed < self.cap.div_ceil(SETS_FOR_DURATIONS);
+                *timed += usize::from(has_room);
+                Entry {
+                    timed: has_room,
+                    series: Vec::new(),
+                }
+            });
+            &mut entry.series
         };
         if let Some(free) = list.iter().find(|series| is_free(series)) {
             return free.clone();
@@ -104,9 +133,18 @@ impl Registry {
     /// seen by one of several scrapers only.
     pub fn purge(&self) {
         let mut state = self.lock();
-        let mut series = std::mem::take(&mut state.series);
-        series.retain(|labels, _| state.wants(labels));
-        state.series = series;
+        let series = std::mem::take(&mut state.series);
+        for (labels, entry) in series {
+            if state.wants(&labels) {
+                state.series.insert(labels, entry);
+            } else if entry.timed {
+                state.timed -= 1;
+            } else {
+                // What shares labels must not shrink: that would look like a restart.
+                let all = entry.series.iter();
+                all.for_each(|series| state.past.add(&series.duration));
+            }
+        }
     }
 
     /// Changes the numbers of the control thread.
@@ -146,7 +184,7 @@ impl Registry {
         let sums: Vec<(SeriesLabels, SeriesSum)> = state
             .series
             .iter()
-            .map(|(labels, list)| (labels.clone(), sum(list)))
+            .map(|(labels, entry)| (labels.clone(), sum(&entry.series)))
             .chain((!state.overflow.is_empty()).then(|| (other(), sum(&state.overflow))))
             .collect();
         page.head(names::REQUESTS);
@@ -159,15 +197,12 @@ impl Registry {
             words.zip(sum.reasons.iter().copied()).collect()
         });
         page.head(names::DURATION);
-        for (labels, sum) in &sums {
-            let set = pairs(labels);
-            for (seconds, count) in sum.duration.cumulated() {
-                let bound = bound(seconds);
-                let with_bound = with(&set, ("le", &bound));
-                page.sample(names::DURATION.name, "_bucket", &with_bound, count);
-            }
-            page.sample(names::DURATION.name, "_sum", &set, sum.duration.seconds());
-            page.sample(names::DURATION.name, "_count", &set, sum.duration.count());
+        for (labels, entry) in state.series.iter().filter(|(_, entry)| entry.timed) {
+            render_duration(labels, &sum(&entry.series).duration, page);
+        }
+        let others = state.durations_of_others();
+        if others.count() > 0 {
+            render_duration(&other(), &others, page);
         }
         page.head(names::BYTES_IN);
         for (labels, sum) in &sums {
@@ -200,7 +235,29 @@ impl Registry {
     }
 }
 
+fn render_duration(labels: &SeriesLabels, duration: &HistogramSum, page: &mut Page) {
+    let set = pairs(labels);
+    for (seconds, count) in duration.cumulated() {
+        let bound = bound(seconds);
+        let with_bound = with(&set, ("le", &bound));
+        page.sample(names::DURATION.name, "_bucket", &with_bound, count);
+    }
+    page.sample(names::DURATION.name, "_sum", &set, duration.seconds());
+    page.sample(names::DURATION.name, "_count", &set, duration.count());
+}
+
 impl State {
+    /// Durations of label sets that have none of their own.
+    fn durations_of_others(&self) -> HistogramSum {
+        let untimed = self.series.values().filter(|entry| !entry.timed);
+        let untimed = untimed.flat_map(|entry| &entry.series);
+        let mut all = self.past.clone();
+        for series in untimed.chain(&self.overflow) {
+            all.add(&series.duration);
+        }
+        all
+    }
+
     fn wants(&self, labels: &SeriesLabels) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted(labels))
     }

@@ -93,7 +93,7 @@ fn a_series_that_nobody_holds_is_written_on() {
         registry.series(&labels("a")).record(&outcome(200, None));
     }
     let state = registry.lock();
-    assert_eq!(state.series[&labels("a")].len(), 1);
+    assert_eq!(state.series[&labels("a")].series.len(), 1);
 }
 
 #[test]
@@ -144,4 +144,42 @@ fn every_metric_of_the_table_is_on_the_page_once_and_the_other_way_round() {
     let mut table: Vec<_> = names::ALL.iter().map(|metric| metric.name).collect();
     table.sort_unstable();
     assert_eq!(sorted, table);
+}
+
+#[test]
+fn of_many_label_sets_some_have_durations_and_none_is_lost() {
+    let registry = registry(14);
+    let held: Vec<_> = (0..10)
+        .map(|number| {
+            let series = registry.series(&labels(&format!("shop/{number}")));
+            series.record(&outcome(200, None));
+            series
+        })
+        .collect();
+    let count = |page: &str, route: &str| {
+        let line = page.lines().find(|line| {
+            line.starts_with("ferrogate_request_duration_seconds_count")
+                && line.contains(&format!("route=\"{route}\""))
+        });
+        line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+    };
+    let text = page(&registry);
+    assert_eq!(count(&text, "shop/1"), Some(1));
+    assert_eq!(count(&text, "shop/2"), None);
+    assert_eq!(count(&text, "other"), Some(8));
+    assert!(
+        text.contains("route=\"shop/2\""),
+        "its requests are counted"
+    );
+
+    // A route that goes makes room, and what it shared with others does not shrink.
+    drop(held);
+    let gone = ["shop/1", "shop/2"];
+    registry.set_wanted(move |labels| !gone.contains(&&*labels.route));
+    registry
+        .series(&labels("shop/new"))
+        .record(&outcome(200, None));
+    let text = page(&registry);
+    assert_eq!(count(&text, "other"), Some(8));
+    assert_eq!(count(&text, "shop/new"), Some(1));
 }
