@@ -230,7 +230,7 @@ pub(crate) struct ManifestsArgs {
     /// Namespace of the control plane
     #[arg(long, default_value = "ferrogate-system", value_name = "NAME")]
     pub(crate) namespace: String,
-    /// How many control planes: all serve proxies, one writes status and deploys
+    /// How many control planes: one leads, the others take over when it goes
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) replicas: u16,
     /// Whether the definitions of our own kinds are printed too; without a value nothing else is
@@ -449,7 +449,7 @@ pub(crate) struct LimitArgs {
     /// How much of a body may wait for a mirror before its copy is given up, in bytes [default: 131072]
     #[arg(long, env = "FERROGATE_MIRROR_BODY_BUFFER", value_name = "BYTES")]
     pub(crate) mirror_body_buffer: Option<usize>,
-    /// Label sets of request metrics; everything beyond is counted as "other"
+    /// Label sets of request metrics; everything beyond is counted as "other". A seventh of them have durations of their own
     #[arg(long, env = "FERROGATE_MAX_METRIC_SERIES", default_value_t = fg_telemetry::DEFAULT_SERIES_CAP, value_name = "NUMBER")]
     pub(crate) max_metric_series: usize,
 }
