@@ -26,6 +26,8 @@ use self::figures::Figures;
 use self::ground::Ground;
 use self::plan::Plan;
 use crate::cluster::{Cluster, Options};
+use crate::conformance::aftermath;
+use crate::folders;
 
 /// How long a scenario may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -99,6 +101,15 @@ pub fn bench(wish: &Bench) -> anyhow::Result<()> {
         }
         Ok(())
     });
+    if measured.is_err() {
+        aftermath::tell(&cluster);
+    }
+    let logs = folders::root()?.join("bench").join(&wish.id);
+    fs::create_dir_all(&logs)?;
+    match aftermath::keep(&cluster, &logs) {
+        Ok(()) => println!("logs: {}", logs.display()),
+        Err(error) => println!("logs: not all could be kept: {error:#}"),
+    }
     cluster.down()?;
     measured
 }

@@ -15,7 +15,7 @@ use crate::record::NODE;
 const LINES: usize = 12;
 
 /// Prints the last lines of the logs of the API server, the node, the control plane and the pods that are not Ready.
-pub(super) fn tell(cluster: &Cluster) {
+pub(crate) fn tell(cluster: &Cluster) {
     for part in [Part::Api, Part::Node] {
         println!("{part:?}, the end of its log:");
         print!("{}", last_lines(&cluster.log(part), LINES));
@@ -54,7 +54,7 @@ fn container_logs(cluster: &Cluster) -> PathBuf {
 
 /// Copies the logs of the cluster's parts and of all containers, which lie in a folder that ends with the cluster.
 /// Errors: the disk is full, or the like.
-pub(super) fn keep(cluster: &Cluster, logs: &Path) -> anyhow::Result<()> {
+pub(crate) fn keep(cluster: &Cluster, logs: &Path) -> anyhow::Result<()> {
     let pods = logs.join("pods");
     fs::create_dir_all(&pods)?;
     for (from, to) in [

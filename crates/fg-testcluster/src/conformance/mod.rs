@@ -1,6 +1,6 @@
 //! The official conformance suite of the Gateway API, unmodified, against a cluster that runs our control plane.
 
-mod aftermath;
+pub(crate) mod aftermath;
 mod install;
 mod suite;
 
