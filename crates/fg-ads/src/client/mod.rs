@@ -169,11 +169,8 @@ impl Client {
     /// empty list says that all is well again. Only the newest list is sent; each new stream begins
     /// with it unless it is empty.
     pub fn report(&self, rejections: Vec<Rejection>) {
-        self.report.send_if_modified(|known| {
-            let is_new = *known != rejections;
-            *known = rejections;
-            is_new
-        });
+        // Sent even if it is as the last report: a verdict may have said something else since.
+        self.report.send_replace(rejections);
     }
 }
 
