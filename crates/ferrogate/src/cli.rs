@@ -288,12 +288,7 @@ pub(crate) struct FleetArgs {
     #[arg(long, env = "NODE_NAME", default_value = "", value_name = "NAME")]
     pub(crate) node_name: String,
     /// The zone of that node; may be empty
-    #[arg(
-        long,
-        env = "FERROGATE_ZONE",
-        default_value = "",
-        value_name = "NAME"
-    )]
+    #[arg(long, env = "FERROGATE_ZONE", default_value = "", value_name = "NAME")]
     pub(crate) zone: String,
     /// A file with the certificates that the control plane's certificate must be signed by
     #[arg(long, env = "FERROGATE_CA_FILE", value_name = "FILE")]

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use crate::cli::DrainArgs;
+use crate::exit;
 
 /// How often the proxy is asked.
 const POLL: Duration = Duration::from_millis(100);
@@ -30,12 +31,27 @@ struct Left {
 /// Drains.
 pub(crate) fn drain(args: &DrainArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let mut left = ask(args.admin_address, "POST")?;
-    while !is_done(&left, start.elapsed(), args) {
+    let mut told = false;
+    let mut trouble = None;
+    loop {
+        // Telling it again changes nothing; a proxy that is slow to answer is told until it does.
+        match ask(args.admin_address, if told { "GET" } else { "POST" }) {
+            Ok(left) => {
+                told = true;
+                if is_done(&left, start.elapsed(), args) {
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+            // Balancers have this long in any case.
+            Err(error) if start.elapsed() >= args.at_most => return Err(error),
+            Err(error) if trouble.is_none() => {
+                exit::say(&format!("ferrogate: {error:#}; trying again"));
+                trouble = Some(error);
+            }
+            Err(_) => {}
+        }
         std::thread::park_timeout(POLL);
-        left = ask(args.admin_address, "GET")?;
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn is_done(left: &Left, waited: Duration, args: &DrainArgs) -> bool {

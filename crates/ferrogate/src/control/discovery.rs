@@ -35,12 +35,9 @@ pub(crate) struct Discovery {
 }
 
 impl Discovery {
-    /// Serves whenever `leading` says so, until its sender is gone.
-    pub(crate) async fn run(self, mut leading: watch::Receiver<bool>) {
-        while leading.wait_for(|leads| *leads).await.is_ok() {
-            if self.sender.send(Event::Leads).is_err() {
-                return;
-            }
+    /// Serves whenever `acting` says so, until its sender is gone.
+    pub(crate) async fn run(self, mut acting: watch::Receiver<bool>) {
+        while acting.wait_for(|acts| *acts).await.is_ok() {
             let listener = match TcpListener::bind(self.address).await {
                 Ok(listener) => listener,
                 Err(error) => {
@@ -49,12 +46,12 @@ impl Discovery {
                     continue;
                 }
             };
-            self.serve(listener, leading.clone()).await;
+            self.serve(listener, acting.clone()).await;
         }
     }
 
     /// Serves one term.
-    async fn serve(&self, listener: TcpListener, mut leading: watch::Receiver<bool>) {
+    async fn serve(&self, listener: TcpListener, mut acting: watch::Receiver<bool>) {
         let options = fg_ads::server::Options::default();
         let (server, mut news) = Server::new(self.store.clone(), self.reviewer.clone(), options);
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = server.metrics();
@@ -68,7 +65,7 @@ impl Discovery {
         });
         let ended = async move {
             // Its sender is gone only when everything ends.
-            let _ = leading.wait_for(|leads| !*leads).await;
+            let _ = acting.wait_for(|acts| !*acts).await;
         };
         server.serve(listener, self.security.clone(), ended).await;
         drop(server);

@@ -122,6 +122,11 @@ pub(crate) struct MetricsPage {
 }
 
 impl Site for MetricsPage {
+    /// It waits for a step that is under way.
+    fn is_slow(&self) -> bool {
+        true
+    }
+
     fn answer(&self, ask: &Ask) -> Answer {
         if ask.path != "/metrics" {
             return Answer::text(404, "no such page; /metrics is here\n");

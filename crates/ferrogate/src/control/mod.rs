@@ -23,6 +23,7 @@ use fg_control::cluster::authority::{Authority, Settings as AuthoritySettings, T
 use fg_sources::kube::{Batch, Counters, Discovery as Which, Options as SourceOptions};
 use fg_status::GatewayKey;
 use fg_translate::Ground;
+use tokio::sync::oneshot;
 
 use crate::cli::{ControlArgs, DiscoveryArgs, DiscoveryMode, InstallArgs};
 use crate::folder::options;
@@ -37,14 +38,14 @@ use steering::Steering;
 
 /// What the main thread waits for.
 pub(crate) enum Event {
-    /// Objects changed.
-    Objects(Box<Batch>),
+    /// Objects changed; the source collects the next batch until it hears that this one was taken.
+    Objects(Box<Batch>, oneshot::Sender<()>),
     /// A proxy says something.
     Proxy(fg_ads::Event),
     /// What could not be applied for a Gateway, or that all is well.
     Deployed(GatewayKey, Option<String>),
-    /// This replica leads from now on.
-    Leads,
+    /// Whether this replica leads.
+    Leads(bool),
     /// SIGTERM or SIGINT.
     End,
 }
@@ -181,7 +182,9 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
     let sender = with.sender.clone();
     tokio::spawn(async move {
         while let Some(batch) = changed.recv().await {
-            if sender.send(Event::Objects(Box::new(batch))).is_err() {
+            let (taken, done) = oneshot::channel();
+            let event = Event::Objects(Box::new(batch), taken);
+            if sender.send(event).is_err() || done.await.is_err() {
                 return;
             }
         }
@@ -209,16 +212,18 @@ fn follow(steering: &mut Steering<ClusterOutlet>, events: &Receiver<Event>, read
     let mut clock = Instant::now();
     loop {
         match events.recv_timeout(steering.patience()) {
-            Ok(Event::Objects(batch)) => {
+            Ok(Event::Objects(batch, taken)) => {
                 let first = batch.first;
                 steering.take(*batch);
+                // A source that is gone has nothing to wait for.
+                let _ = taken.send(());
                 if first {
                     readiness.ready();
                 }
             }
             Ok(Event::Proxy(event)) => steering.hear(event),
             Ok(Event::Deployed(gateway, failure)) => steering.deployed(gateway, failure),
-            Ok(Event::Leads) => steering.lead(),
+            Ok(Event::Leads(leads)) => steering.lead(leads),
             Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => steering.settle(),
         }

@@ -38,11 +38,9 @@ pub(crate) struct ClusterOutlet {
     statuses: StatusWriter,
     deployer: Deployer,
     discovery: Arc<Mutex<Arc<fg_ads::Metrics>>>,
-    leading: watch::Receiver<bool>,
+    acting: watch::Sender<bool>,
     end: watch::Sender<bool>,
     election: Option<tokio::task::JoinHandle<()>>,
-    /// Kept, since whoever follows it ends with it.
-    _alone: Option<watch::Sender<bool>>,
     /// Kept, since it renews certificates while it lives.
     _authority: Authority,
 }
@@ -57,25 +55,27 @@ impl ClusterOutlet {
         accounts: Accounts,
         sender: Sender<Event>,
     ) -> Self {
-        let (leads, leading) = watch::channel(install.disable_leader_election);
+        let acting = watch::Sender::new(false);
         let (end, ended) = watch::channel(false);
         let settings = LeaseSettings {
             namespace: install.namespace.clone(),
             name: LEASE.to_owned(),
             identity: install.pod_name.clone(),
         };
-        let (election, alone) = if install.disable_leader_election {
-            (None, Some(leads))
+        let election = if install.disable_leader_election {
+            // Without a receiver everything is over.
+            let _ = sender.send(Event::Leads(true));
+            None
         } else {
-            let election = elect(client.clone(), settings, leads, ended);
-            (Some(tokio::spawn(election)), None)
+            let election = elect(client.clone(), settings, sender.clone(), ended);
+            Some(tokio::spawn(election))
         };
         let statuses = StatusWriter::new(Settings::default());
-        let (writer, follow) = (statuses.clone(), leading.clone());
+        let (writer, follow) = (statuses.clone(), acting.subscribe());
         let to = client.clone();
         tokio::spawn(async move { writer.run(to, follow).await });
         let metrics = discovery.metrics.clone();
-        tokio::spawn(discovery.run(leading.clone()));
+        tokio::spawn(discovery.run(acting.subscribe()));
         let fleet = Fleet {
             image: install.proxy_image.clone(),
             control: format!(
@@ -92,16 +92,15 @@ impl ClusterOutlet {
             let _ = sender.send(Event::Deployed(key, failure));
         };
         let bundle = authority.watch_bundle();
-        let deployer = Deployer::start(client, fleet, bundle, leading.clone(), tell);
+        let deployer = Deployer::start(client, fleet, bundle, acting.subscribe(), tell);
         Self {
             accounts,
             statuses,
             deployer,
             discovery: metrics,
-            leading,
+            acting,
             end,
             election,
-            _alone: alone,
             _authority: authority,
         }
     }
@@ -114,7 +113,7 @@ impl ClusterOutlet {
     /// What its parts count.
     pub(crate) fn figures(&self) -> Box<dyn Fn() -> Vec<Figure> + Send + Sync> {
         let statuses = self.statuses.clone();
-        let leading = self.leading.clone();
+        let acting = self.acting.subscribe();
         let discovery = self.discovery.clone();
         Box::new(move || {
             let status = statuses.metrics();
@@ -123,7 +122,7 @@ impl ClusterOutlet {
                     "ferrogate_leader",
                     "gauge",
                     "Whether this replica writes.",
-                    u64::from(*leading.borrow()),
+                    u64::from(*acting.borrow()),
                 ),
                 (
                     "ferrogate_status_objects",
@@ -177,6 +176,7 @@ impl ClusterOutlet {
 
     /// Lets go of the lead, so that another replica writes at once.
     pub(crate) async fn end(self) {
+        self.acting.send_replace(false);
         self.end.send_replace(true);
         if let Some(election) = self.election {
             let _ended = election.await;
@@ -224,7 +224,7 @@ fn of_discovery(discovery: &fg_ads::Metrics) -> [Figure; 5] {
 async fn elect(
     client: kube::Client,
     settings: LeaseSettings,
-    leads: watch::Sender<bool>,
+    sender: Sender<Event>,
     mut ended: watch::Receiver<bool>,
 ) {
     let seat = async {
@@ -243,10 +243,15 @@ async fn elect(
         _ = ended.changed() => return,
     };
     let mut leading = seat.leading();
+    let mut told = false;
     loop {
         let now = *leading.borrow_and_update();
-        if leads.send_replace(now) != now {
-            tracing::info!(leads = now, "who writes status and deploys has changed");
+        if now != told {
+            told = now;
+            tracing::info!(leads = now, "who leads has changed");
+            if sender.send(Event::Leads(now)).is_err() {
+                break;
+            }
         }
         tokio::select! {
             changed = leading.changed() => if changed.is_err() {
@@ -255,7 +260,6 @@ async fn elect(
             _ = ended.changed() => break,
         }
     }
-    leads.send_replace(false);
     drop(leading);
     seat.release().await;
 }
@@ -268,8 +272,11 @@ impl Outlet for ClusterOutlet {
         }
     }
 
-    fn synced(&mut self) {
-        self.statuses.synced();
+    fn act(&mut self, acts: bool) {
+        if acts {
+            self.statuses.synced();
+        }
+        self.acting.send_replace(acts);
     }
 
     fn deploy(&mut self, gateway: &Arc<ObjectRef>, wish: Option<Wish>) {

@@ -26,8 +26,8 @@ pub(crate) trait Outlet {
     /// The object with its status, `None` when it has none of ours any more.
     fn status(&mut self, object: &Arc<ObjectRef>, document: Option<&Document>);
 
-    /// Everything that exists has been told.
-    fn synced(&mut self);
+    /// From now on, what was told is written, and proxies are served; or neither.
+    fn act(&mut self, acts: bool);
 
     /// What is to be deployed for a Gateway, `None` when it is gone.
     fn deploy(&mut self, gateway: &Arc<ObjectRef>, wish: Option<Wish>);
@@ -46,12 +46,18 @@ pub(crate) struct Steering<O> {
     /// Words on Gateways whose objects could not be applied.
     failures: BTreeMap<GatewayKey, String>,
     timings: Arc<Timings>,
+    /// Whether this replica leads, whether it knows everything, and, with both, whether it acts.
+    leads: bool,
+    synced: bool,
+    acts: bool,
     outlet: O,
 }
 
 impl<O: Outlet> Steering<O> {
     /// Knows nothing yet.
     pub(crate) fn new(state: Shared, store: Store, timings: Arc<Timings>, outlet: O) -> Self {
+        // Nothing is known yet that could have expired.
+        state.lock().control.set_time(now());
         Self {
             started: Instant::now(),
             state,
@@ -62,6 +68,9 @@ impl<O: Outlet> Steering<O> {
             refusals: BTreeMap::new(),
             failures: BTreeMap::new(),
             timings,
+            leads: false,
+            synced: false,
+            acts: false,
             outlet,
         }
     }
@@ -72,7 +81,6 @@ impl<O: Outlet> Steering<O> {
         let state = self.state.clone();
         let mut state = state.lock();
         let begun = Instant::now();
-        state.control.set_time(now());
         let step = state.control.step(Objects {
             upserts: batch.upserts,
             removed: batch.removed,
@@ -108,10 +116,12 @@ impl<O: Outlet> Steering<O> {
         }
         changed.extend(self.fleet.changed(self.moment()));
         self.tell(&changed, reports);
-        if batch.first {
-            self.outlet.synced();
-        }
         tracing::debug!(took = ?batch.since.elapsed(), "objects taken");
+        drop(state);
+        if batch.first {
+            self.synced = true;
+            self.begin();
+        }
     }
 
     /// Takes what a proxy says.
@@ -197,9 +207,32 @@ impl<O: Outlet> Steering<O> {
         }
     }
 
-    /// Proxies come to this replica from now on: none is missed before it had time to.
-    pub(crate) fn lead(&mut self) {
+    /// Whether this replica leads has changed.
+    pub(crate) fn lead(&mut self, leads: bool) {
+        self.leads = leads;
+        if leads {
+            self.begin();
+        } else {
+            self.acts = false;
+            self.outlet.act(false);
+        }
+    }
+
+    /// Begins to act when it leads and knows everything: proxies come from now on, so that none is
+    /// missed before it had time to, and everything is told before anything is written.
+    fn begin(&mut self) {
+        if !(self.leads && self.synced) || self.acts {
+            return;
+        }
+        self.acts = true;
         self.fleet.expect(self.moment());
+        let state = self.state.clone();
+        let state = state.lock();
+        let reports = state.control.reports();
+        let all: BTreeSet<Arc<ObjectRef>> = reports.keys().cloned().collect();
+        self.tell(&all, reports);
+        drop(state);
+        self.outlet.act(true);
     }
 
     /// Does what time alone asks for.
@@ -331,6 +364,8 @@ impl<O: Outlet> Steering<O> {
     ) {
         for id in objects {
             match reports.get(id) {
+                // Whoever does not write hears no proxy, and has nothing to say.
+                Some(_) if !self.acts => {}
                 Some(report) => {
                     let document = cluster_document(report, &self.verdicts(report, reports));
                     self.outlet.status(&report.object, Some(&document));

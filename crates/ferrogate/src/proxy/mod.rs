@@ -9,6 +9,7 @@ mod pages;
 mod serving;
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::cli::{FleetArgs, ProxyArgs};
 use crate::signals::Asked;
 use crate::sockets::Sockets;
 use crate::{descriptors, exit, logging, settings};
-use pages::{Pages, Shared};
+use pages::{Leaving, Pages, Shared};
 use serving::{Refused, Serving};
 
 /// What the main thread waits for.
@@ -61,11 +62,13 @@ pub(crate) fn proxy(args: &ProxyArgs) -> anyhow::Result<ExitCode> {
         Proxy::start(settings.clone(), registry.clone()).context("cannot start the workers")?;
     let state = Shared::default();
     let link = Way::default();
+    let leaving = Arc::new(Leaving::default());
     let pages = Pages {
         state: state.clone(),
         level,
         settings,
         readiness: readiness.clone(),
+        leaving: leaving.clone(),
         connections: proxy.open_connections(),
         control: {
             let (link, server) = (link.clone(), args.fleet.control.clone());
@@ -87,8 +90,8 @@ pub(crate) fn proxy(args: &ProxyArgs) -> anyhow::Result<ExitCode> {
         },
         follow_control_plane(options(&args.fleet), link.clone(), sender),
     )?;
-    let mut serving = Serving::new(proxy, registry, state.clone());
-    serve(&mut serving, &state, &events, &link, &readiness);
+    let mut serving = Serving::new(proxy, registry, state);
+    serve(&mut serving, &leaving, &events, &link, &readiness);
     readiness.not_ready("draining");
     serving.drain(args.plane.serving.drain_timeout);
     Ok(ExitCode::SUCCESS)
@@ -142,7 +145,7 @@ async fn tell(server: String, mut news: tokio::sync::watch::Receiver<State>) {
 /// Does what comes, until the end is asked for.
 fn serve(
     serving: &mut Serving,
-    state: &Shared,
+    leaving: &Leaving,
     events: &Receiver<Event>,
     link: &Way,
     readiness: &Readiness,
@@ -169,9 +172,13 @@ fn serve(
                     reported.clone_from(&refused);
                     client.report(refused.iter().cloned().map(rejection).collect());
                 }
-                // What is complete may serve; it stays out of service once it was told to leave.
-                if !state.lock().leaving {
-                    readiness.ready();
+                let listeners = serving.listeners();
+                leaving.listeners.store(listeners, Ordering::Release);
+                // What is complete may serve; it stays out of service once it was told to leave,
+                // were it only just now.
+                readiness.ready();
+                if leaving.told.load(Ordering::Acquire) {
+                    readiness.not_ready("draining");
                 }
                 delivery.answer(Verdict {
                     rejected: refused.into_iter().map(rejection).collect(),

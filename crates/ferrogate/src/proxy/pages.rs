@@ -1,6 +1,7 @@
 //! What the admin pages show of a proxy in a cluster.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
@@ -26,8 +27,16 @@ pub(crate) struct State {
     pub(crate) refused: BTreeMap<String, String>,
     /// Listeners without a socket.
     pub(crate) unbound: Vec<Refused>,
+}
+
+/// What `/drain` reads and says, apart from the state: it must be answered while a large
+/// configuration is applied.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
     /// Whether the proxy was told to leave.
-    pub(crate) leaving: bool,
+    pub(crate) told: AtomicBool,
+    /// How many listeners it serves.
+    pub(crate) listeners: AtomicUsize,
 }
 
 impl State {
@@ -63,6 +72,8 @@ pub(crate) struct Pages {
     pub(crate) settings: Settings,
     /// Whose readiness ends when it is to leave.
     pub(crate) readiness: Readiness,
+    /// Whether it is to leave.
+    pub(crate) leaving: Arc<Leaving>,
     /// How many connections are open.
     pub(crate) connections: Connections,
     /// How it stands with the control plane, in words.
@@ -143,16 +154,14 @@ impl AdminSource for Pages {
     }
 
     fn drain(&self, leave: bool) -> Option<Drain> {
-        let mut state = self.state.lock();
-        if leave && !state.leaving {
-            state.leaving = true;
+        if leave && !self.leaving.told.swap(true, Ordering::AcqRel) {
             self.readiness.not_ready("draining");
             tracing::info!("told to leave: not ready any more, requests are still answered");
         }
         Some(Drain {
-            draining: state.leaving,
+            draining: self.leaving.told.load(Ordering::Acquire),
             connections: self.connections.open(),
-            listeners: state.receiver.ir().listeners.len(),
+            listeners: self.leaving.listeners.load(Ordering::Acquire),
         })
     }
 }

@@ -130,6 +130,11 @@ impl Serving {
         });
     }
 
+    /// How many listeners it serves.
+    pub(crate) fn listeners(&self) -> usize {
+        self.state.lock().receiver.ir().listeners.len()
+    }
+
     /// Lets requests under way finish.
     pub(crate) fn drain(self, timeout: Duration) {
         let connections = self.proxy.connections();
