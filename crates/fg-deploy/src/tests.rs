@@ -183,6 +183,16 @@ fn the_service_has_each_port_once_and_leads_to_the_same_port() {
 }
 
 #[test]
+fn the_service_is_read_where_only_labeled_ones_are() {
+    let mut wish = wish("web", json!({}));
+    wish.labels = map(&[("kgateway.dev/watch", "false")]);
+    let service = of(&wish, "Service").expect("a Service");
+    assert_eq!(service["metadata"]["labels"]["kgateway.dev/watch"], "true");
+    let selector = &service["spec"]["selector"];
+    assert_eq!(selector["kgateway.dev/watch"], Value::Null);
+}
+
+#[test]
 fn the_service_asks_for_an_address() {
     let mut wish = wish("web", json!({}));
     wish.address = Some("10.0.0.1".parse().expect("an address"));

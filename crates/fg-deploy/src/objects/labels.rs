@@ -20,6 +20,10 @@ pub const MANAGER: &str = "ferrogate";
 /// The label of the version; not on pods, which it would restart.
 pub(super) const VERSION: &str = "app.kubernetes.io/version";
 
+/// The label, and its value, of Services that are read where only labeled ones are: the addresses of a
+/// Gateway come from its Service. Source: kgateway.
+pub(super) const WATCHED: (&str, &str) = ("kgateway.dev/watch", "true");
+
 /// Source: GEP-1762.
 const CLASS_LABEL: &str = "gateway.networking.k8s.io/gateway-class-name";
 const NAME: &str = "app.kubernetes.io/name";

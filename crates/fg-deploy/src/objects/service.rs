@@ -54,6 +54,10 @@ pub(super) fn service(wish: &Deployment, fleet: &Fleet) -> Option<Value> {
     let extras = (&settings.extra_labels, &settings.extra_annotations);
     let mut service = object("v1", "Service", wish, fleet, Some(extras));
     service.insert("spec".into(), Value::Object(spec));
+    let (label, value) = labels::WATCHED;
+    if let Some(metadata) = service.get_mut("metadata") {
+        metadata["labels"][label] = value.into();
+    }
     Some(Value::Object(service))
 }
 
