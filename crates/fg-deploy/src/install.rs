@@ -5,7 +5,7 @@ use fg_api::classes::BUILT_IN;
 use fg_model::kinds;
 use serde_json::{Value, json};
 
-use crate::objects::MANAGER;
+use crate::objects::{AUTHORITY, MANAGER};
 
 /// The name of all that is installed.
 const NAME: &str = "ferrogate";
@@ -124,18 +124,32 @@ fn rights() -> Value {
     ])
 }
 
-/// What is written in the namespace of the control plane: who leads, and the authority.
+/// What is written in the namespace of the control plane: who leads, and the authority. What is
+/// there is changed by its name alone; no name can be given where one is made. The Secret is read by
+/// the rights in all namespaces.
 fn rights_at_home() -> Value {
     json!([
         {
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
-            "verbs": ["get", "list", "watch", "create", "update", "patch"],
+            "verbs": ["create"],
+        },
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [NAME],
+            "verbs": ["get", "patch"],
         },
         {
             "apiGroups": [""],
             "resources": ["secrets"],
-            "verbs": ["create", "update"],
+            "verbs": ["create"],
+        },
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": [AUTHORITY],
+            "verbs": ["update"],
         },
     ])
 }
@@ -331,6 +345,27 @@ mod tests {
                 Value::Null,
                 "the deployer takes it for its own"
             );
+        }
+    }
+
+    #[test]
+    fn at_home_only_what_is_ours_can_be_changed() {
+        let rules = of("Role")["rules"].clone();
+        let rules = rules.as_array().expect("rules");
+        for (resource, name, verbs) in [
+            ("leases", "ferrogate", json!(["get", "patch"])),
+            ("secrets", "ferrogate-ca", json!(["update"])),
+        ] {
+            let of_it = rules
+                .iter()
+                .filter(|rule| rule["resources"] == json!([resource]));
+            let (named, any): (Vec<&Value>, Vec<&Value>) =
+                of_it.partition(|rule| rule["resourceNames"].is_array());
+            assert_eq!(named.len(), 1, "{resource}");
+            assert_eq!(named[0]["resourceNames"], json!([name]));
+            assert_eq!(named[0]["verbs"], verbs);
+            assert_eq!(any.len(), 1, "{resource}");
+            assert_eq!(any[0]["verbs"], json!(["create"]));
         }
     }
 
