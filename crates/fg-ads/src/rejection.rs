@@ -12,8 +12,8 @@ const INVALID_ARGUMENT: i32 = 3;
 /// As many are read from one message, and no more.
 const MOST: usize = 10_000;
 
-/// A resource that a client could not use. It keeps the last version that it could use; everything
-/// else of the same response is in use.
+/// A resource that a client could not use. It goes on with the last version that it could use, or
+/// with none; everything else of the same response is in use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rejection {
     /// The resource.

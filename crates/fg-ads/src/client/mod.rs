@@ -101,8 +101,9 @@ pub struct Batch {
 /// What became of a [`Batch`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// The resources that could not be used. Of them the last good version is still in use; all others
-    /// of the batch are in use.
+    /// All resources that cannot be used, those of earlier batches included: it replaces the last
+    /// verdict and the last report. Of these the last good version is still in use, or none; all
+    /// others are in use. Those of this batch are sent again on a new stream.
     pub rejected: Vec<Rejection>,
 }
 
@@ -120,11 +121,18 @@ pub struct Delivery {
     /// What came.
     pub batch: Batch,
     reply: oneshot::Sender<Verdict>,
+    report: Arc<watch::Sender<Vec<Rejection>>>,
 }
 
 impl Delivery {
     /// Says what became of it, once it is in use.
     pub fn answer(self, verdict: Verdict) {
+        // The server is told by the answer, so the stream need not wake for it. Noted here, not when
+        // the answer is sent: a report that follows at once must be compared with this.
+        self.report.send_if_modified(|known| {
+            known.clone_from(&verdict.rejected);
+            false
+        });
         // The stream may have ended meanwhile: the next one is told by what is said to be here.
         let _ = self.reply.send(verdict);
     }
@@ -145,7 +153,7 @@ impl Client {
         let (deliveries, receiver) = mpsc::channel(1);
         let (news, state) = watch::channel(State::default());
         let report = Arc::new(watch::Sender::new(Vec::new()));
-        let runner = session::Runner::new(options, deliveries, news, report.subscribe());
+        let runner = session::Runner::new(options, deliveries, news, report.clone());
         let task = tokio::spawn(runner.run());
         let client = Self {
             state,
@@ -165,12 +173,15 @@ impl Client {
         self.state.clone()
     }
 
-    /// Says which resources cannot be used although they were accepted: all of them, each time. An
-    /// empty list says that all is well again. Only the newest list is sent; each new stream begins
-    /// with it unless it is empty.
+    /// Says which resources cannot be used: all of them, each time, as a [`Verdict`] does. An empty
+    /// list says that all is well again. Only the newest list is sent, and not if the last verdict or
+    /// report said the same; each new stream begins with what was said last, unless that is empty.
     pub fn report(&self, rejections: Vec<Rejection>) {
-        // Sent even if it is as the last report: a verdict may have said something else since.
-        self.report.send_replace(rejections);
+        self.report.send_if_modified(|known| {
+            let is_new = *known != rejections;
+            *known = rejections;
+            is_new
+        });
     }
 }
 

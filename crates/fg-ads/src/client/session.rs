@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -26,8 +27,10 @@ pub(super) struct Runner {
     options: Options,
     deliveries: mpsc::Sender<Delivery>,
     state: watch::Sender<State>,
+    /// What is not in use, as was said last; each delivery notes its verdict there.
+    report: Arc<watch::Sender<Vec<Rejection>>>,
     reports: watch::Receiver<Vec<Rejection>>,
-    /// What is in use: versions by name.
+    /// What is here: versions by name, empty for what was rejected.
     versions: BTreeMap<String, String>,
 }
 
@@ -63,13 +66,14 @@ impl Runner {
         options: Options,
         deliveries: mpsc::Sender<Delivery>,
         state: watch::Sender<State>,
-        reports: watch::Receiver<Vec<Rejection>>,
+        report: Arc<watch::Sender<Vec<Rejection>>>,
     ) -> Self {
         Self {
             options,
             deliveries,
             state,
-            reports,
+            reports: report.subscribe(),
+            report,
             versions: BTreeMap::new(),
         }
     }
@@ -220,12 +224,11 @@ impl Runner {
         let removed = batch.removed.clone();
         let verdict = self.deliver(batch).await?;
         for rejection in &verdict.rejected {
-            // What was here before is here still. Else something may stand in its place: named
-            // without a version, it is sent again to a new stream, or said to be gone.
-            if versions.remove(&rejection.name).is_some()
-                && !self.versions.contains_key(&rejection.name)
-            {
-                versions.insert(rejection.name.clone(), String::new());
+            // Whether the version before it is still in use, or nothing is, only the user knows.
+            // Named without a version, it is sent again to a new stream even if the server is back
+            // at that version, or said to be gone.
+            if let Some(version) = versions.get_mut(&rejection.name) {
+                version.clear();
             }
         }
         for name in removed {
@@ -268,7 +271,11 @@ impl Runner {
 
     async fn deliver(&self, batch: Batch) -> Result<Verdict, End> {
         let (reply, verdict) = oneshot::channel();
-        let delivery = Delivery { batch, reply };
+        let delivery = Delivery {
+            batch,
+            reply,
+            report: self.report.clone(),
+        };
         let sent = self.deliveries.send(delivery).await;
         sent.map_err(|_| End::Unwanted)?;
         let dropped = |_| End::Failed("a transaction was dropped without a verdict".to_owned());

@@ -12,7 +12,7 @@ pub struct State {
     /// The newest transaction that was answered, by this stream or an earlier one. None before the
     /// first: then there is nothing complete yet.
     pub serial: Option<Serial>,
-    /// Resources that are in use.
+    /// Resources that are here and were not rejected.
     pub resources: usize,
     /// Why the last stream, or the last try to get one, ended. None if none did.
     pub last_error: Option<String>,

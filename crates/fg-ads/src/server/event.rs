@@ -58,7 +58,7 @@ pub enum Event {
         serial: Serial,
         /// From sending the (first part of the) response to the answer.
         took: Duration,
-        /// The resources it did not take; they keep their last good version. Empty if it does not
+        /// The resources it did not take; of each its last good version is in use, or none. Empty if it does not
         /// name any: then it is unknown which of the response it took (Envoy).
         resources: Vec<Rejection>,
         /// All in words.

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use fg_ads::client::{Link, State};
 use fg_ads::server::Options;
-use fg_ads::{Client, Event, Rejection, Store, Verdict};
+use fg_ads::{Client, Delivery, Event, Rejection, Store, Verdict};
+use tokio::sync::mpsc;
 
 use crate::ground::{Ground, accept, show, soon};
 
@@ -18,6 +19,14 @@ fn rejection(name: &str, reason: &str) -> Rejection {
         name: name.to_owned(),
         reason: reason.to_owned(),
     }
+}
+
+/// The next batch, rejected in part.
+async fn refuse(deliveries: &mut mpsc::Receiver<Delivery>, rejected: &[Rejection]) {
+    let delivery = soon(deliveries.recv()).await.unwrap();
+    delivery.answer(Verdict {
+        rejected: rejected.to_vec(),
+    });
 }
 
 #[tokio::test]
@@ -140,16 +149,92 @@ async fn a_rejected_resource_is_named_and_all_others_are_in_use() {
         "2: a=2",
         "it is not sent again"
     );
+    until(&client, |state| state.serial == Some(2)).await;
 
     // A new stream begins with what is here, and what was rejected is not.
     let address = running.address;
     running.stop().await;
     let mut running = ground.serve_at(address, Options::default()).await;
     assert_eq!(accept(&mut deliveries).await, "2: b=bad");
+    while !matches!(running.answer().await, Event::Acked { serial: 2, .. }) {}
+}
+
+#[tokio::test]
+async fn what_was_rejected_comes_again_when_the_server_is_back_at_what_was_here() {
+    let mut ground = Ground::new();
+    let running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1", "b=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    accept(&mut deliveries).await;
+    ground.apply(&["b=2"], 0);
+    refuse(&mut deliveries, &[rejection("b", "closed")]).await;
+    until(&client, |state| state.resources == 1).await;
+    let address = running.address;
+    running.stop().await;
+
+    ground.store = Store::new();
+    ground.apply(&["a=1", "b=1"], 0);
+    let running = ground.serve_at(address, Options::default()).await;
+    assert_eq!(accept(&mut deliveries).await, "1: b=1");
+    until(&client, |state| state.resources == 2).await;
+
+    ground.apply(&["b=3"], 0);
+    refuse(&mut deliveries, &[rejection("b", "closed")]).await;
+    until(&client, |state| state.resources == 1).await;
+    running.stop().await;
+    ground.store = Store::new();
+    ground.apply(&["a=1"], 0);
+    let _running = ground.serve_at(address, Options::default()).await;
+    assert_eq!(accept(&mut deliveries).await, "1: -b");
+}
+
+#[tokio::test]
+async fn a_report_that_differs_from_the_last_verdict_is_sent_and_an_equal_one_is_not() {
+    let ground = Ground::new();
+    let mut running = ground.serve(Options::default()).await;
+    ground.apply(&["a=1"], 0);
+    let (client, mut deliveries) = ground.client(&running);
+    let taken = [rejection("a", "the port is taken")];
+    refuse(&mut deliveries, &taken).await;
+    assert!(matches!(running.answer().await, Event::Rejected { .. }));
+    client.report(taken.to_vec());
+    client.report(Vec::new());
+    let Event::Report { resources, .. } = running.answer().await else {
+        panic!("the port is free and nobody was told");
+    };
+    assert_eq!(resources, []);
+
+    // The last word was that all is well: said again, it is not sent; nor is what a verdict said.
+    client.report(Vec::new());
+    ground.apply(&["b=1"], 0);
+    refuse(&mut deliveries, &taken).await;
+    client.report(taken.to_vec());
+    assert!(matches!(running.answer().await, Event::Rejected { .. }));
+    ground.apply(&["c=1"], 0);
+    accept(&mut deliveries).await;
     assert!(matches!(
         running.answer().await,
-        Event::Acked { serial: 2, .. }
+        Event::Acked { serial: 3, .. }
     ));
+    assert_eq!(running.metrics.reports.load(Ordering::Relaxed), 1);
+
+    // A verdict replaces the last report: a new stream does not begin with it.
+    client.report(taken.to_vec());
+    assert!(matches!(running.answer().await, Event::Report { .. }));
+    ground.apply(&["d=1"], 0);
+    accept(&mut deliveries).await;
+    assert!(matches!(running.answer().await, Event::Acked { .. }));
+    let address = running.address;
+    running.stop().await;
+    let mut running = ground.serve_at(address, Options::default()).await;
+    accept(&mut deliveries).await;
+    assert!(matches!(running.answer().await, Event::Acked { .. }));
+    client.report(taken.to_vec());
+    let Event::Report { resources, .. } = running.answer().await else {
+        panic!("it is not in use and nobody was told");
+    };
+    assert_eq!(resources, taken);
+    assert_eq!(running.metrics.reports.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
@@ -171,7 +256,7 @@ async fn a_report_stands_until_the_next_one_on_every_stream() {
     let address = running.address;
     running.stop().await;
     let mut running = ground.serve_at(address, Options::default()).await;
-    accept(&mut deliveries).await;
+    refuse(&mut deliveries, std::slice::from_ref(&lost)).await;
     assert_eq!(reported(&mut running).await, [lost]);
     client.report(Vec::new());
     assert_eq!(reported(&mut running).await, []);
