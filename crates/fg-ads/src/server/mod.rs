@@ -115,7 +115,6 @@ impl Server {
             metrics: Arc::default(),
             events,
             closing: watch::Sender::new(false),
-            next_client: 1.into(),
         };
         let server = Self {
             shared: Arc::new(shared),

@@ -35,14 +35,14 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) closing: watch::Sender<bool>,
-    pub(super) next_client: AtomicU64,
 }
 
-impl Shared {
-    /// A number that no client had.
-    pub(super) fn next_client(&self) -> ClientId {
-        ClientId(self.next_client.fetch_add(1, Ordering::Relaxed))
-    }
+/// A number that no client had.
+pub(super) fn next_client() -> ClientId {
+    /// Of the process, not of a server: a replica that leads again makes a new server, and the last
+    /// news of the old one's clients may come after the first of the new one's.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    ClientId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The service of aggregated discovery.

@@ -6,7 +6,7 @@ use prost::Message as _;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::service::Shared;
+use super::service::{self, Shared};
 use super::subscription::{Behind, Part, Subscription, TYPES};
 use super::{ClientId, Event, Identity};
 use crate::message::{ControlPlane, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
@@ -29,7 +29,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, identity: &Identity) -> Self {
         Self {
-            client: shared.next_client(),
+            client: service::next_client(),
             scope: identity.scope.as_str().into(),
             expires: identity.valid_for.map(|valid| Instant::now() + valid),
             attached: shared.store.attach(&identity.scope),

@@ -238,6 +238,21 @@ async fn a_report_that_differs_from_the_last_verdict_is_sent_and_an_equal_one_is
 }
 
 #[tokio::test]
+async fn a_client_of_another_server_is_another() {
+    let ground = Ground::new();
+    let mut one = ground.serve(Options::default()).await;
+    let mut other = ground.serve(Options::default()).await;
+    let _clients = (ground.client(&one), ground.client(&other));
+    let Event::Connected { client: first, .. } = one.event().await else {
+        panic!("nobody connected");
+    };
+    let Event::Connected { client: second, .. } = other.event().await else {
+        panic!("nobody connected");
+    };
+    assert_ne!(first, second);
+}
+
+#[tokio::test]
 async fn a_report_stands_until_the_next_one_on_every_stream() {
     let ground = Ground::new();
     let mut running = ground.serve(Options::default()).await;
