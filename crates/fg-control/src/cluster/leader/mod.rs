@@ -3,6 +3,10 @@
 //! [`lead`] gives a channel that says whether this one does. Only the leader writes statuses and
 //! deploys.
 
+mod renewals;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +14,8 @@ use kube::Client;
 use kube_lease_manager::{LeaseCreateMode, LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+
+use renewals::Renewals;
 
 /// How long a lease holds without being renewed: after the death of a leader nobody leads for up to
 /// that long. Units: seconds.
@@ -51,6 +57,7 @@ pub struct Seat {
 ///
 /// Errors: the Lease could not be read or made; the caller tries again later.
 pub async fn lead(client: Client, settings: &LeaseSettings) -> Result<Seat, LeaseManagerError> {
+    let (client, renewals) = renewals::noted(client);
     let first = manager(&client, settings, LeaseCreateMode::AutoCreate).await?;
     let (tell, leading) = watch::channel(false);
     let (stop, stopped) = oneshot::channel();
@@ -58,7 +65,7 @@ pub async fn lead(client: Client, settings: &LeaseSettings) -> Result<Seat, Leas
     let task = tokio::spawn(async move {
         let mut held = None;
         tokio::select! {
-            () = run(&client, &settings, first, &tell, &mut held) => {}
+            () = run(&client, &settings, first, &renewals, &tell, &mut held) => {}
             _ = stopped => {}
         }
         // Whoever writes stops before another may begin.
@@ -100,6 +107,7 @@ async fn run(
     client: &Client,
     settings: &LeaseSettings,
     first: LeaseManager,
+    renewals: &Renewals,
     tell: &watch::Sender<bool>,
     held: &mut Option<Arc<LeaseManager>>,
 ) {
@@ -123,8 +131,12 @@ async fn run(
         };
         match found {
             Ok(Some(manager)) => {
-                tell.send_replace(true);
-                keep(&manager).await;
+                // In this order: whoever learns that another leads says so before all else.
+                tokio::select! {
+                    biased;
+                    () = keep(&manager) => {}
+                    () = renewals.tell(Duration::from_secs(DURATION), tell) => {}
+                }
                 tell.send_replace(false);
             }
             Ok(None) => {}
@@ -143,7 +155,7 @@ async fn keep(manager: &LeaseManager) {
             Ok(true) => {}
             Ok(false) => return,
             // The API server may be away: whoever holds the lease then holds it still when it is
-            // back, unless another was there first.
+            // back, unless another was there first. Whether it leads meanwhile is for `Renewals`.
             Err(error) => {
                 tracing::warn!(%error, "the lease could not be renewed");
                 tokio::time::sleep(RETRY).await;
