@@ -57,7 +57,12 @@ async fn accept(
                 let ready = ready.clone();
                 tokio::spawn(async move {
                     match tokio::time::timeout(deadline, one).await {
-                        Ok(Some(connection)) => drop(ready.send(Ok(connection)).await),
+                        Ok(Some(connection)) => {
+                            let cut = connection.cut.clone();
+                            if ready.send(Ok(connection)).await.is_ok() {
+                                cut.unless_used(deadline).await;
+                            }
+                        }
                         Ok(None) => {}
                         Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
                     }

@@ -20,6 +20,19 @@ pub struct Identity {
 /// Decides who a client is.
 #[tonic::async_trait]
 pub trait Authenticator: Send + Sync + 'static {
+    /// Whether this token is anybody's at all. Asked before the first message is read, which may be
+    /// large: who has no good token cannot make the server hold one. Who lets a client in is
+    /// [`Self::identify`], which is asked in any case. Default: everybody may go on.
+    ///
+    /// # Errors
+    /// As those of [`Self::identify`].
+    ///
+    /// Cancel: as [`Self::identify`].
+    async fn admit(&self, token: Option<&str>, peer: Option<SocketAddr>) -> Result<(), Status> {
+        let _ = (token, peer);
+        Ok(())
+    }
+
     /// Who has this token and says that it is this node. `token` is what stands behind `Bearer ` in
     /// the request's `authorization`.
     ///

@@ -58,7 +58,8 @@ pub struct Options {
     pub clients: usize,
     /// Names that one client may subscribe to, over all types. Default: 200,000.
     pub names: usize,
-    /// For TLS handshake, first message and authentication, each. Default: 10 s.
+    /// For TLS handshake, first stream, token, first message and authentication, each. A connection
+    /// on which nobody was let in after all of them is closed. Default: 10 s.
     pub first_deadline: Duration,
     /// For the answer to a response; then the stream is closed. Default: 30 s.
     pub ack_deadline: Duration,

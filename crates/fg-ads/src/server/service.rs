@@ -124,6 +124,7 @@ fn open(
         Some(known) => (known.peer, known.cut.clone()),
         None => (None, Cut::default()),
     };
+    cut.opened();
     let token = bearer(&request);
     // One response a type is in flight, and one error ends the stream: a send never waits.
     let (replies, inner) = mpsc::channel(TYPES + 1);

@@ -49,6 +49,15 @@ impl Stream {
 
     async fn serve(&mut self) -> Result<(), Status> {
         let deadline = self.shared.options.first_deadline;
+        let admitted = {
+            let authenticator = &self.shared.authenticator;
+            in_time(
+                deadline,
+                authenticator.admit(self.token.as_deref(), self.peer),
+            )
+            .await
+        };
+        admitted.inspect_err(|status| self.refused("", status))?;
         let late = || Status::deadline_exceeded("the first message did not come in time");
         let first = timeout(deadline, self.requests.message()).await;
         let Some(mut first) = first.map_err(|_| late())?? else {
@@ -58,18 +67,11 @@ impl Stream {
         let identified = {
             let authenticator = &self.shared.authenticator;
             let asked = authenticator.identify(self.token.as_deref(), &node, self.peer);
-            timeout(deadline, asked).await
+            in_time(deadline, asked).await
         };
-        let slow = |_| {
-            Err(Status::unavailable(
-                "who you are could not be found out in time",
-            ))
-        };
-        let identity = identified.unwrap_or_else(slow).inspect_err(|status| {
-            add(&self.shared.metrics.refused, 1);
-            tracing::warn!(node = node.id, peer = ?self.peer, reason = status.message(), "a client was refused");
-        })?;
+        let identity = identified.inspect_err(|status| self.refused(&node.id, status))?;
         self.token = None;
+        self.cut.let_in();
         let mut session = Session::new(self.shared.clone(), &identity);
         let client = session.client;
         let scope = session.scope.clone();
@@ -94,6 +96,11 @@ impl Stream {
         };
         session.tell(gone).await;
         result
+    }
+
+    fn refused(&self, node: &str, status: &Status) {
+        add(&self.shared.metrics.refused, 1);
+        tracing::warn!(node, peer = ?self.peer, reason = status.message(), "a client was refused");
     }
 
     async fn converse(
@@ -124,6 +131,19 @@ impl Stream {
             }
         }
     }
+}
+
+/// An authenticator's word, if it comes in time.
+async fn in_time<T>(
+    deadline: Duration,
+    asked: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    let slow = |_| {
+        Err(Status::unavailable(
+            "who you are could not be found out in time",
+        ))
+    };
+    timeout(deadline, asked).await.unwrap_or_else(slow)
 }
 
 /// Waits until then; for ever if there is no then.

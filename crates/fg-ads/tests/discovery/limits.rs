@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fg_ads::Event;
 use fg_ads::server::Options;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::ground::{Ground, Running, TYPE, accept, soon};
@@ -85,13 +87,63 @@ async fn one_client_too_many_is_told_and_comes_in_when_there_is_room() {
 async fn a_client_that_says_nothing_is_closed() {
     let ground = Ground::new();
     let options = Options {
-        first_deadline: Duration::from_millis(50),
+        first_deadline: Duration::from_millis(500),
         ..Options::default()
     };
     let running = ground.serve_plain(options).await;
     let mut raw = Raw::open(&running).await;
     let status = raw.next().await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_refused_before_it_says_anything() {
+    let ground = Ground::new();
+    let running = ground.serve_plain(Options::default()).await;
+    let mut raw = Raw::open_with("nonsense", &running).await;
+    let status = raw.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    assert_eq!(running.metrics.refused.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nobody_is_let_in_is_closed() {
+    let ground = Ground::new();
+    let options = Options {
+        first_deadline: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let running = ground.serve_plain(options).await;
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    let mut idle = TcpStream::connect(running.address).await.unwrap();
+    // HTTP/2 was begun, with empty settings, and no stream is opened.
+    let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    idle.write_all(hello).await.unwrap();
+    for socket in [&mut silent, &mut idle] {
+        // Closed or reset, both are an end.
+        let _ = soon(socket.read_to_end(&mut Vec::new())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_of_a_client_that_was_let_in_stays() {
+    let ground = Ground::new();
+    let options = Options {
+        first_deadline: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let running = ground.serve_plain(options).await;
+    ground.apply(&["a=1"], 0);
+    let mut raw = Raw::open(&running).await;
+    raw.subscribe(TYPE, &[]).await;
+    raw.take().await;
+    // Each takes one deadline: after all of them the client's connection would be gone too.
+    for _ in 0..5 {
+        let mut silent = TcpStream::connect(running.address).await.unwrap();
+        let _ = soon(silent.read_to_end(&mut Vec::new())).await;
+    }
+    ground.apply(&["b=1"], 0);
+    assert_eq!(raw.take().await, format!("{TYPE} 2: b=1"));
 }
 
 #[tokio::test]

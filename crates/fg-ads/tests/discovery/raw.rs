@@ -18,11 +18,15 @@ pub(crate) struct Raw {
 impl Raw {
     /// Opens a stream with the token `token`, and says nothing yet.
     pub(crate) async fn open(running: &Running) -> Self {
+        Self::open_with("token", running).await
+    }
+
+    pub(crate) async fn open_with(token: &str, running: &Running) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{}", running.address)).unwrap();
         let mut grpc = Grpc::new(endpoint.connect().await.unwrap());
         let (requests, outgoing) = mpsc::channel(16);
         let mut request = Request::new(ReceiverStream::new(outgoing));
-        let token = "Bearer token".parse().unwrap();
+        let token = format!("Bearer {token}").parse().unwrap();
         request.metadata_mut().insert("authorization", token);
         soon(grpc.ready()).await.unwrap();
         let codec = ProstCodec::<DeltaDiscoveryRequest, DeltaDiscoveryResponse>::default();
