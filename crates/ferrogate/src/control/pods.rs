@@ -130,9 +130,5 @@ fn ready(slice: &EndpointSlice) -> Vec<ReadyPod> {
     });
     let addresses = ready.flat_map(|endpoint| &endpoint.addresses);
     let pods = addresses.filter_map(|address| address.parse().ok());
-    pods.map(|address| ReadyPod {
-        name: None,
-        address,
-    })
-    .collect()
+    pods.map(|address| ReadyPod { address }).collect()
 }

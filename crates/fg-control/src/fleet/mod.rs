@@ -55,9 +55,8 @@ pub struct Connected {
 /// A pod that is a ready endpoint of a Gateway's Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadyPod {
-    /// Its name (`targetRef` of the endpoint), where the endpoint says so.
-    pub name: Option<Text>,
-    /// Its address.
+    /// Its address. Its name is that of the proxy that connected with this address; until one has,
+    /// messages name the address.
     pub address: IpAddr,
 }
 
@@ -169,6 +168,7 @@ impl Fleet {
     pub fn disconnected(&mut self, client: ClientId, now: Moment) {
         if let Some(key) = self.clients.remove(&client) {
             self.with(&key, now, |gateway| gateway.disconnect(client));
+            self.drop_idle(&key);
         }
     }
 
@@ -224,6 +224,7 @@ impl Fleet {
     ) {
         let pods: Vec<ReadyPod> = pods.into_iter().collect();
         self.with(gateway, now, |gateway| gateway.set_ready(pods, now));
+        self.drop_idle(gateway);
     }
 
     /// This generation of an object is in the configuration of this Gateway as of this serial. If
@@ -263,21 +264,22 @@ impl Fleet {
         }
     }
 
-    /// A Gateway is gone, with all that was asked of it.
+    /// A Gateway is gone, with all that was asked of it and refused. Its proxies stay while they are
+    /// connected or ready: one of the same name may come, and they serve that.
     pub fn remove_gateway(&mut self, key: &GatewayKey) {
-        let Some(gateway) = self.gateways.remove(key) else {
+        let Some(gateway) = self.gateways.get_mut(key) else {
             return;
         };
-        for object in gateway.objects() {
-            if let Some(on) = self.objects.get_mut(object) {
+        for object in gateway.clear() {
+            if let Some(on) = self.objects.get_mut(&object) {
                 on.remove(key);
                 if on.is_empty() {
-                    self.objects.remove(object);
+                    self.objects.remove(&object);
                 }
             }
-            self.changed.insert(object.clone());
+            self.changed.insert(object);
         }
-        self.clients.retain(|_, gateway| gateway != key);
+        self.drop_idle(key);
     }
 
     /// The objects whose confirmation may have changed since this was last asked, sorted; call it
@@ -335,13 +337,20 @@ impl Fleet {
         gateway.map(Gateway::proxies).unwrap_or_default()
     }
 
-    /// The Gateways that are known.
+    /// The Gateways of which something is asked, or that have proxies.
     pub fn gateways(&self) -> impl Iterator<Item = &GatewayKey> {
         self.gateways.keys()
     }
 
     fn grace(&self) -> Moment {
         self.started + PATIENCE
+    }
+
+    /// Forgets a Gateway of which nothing is asked and that has no proxies.
+    fn drop_idle(&mut self, key: &GatewayKey) {
+        if self.gateways.get(key).is_some_and(Gateway::is_idle) {
+            self.gateways.remove(key);
+        }
     }
 
     fn with(&mut self, key: &GatewayKey, now: Moment, step: impl FnOnce(&mut Gateway)) {

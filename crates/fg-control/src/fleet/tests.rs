@@ -47,7 +47,6 @@ fn connect(fleet: &mut Fleet, client: u64, pod: &str, now: Moment) {
 
 fn ready(fleet: &mut Fleet, pods: &[&str], now: Moment) {
     let pods = pods.iter().map(|pod| ReadyPod {
-        name: Some((*pod).into()),
         address: address(pod),
     });
     fleet.set_ready(&web(), pods, now);
@@ -179,7 +178,6 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
     fleet.set_ready(
         &web(),
         [ReadyPod {
-            name: None,
             address: address("a"),
         }],
         Duration::from_secs(1),
@@ -333,11 +331,37 @@ fn what_is_gone_is_forgotten() {
     fleet.need(&new, 2, &web(), 12, at(1));
     fleet.remove_gateway(&web());
     assert_eq!(changed(&mut fleet, at(1)), ["new"]);
-    assert_eq!(fleet.gateways().count(), 0);
-    // Its proxies are still connected for a moment.
+    assert_eq!(fleet.verdict(&new, &web()), None);
+    assert_eq!(fleet.next_deadline(), None);
+    // Its proxies are still there for a moment.
     fleet.acknowledged(1, 12, at(2));
     fleet.disconnected(1, at(2));
+    ready(&mut fleet, &[], at(2));
+    assert_eq!(fleet.proxies(&web()).len(), 1);
+    fleet.disconnected(2, at(3));
     assert_eq!(fleet.gateways().count(), 0);
+}
+
+#[test]
+fn a_gateway_that_is_made_anew_has_the_proxies_that_stayed() {
+    let mut fleet = two();
+    let new = route("new");
+    fleet.need(&new, 1, &web(), 10, at(0));
+    fleet.rejected(1, vec![rejection("rule/shop/new/0", Some(&new))], at(0));
+    fleet.remove_gateway(&web());
+    assert!(!fleet.refuses(1), "what it refused is gone");
+    fleet.changed(at(0));
+    fleet.need(&new, 1, &web(), 12, at(10));
+    assert_eq!(said(&fleet, &new, at(10)), "undecided");
+    fleet.acknowledged(1, 12, at(20));
+    fleet.acknowledged(2, 12, at(20));
+    assert_eq!(changed(&mut fleet, at(20)), ["new"]);
+    assert_eq!(said(&fleet, &new, at(20)), "2/2");
+    fleet.rejected(2, vec![rejection("rule/shop/new/0", Some(&new))], at(30));
+    assert_eq!(
+        said(&fleet, &new, at(30)),
+        "proxy b refuses rule/shop/new/0: no such thing"
+    );
 }
 
 /// A small generator, so that a failure can be repeated. Source: SplitMix64.

@@ -164,8 +164,21 @@ impl Gateway {
         self.needs.forget(object);
     }
 
-    pub(super) fn objects(&self) -> impl Iterator<Item = &Arc<ObjectRef>> {
-        self.needs.objects()
+    /// Nothing is asked any more, nor refused; gives the objects of which something was.
+    pub(super) fn clear(&mut self) -> Vec<Arc<ObjectRef>> {
+        let objects = self.needs.objects().cloned().collect();
+        self.needs = Needs::default();
+        self.refusals.clear();
+        for proxy in self.proxies.values_mut() {
+            proxy.rejections.clear();
+        }
+        self.told = None;
+        objects
+    }
+
+    /// Whether nothing is asked, and nobody is there to be asked.
+    pub(super) fn is_idle(&self) -> bool {
+        self.needs.is_empty() && self.proxies.is_empty() && self.endpoints.is_empty()
     }
 
     pub(super) fn generation(&self, object: &ObjectRef) -> Option<i64> {
@@ -379,14 +392,11 @@ impl Gateway {
     fn name_ready(&mut self, now: Moment) {
         let mut before = std::mem::take(&mut self.ready);
         for endpoint in &self.endpoints {
-            let known = || {
-                let mut proxies = self.proxies.iter();
-                proxies
-                    .find(|(_, proxy)| proxy.address == endpoint.address)
-                    .map(|(pod, _)| pod.clone())
-            };
-            let name = endpoint.name.clone().or_else(known);
-            let name = name.unwrap_or_else(|| endpoint.address.to_string().into());
+            let mut proxies = self.proxies.iter();
+            let known = proxies
+                .find(|(_, proxy)| proxy.address == endpoint.address)
+                .map(|(pod, _)| pod.clone());
+            let name = known.unwrap_or_else(|| endpoint.address.to_string().into());
             let since = before.remove(&name).unwrap_or(now);
             self.ready.insert(name, since);
         }
