@@ -16,6 +16,9 @@ use super::kinds::{Child, Kind};
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// From which failure in a row on those are told that may pass by themselves.
+const TOLD: u32 = 3;
+
 /// The least time between two times that somebody else's change is undone, so that a fight costs
 /// little.
 const TRUCE: Duration = Duration::from_secs(1);
@@ -64,7 +67,16 @@ pub(super) enum Action {
 /// What came of one action.
 pub(super) struct Done {
     pub(super) child: Child,
-    pub(super) result: Result<Change, String>,
+    pub(super) result: Result<Change, Failure>,
+}
+
+/// Why an action had no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) words: String,
+    /// Whether the same may well work the next time: the API server was not reached, is busy, or
+    /// somebody else wrote at the same time.
+    pub(super) passes: bool,
 }
 
 /// What an action did.
@@ -84,11 +96,13 @@ pub(super) enum Change {
 struct Standing {
     /// There may be something to do.
     is_dirty: bool,
-    /// Since the last success.
+    /// Since the last success, or since something else is wanted: the pauses grow with them.
     failures: u32,
+    /// Since the last success, whatever is wanted meanwhile.
+    in_a_row: u32,
     not_before: Option<Instant>,
     last: Option<Instant>,
-    /// What failed at the last try; `None` before the first one.
+    /// What is to be told of the last try; `None` before there is anything to tell.
     outcome: Option<Option<String>>,
 }
 
@@ -326,9 +340,10 @@ impl State {
                 Ok(Change::Deleted) => {
                     self.applied.remove(&child);
                 }
-                Err(words) => {
+                Err(Failure { words, passes }) => {
                     self.applied.remove(&child);
-                    failures.push(format!("{} {}: {words}", child.kind.name(), child.name));
+                    let words = format!("{} {}: {words}", child.kind.name(), child.name);
+                    failures.push((words, passes));
                 }
             }
         }
@@ -337,13 +352,20 @@ impl State {
         standing.is_dirty = !failures.is_empty();
         if failures.is_empty() {
             standing.failures = 0;
+            standing.in_a_row = 0;
             standing.not_before = None;
             standing.outcome = Some(None);
         } else {
             let pause = PAUSE.saturating_mul(1_u32 << standing.failures.min(16));
             standing.failures += 1;
             standing.not_before = Some(now + pause.min(LONGEST_PAUSE));
-            standing.outcome = Some(Some(failures.join("; ")));
+            standing.in_a_row = standing.in_a_row.saturating_add(1);
+            let all = standing.in_a_row >= TOLD;
+            let told = failures.into_iter().filter(|(_, passes)| all || !passes);
+            let told: Vec<String> = told.map(|(words, _)| words).collect();
+            if !told.is_empty() {
+                standing.outcome = Some(Some(told.join("; ")));
+            }
         }
         self.forget(unit);
     }

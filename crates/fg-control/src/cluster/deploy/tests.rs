@@ -10,7 +10,7 @@ use fg_model::{ObjectRef, kinds};
 use serde_json::json;
 
 use super::kinds::{Child, Kind};
-use super::state::{Action, Change, Done, Seen, State, Unit};
+use super::state::{Action, Change, Done, Failure, Seen, State, Unit};
 
 fn state() -> State {
     let fleet = Fleet {
@@ -56,6 +56,8 @@ fn child(kind: Kind, name: &str) -> Child {
 struct Server {
     versions: u64,
     refused: BTreeSet<Kind>,
+    /// Busy for these.
+    busy: BTreeSet<Kind>,
 }
 
 impl Server {
@@ -89,9 +91,15 @@ impl Server {
         match action {
             Action::Apply { child, object, .. } => {
                 words.push(format!("+{} {}", child.kind.name(), child.name));
-                if self.refused.contains(&child.kind) {
-                    let result = Err("no room".to_owned());
-                    return (Done { child, result }, None);
+                for (kinds, words, passes) in [
+                    (&self.refused, "no room", false),
+                    (&self.busy, "too many requests", true),
+                ] {
+                    if kinds.contains(&child.kind) {
+                        let words = words.to_owned();
+                        let result = Err(Failure { words, passes });
+                        return (Done { child, result }, None);
+                    }
                 }
                 self.versions += 1;
                 let version = self.versions.to_string();
@@ -295,6 +303,32 @@ fn failures_are_told_and_tried_again_less_and_less_often() {
         "a new wish is tried at once"
     );
     assert_eq!(state.news(), [(gateway("web"), None)]);
+}
+
+#[test]
+fn what_may_pass_by_itself_is_told_from_the_third_time_on() {
+    let (mut state, mut server, mut now) = deployed();
+    server.busy = [Kind::Service].into();
+    let words = |words: &str| [(gateway("web"), Some(words.to_owned()))];
+    for round in 1..=3_u16 {
+        // Something else is wanted each time, which is tried at once.
+        state.wish(&gateway("web"), deploy("web", &[80, round]));
+        assert_eq!(server.settle(&mut state, now), ["+Service web"]);
+        if round < 3 {
+            assert_eq!(state.news(), [], "round {round}");
+        }
+    }
+    assert_eq!(state.news(), words("Service web: too many requests"));
+    now = state.next().expect("it is tried again");
+    server.busy.clear();
+    assert_eq!(server.settle(&mut state, now), ["+Service web"]);
+    assert_eq!(state.news(), [(gateway("web"), None)]);
+    // A refusal is told at once, and alone.
+    server.busy = [Kind::Service].into();
+    server.refused = [Kind::Deployment].into();
+    state.begin();
+    server.settle(&mut state, now);
+    assert_eq!(state.news(), words("Deployment web: no room"));
 }
 
 #[test]

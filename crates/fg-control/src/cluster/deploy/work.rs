@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::Desk;
 use super::kinds::{Child, KINDS, Kind};
-use super::state::{Action, Change, Done, Seen, State, Unit};
+use super::state::{Action, Change, Done, Failure, Seen, State, Unit};
 
 /// How many units are worked on at a time.
 const ABREAST: usize = 8;
@@ -95,12 +95,20 @@ impl Work {
                 state.wish(&gateway, wish);
             }
             if may_write && listing.is_complete() {
-                self.settle(&mut state).await;
+                let mut lead = leads.clone();
+                tokio::select! {
+                    biased;
+                    // Another may write from now on: what is under way is let go of.
+                    _ = lead.wait_for(|leads| !leads) => {}
+                    () = self.settle(&mut state) => {}
+                }
             }
         }
     }
 
     /// Does what is due.
+    ///
+    /// Cancel: requests under way may or may not have had their effect; what they are for stays due.
     async fn settle(&self, state: &mut State) {
         let due = state.due(Instant::now());
         let (first, then): (Vec<Unit>, Vec<Unit>) = due
@@ -148,22 +156,23 @@ impl Work {
         done
     }
 
-    async fn apply(&self, child: &Child, object: Value, is_ours: bool) -> Result<Change, String> {
+    async fn apply(&self, child: &Child, object: Value, is_ours: bool) -> Result<Change, Failure> {
         let api = self.api(child);
         if !is_ours
-            && let Some(there) = api.get_metadata_opt(&child.name).await.map_err(words)?
+            && let Some(there) = api.get_metadata_opt(&child.name).await.map_err(failure)?
             && !belongs(&there, &object)
         {
-            return Err(
-                "there is one of that name that does not belong to this Gateway".to_owned(),
-            );
+            return Err(Failure {
+                words: "there is one of that name that does not belong to this Gateway".to_owned(),
+                passes: false,
+            });
         }
         let params = PatchParams::apply(MANAGER).force();
         let patch = Patch::Apply(&object);
         let there = api
             .patch_metadata(&child.name, &params, &patch)
             .await
-            .map_err(words)?;
+            .map_err(failure)?;
         tracing::debug!(kind = child.kind.name(), namespace = %child.namespace, name = %child.name, "applied");
         Ok(Change::Applied {
             version: there.metadata.resource_version.unwrap_or_default(),
@@ -172,7 +181,7 @@ impl Work {
         })
     }
 
-    async fn delete(&self, child: &Child, uid: String) -> Result<Change, String> {
+    async fn delete(&self, child: &Child, uid: String) -> Result<Change, Failure> {
         let params = DeleteParams::background().preconditions(Preconditions {
             uid: Some(uid),
             resource_version: None,
@@ -183,7 +192,7 @@ impl Work {
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
                 Ok(Change::Deleted)
             }
-            Err(error) => Err(words(error)),
+            Err(error) => Err(failure(error)),
         }
     }
 
@@ -309,20 +318,29 @@ fn belongs(there: &Metadata, object: &Value) -> bool {
 }
 
 /// What the API server says, or why it cannot be asked.
-fn words(error: kube::Error) -> String {
+fn failure(error: kube::Error) -> Failure {
     match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => format!("the API server cannot be asked: {other}"),
+        kube::Error::Api(status) => Failure {
+            passes: matches!(status.code, 408 | 409 | 429 | 500..),
+            words: status.message.clone(),
+        },
+        other => Failure {
+            words: format!("the API server cannot be asked: {other}"),
+            passes: true,
+        },
     }
 }
 
-async fn patiently<T>(request: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+async fn patiently<T>(request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     match tokio::time::timeout(PATIENCE, request).await {
         Ok(result) => result,
-        Err(_) => Err(format!(
-            "the API server did not answer within {} s",
-            PATIENCE.as_secs()
-        )),
+        Err(_) => Err(Failure {
+            words: format!(
+                "the API server did not answer within {} s",
+                PATIENCE.as_secs()
+            ),
+            passes: true,
+        }),
     }
 }
 
