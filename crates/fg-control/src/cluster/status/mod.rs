@@ -139,7 +139,7 @@ impl StatusWriter {
         }
         state.wanted.insert(object.clone(), Arc::new(wanted));
         if state.writing {
-            state.queue.push(object, now, settle);
+            state.queue.renew(object, now, settle);
             drop(state);
             self.shared.wake.notify_one();
         }
@@ -150,7 +150,7 @@ impl StatusWriter {
         let now = self.shared.now();
         let mut state = self.shared.state();
         if state.wanted.remove(object).is_some() && state.writing {
-            state.queue.push(object, now, now);
+            state.queue.renew(object, now, now);
             drop(state);
             self.shared.wake.notify_one();
         }

@@ -21,7 +21,7 @@ const TURN: u32 = 8;
 const SPACING: Duration = Duration::from_millis(100);
 
 /// The shortest and the longest time until a failed object is tried again.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -39,6 +39,8 @@ struct Entry {
     /// Since when there is something to write.
     since: Duration,
     failures: u32,
+    /// Whether what it waits for was refused, so that nothing but something else helps.
+    refused: bool,
 }
 
 /// The queue.
@@ -64,6 +66,7 @@ impl Queue {
                 place: Place::Queued,
                 since: now,
                 failures: 0,
+                refused: false,
             };
             self.entries.insert(object.clone(), entry);
             self.put(object, now, at, false);
@@ -80,6 +83,19 @@ impl Queue {
                 entry.place = Place::Flying(Some(again.map_or(at, |again| again.min(at))));
             }
         }
+    }
+
+    /// As [`Self::push`], for something else than was written last: that it was refused is no reason
+    /// to wait.
+    pub(super) fn renew(&mut self, object: &Arc<ObjectRef>, now: Duration, at: Duration) {
+        if let Some(entry) = self.entries.get_mut(object)
+            && std::mem::take(&mut entry.refused)
+            && let Place::Later(old, _) = entry.place
+        {
+            entry.failures = 0;
+            entry.place = Place::Later(old, false);
+        }
+        self.push(object, now, at);
     }
 
     /// Takes the next object; [`Self::done`] or [`Self::failed`] has to follow.
@@ -114,6 +130,7 @@ impl Queue {
             let at = if is_urgent(object) { at.max(rests) } else { at };
             entry.since = now;
             entry.failures = 0;
+            entry.refused = false;
             self.put(object, now, at, false);
         } else {
             self.entries.remove(object);
@@ -123,6 +140,25 @@ impl Queue {
             self.rests.insert(object.clone(), rests);
         }
         waited
+    }
+
+    /// An object was refused: it is tried again after this long, or once there is something else to
+    /// write, be it since it was taken. Gives when.
+    pub(super) fn refused(
+        &mut self,
+        object: &Arc<ObjectRef>,
+        now: Duration,
+        after: Duration,
+    ) -> Duration {
+        let place = self.entries.get(object).map(|entry| entry.place);
+        if matches!(place, Some(Place::Flying(Some(_)))) {
+            return self.failed(object, now, Duration::ZERO);
+        }
+        let wait = self.failed(object, now, after);
+        if let Some(entry) = self.entries.get_mut(object) {
+            entry.refused = true;
+        }
+        wait
     }
 
     /// An object has to be tried again, after this long at least. Gives when.
@@ -139,6 +175,7 @@ impl Queue {
         let wait = shortest * 2_u32.saturating_pow(entry.failures.min(16));
         let wait = wait.min(longest).max(at_least);
         entry.failures += 1;
+        entry.refused = false;
         self.put(object, now, now + wait, true);
         wait
     }
@@ -337,8 +374,30 @@ mod tests {
             now += wait;
         }
         assert_eq!(waits[..4], [100, 200, 400, 800]);
-        assert_eq!(waits[11], 60_000);
+        assert_eq!(waits[11], 5_000);
         assert_eq!(queue.pop(now), Some(r.clone()));
         assert_eq!(queue.failed(&r, now, at(90_000)), at(90_000));
+    }
+
+    #[test]
+    fn what_is_refused_waits_until_there_is_something_else_to_write() {
+        const LONG: Duration = Duration::from_secs(30);
+        let mut queue = Queue::default();
+        let r = route("a", "r");
+        queue.push(&r, at(0), at(0));
+        assert_eq!(queue.pop(at(0)), Some(r.clone()));
+        assert_eq!(queue.refused(&r, at(0), LONG), LONG);
+        queue.push(&r, at(10), at(10));
+        assert_eq!(queue.pop(at(10)), None, "the same is refused again");
+        queue.renew(&r, at(20), at(20));
+        assert_eq!(queue.pop(at(20)), Some(r.clone()));
+        // The news came while the old was on its way.
+        queue.renew(&r, at(21), at(21));
+        assert!(queue.refused(&r, at(25), LONG) < at(1_000));
+        // A server that is busy is left in peace all the same.
+        assert_eq!(queue.pop(at(2_000)), Some(r.clone()));
+        queue.failed(&r, at(2_000), LONG);
+        queue.renew(&r, at(2_001), at(2_001));
+        assert_eq!(queue.pop(at(2_001)), None);
     }
 }

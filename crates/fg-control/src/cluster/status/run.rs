@@ -15,7 +15,7 @@ use super::tokens::Tokens;
 use super::{Shared, StatusWriter, sweep};
 
 /// When what the API server refuses is tried again: rights may have been given meanwhile, or the
-/// definition of the kind may be another one.
+/// definition of the kind may be another one. A new status is tried at once.
 const REFUSED: Duration = Duration::from_secs(30);
 
 type Jobs = FuturesUnordered<BoxFuture<'static, (Arc<ObjectRef>, Outcome)>>;
@@ -126,14 +126,17 @@ fn finish(shared: &Shared, object: &Arc<ObjectRef>, outcome: Outcome) {
         }
         Outcome::Failed(error) => {
             let at_least = match &error {
-                ApiError::Later { after, .. } => after.unwrap_or_default(),
-                ApiError::Refused { .. } => REFUSED,
-                ApiError::Gone | ApiError::Conflict => Duration::ZERO,
+                ApiError::Later { after, .. } => Some(after.unwrap_or_default()),
+                ApiError::Refused { .. } => None,
+                ApiError::Gone | ApiError::Conflict => Some(Duration::ZERO),
             };
             (error, at_least)
         }
     };
-    let wait = state.queue.failed(object, now, at_least);
+    let wait = match at_least {
+        Some(at_least) => state.queue.failed(object, now, at_least),
+        None => state.queue.refused(object, now, REFUSED),
+    };
     drop(state);
     counters.error();
     tracing::warn!(%object, %error, ?wait, "a status could not be written");
