@@ -150,8 +150,6 @@ fn serve(
     link: &Way,
     readiness: &Readiness,
 ) {
-    // What each new stream begins with.
-    let mut reported: Vec<Refused> = Vec::new();
     loop {
         match events.recv_timeout(BIND_AGAIN) {
             Ok(Event::Delivery(delivery)) => {
@@ -165,13 +163,6 @@ fn serve(
                 let upserts: Vec<Incoming<'_>> = upserts.collect();
                 let removed: Vec<&str> = batch.removed.iter().map(String::as_str).collect();
                 let refused = serving.take(batch.serial, &upserts, &removed);
-                if !reported.is_empty()
-                    && reported != refused
-                    && let Some(client) = link.get()
-                {
-                    reported.clone_from(&refused);
-                    client.report(refused.iter().cloned().map(rejection).collect());
-                }
                 let listeners = serving.listeners();
                 leaving.listeners.store(listeners, Ordering::Release);
                 // What is complete may serve; it stays out of service once it was told to leave,
@@ -189,7 +180,6 @@ fn serve(
                 if let Some(unbound) = serving.bind_again()
                     && let Some(client) = link.get()
                 {
-                    reported.clone_from(&unbound);
                     client.report(unbound.into_iter().map(rejection).collect());
                 }
             }
