@@ -1,5 +1,7 @@
 //! What is done when, without an API server.
 
+mod lead;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
