@@ -133,6 +133,13 @@ impl TokenReviewer {
 
 #[tonic::async_trait]
 impl Authenticator for TokenReviewer {
+    async fn admit(&self, token: Option<&str>, _: Option<SocketAddr>) -> Result<(), Status> {
+        let token = token.ok_or_else(|| {
+            Status::unauthenticated("send a ServiceAccount token: `authorization: Bearer …`")
+        })?;
+        self.owner(token).await.map(drop)
+    }
+
     async fn identify(
         &self,
         token: Option<&str>,
