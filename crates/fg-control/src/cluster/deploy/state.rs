@@ -73,6 +73,7 @@ pub(super) struct Done {
 /// Why an action had no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
+    /// Empty when the API server was not reached: nobody can be told that before it is past.
     pub(super) words: String,
     /// Whether the same may well work the next time: the API server was not reached, is busy, or
     /// somebody else wrote at the same time.
@@ -342,7 +343,8 @@ impl State {
                 }
                 Err(Failure { words, passes }) => {
                     self.applied.remove(&child);
-                    let words = format!("{} {}: {words}", child.kind.name(), child.name);
+                    let words = (!words.is_empty())
+                        .then(|| format!("{} {}: {words}", child.kind.name(), child.name));
                     failures.push((words, passes));
                 }
             }
@@ -362,7 +364,7 @@ impl State {
             standing.in_a_row = standing.in_a_row.saturating_add(1);
             let all = standing.in_a_row >= TOLD;
             let told = failures.into_iter().filter(|(_, passes)| all || !passes);
-            let told: Vec<String> = told.map(|(words, _)| words).collect();
+            let told: Vec<String> = told.filter_map(|(words, _)| words).collect();
             if !told.is_empty() {
                 standing.outcome = Some(Some(told.join("; ")));
             }

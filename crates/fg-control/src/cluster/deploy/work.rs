@@ -317,17 +317,20 @@ fn belongs(there: &Metadata, object: &Value) -> bool {
     is_managed == Some(MANAGER) && (is_owned || is_shared)
 }
 
-/// What the API server says, or why it cannot be asked.
+/// What the API server says; nothing if it cannot be asked.
 fn failure(error: kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) => Failure {
             passes: matches!(status.code, 408 | 409 | 429 | 500..),
             words: status.message.clone(),
         },
-        other => Failure {
-            words: format!("the API server cannot be asked: {other}"),
-            passes: true,
-        },
+        other => {
+            tracing::warn!(error = %other, "the API server cannot be asked");
+            Failure {
+                words: String::new(),
+                passes: true,
+            }
+        }
     }
 }
 
