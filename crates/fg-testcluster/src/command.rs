@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fg_testcluster::{Bench, Cluster, Conformance, Options, Programs, Record, bench, conformance, down, node};
+use fg_testcluster::{
+    Bench, Cluster, Conformance, Options, Programs, Record, bench, conformance, down, node,
+};
 
 /// A real Kubernetes API server on this machine, with a node that runs pods as local processes.
 #[derive(Debug, clap::Parser)]

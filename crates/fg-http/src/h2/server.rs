@@ -77,7 +77,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
     }
 
     /// Moves the connection on and gives the next request; `None` when it ended well.
-    pub fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arrival, Broken>>> {
+    pub fn poll_arrival(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Arrival, Broken>>> {
         if self.asked
             && let Some(pings) = &mut self.pings
             && pings.poll_pong(context).is_ready()
