@@ -53,7 +53,7 @@ fn is_built() -> bool {
 /// The program with its words, built. Errors: a tool is missing, or the build fails.
 pub(crate) fn program(args: &[String]) -> anyhow::Result<Command> {
     ensure_tools()?;
-    let built = workspace::cargo(["build", "--quiet", "-p", "fg-testcluster"])?
+    let built = workspace::cargo(["build", "--quiet", "--workspace", "--bin", "fg-testcluster"])?
         .status()
         .context("cannot run cargo")?;
     ensure!(built.success(), "the build of fg-testcluster failed");

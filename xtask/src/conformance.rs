@@ -35,9 +35,18 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 /// Builds the gateway; gives its path.
 fn gateway(profile: &str) -> anyhow::Result<String> {
     println!("ferrogate: building ({profile})");
-    let built = workspace::cargo(["build", "--quiet", "-p", "ferrogate", "--profile", profile])?
-        .status()
-        .context("cannot run cargo")?;
+    // Of the whole workspace, so that dependencies are those that tests have built already.
+    let built = workspace::cargo([
+        "build",
+        "--quiet",
+        "--workspace",
+        "--bin",
+        "ferrogate",
+        "--profile",
+        profile,
+    ])?
+    .status()
+    .context("cannot run cargo")?;
     ensure!(built.success(), "the build of ferrogate failed");
     let folder = if profile == "dev" { "debug" } else { profile };
     let program = crate::bench::target_folder()?

@@ -163,8 +163,9 @@ fn test_command(targets: &[String]) -> anyhow::Result<Command> {
 
 /// The tests that start clusters are behind a feature, so that a plain `cargo test` starts none.
 fn cluster_command(targets: &[String]) -> anyhow::Result<Command> {
-    let mut command = cargo(["test", "--no-fail-fast", "-p", "fg-testcluster"])?;
-    command.args(["--features", "cluster"]);
+    // Of the whole workspace, so that dependencies are those that are built already.
+    let mut command = cargo(["test", "--workspace", "--no-fail-fast"])?;
+    command.args(["--features", "fg-testcluster/cluster"]);
     for target in targets {
         command.args(["--test", target]);
     }
