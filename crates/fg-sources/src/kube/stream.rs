@@ -123,8 +123,11 @@ struct Watcher {
     version: usize,
     /// Whether the server has streaming lists, as far as we know.
     streaming: bool,
-    /// In a row.
+    /// In a row. Refusals that follow other failures count anew: an API server that has just come
+    /// back knows its roles a moment later than it answers.
     failures: u32,
+    /// Whether the last failure was a refusal.
+    refused: bool,
     /// Before the next request.
     pause: Option<Duration>,
 }
@@ -144,6 +147,7 @@ pub(super) fn events(
         version: 0,
         streaming: true,
         failures: 0,
+        refused: false,
         pause: None,
     };
     stream::unfold(watcher, |mut watcher| async move {
@@ -421,11 +425,15 @@ impl Watcher {
     }
 
     fn trouble(&mut self, trouble: Trouble) -> Option<Event> {
-        self.failures = self.failures.saturating_add(1);
-        let most = match trouble {
-            Trouble::Absent | Trouble::Denied(_) => self.backoff.refused,
-            Trouble::Unreachable(_) | Trouble::Expired => self.backoff.unreachable,
+        let (refused, most) = match trouble {
+            Trouble::Absent | Trouble::Denied(_) => (true, self.backoff.refused),
+            Trouble::Unreachable(_) | Trouble::Expired => (false, self.backoff.unreachable),
         };
+        if refused && !self.refused {
+            self.failures = 0;
+        }
+        self.refused = refused;
+        self.failures = self.failures.saturating_add(1);
         // What is too old is asked for anew at once, but not again and again.
         if trouble != Trouble::Expired || self.failures > 1 {
             self.pause = Some(self.backoff.after(self.failures, most));
