@@ -157,20 +157,6 @@ impl Stage {
         lines
     }
 
-    /// Waits until so many requests were logged, most of them with this reason. On a busy machine a
-    /// few may have waited for the backend of the test and not for the client.
-    fn wait_for_most(&self, count: usize, reason: &str) -> Vec<Value> {
-        let end = Instant::now() + PATIENCE;
-        while self.lines().len() < count && Instant::now() < end {
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
-        let lines = self.logged(reason);
-        let late = self.logged("upstream_timeout").len();
-        assert_eq!(lines.len() + late, count, "{:?}", self.reasons());
-        assert!(late <= count / 20, "{:?}", self.reasons());
-        lines
-    }
-
     /// How often which reason was logged, to say why a test fails.
     fn reasons(&self) -> BTreeMap<String, usize> {
         let mut reasons = BTreeMap::new();

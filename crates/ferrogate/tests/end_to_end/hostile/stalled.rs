@@ -53,7 +53,7 @@ fn windows_that_never_open_are_given_up() {
             assert_eq!(cut.map(frames::Frame::code), Some(2), "INTERNAL_ERROR");
         }
     }
-    for line in stage.wait_for_most(ALL, "client_closed") {
+    for line in stage.wait_for_log(ALL, "client_closed", 200) {
         assert_eq!(line["detail"], "it took nothing of the reply in time");
     }
     assert_eq!(stage.truth.requests().len(), ALL);
@@ -73,7 +73,7 @@ fn connections_that_are_never_read_are_given_up() {
         client.send(frames::window(0, WIDE - 65_535));
         ask(client);
     }
-    stage.wait_for_most(ALL, "client_closed");
+    stage.wait_for_log(ALL, "client_closed", 200);
     stage.truth.wait_for_ends(ALL);
     stage.recovers();
     drop(crowd);
