@@ -44,7 +44,6 @@ pub(crate) fn promise(bytes: &[u8]) {
     let mut receiver = Receiver::new();
     let all = Kind::ALL.map(|kind| Incoming {
         name: "rule/HTTPRoute.gateway.networking.k8s.io/shop/cart/0",
-        version: "1",
         type_url: kind.type_url(),
         value: bytes,
     });

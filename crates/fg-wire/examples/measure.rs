@@ -159,7 +159,6 @@ fn some<K: Clone, V>(
 fn incoming(encoded: &fg_wire::Encoded) -> Incoming<'_> {
     Incoming {
         name: &encoded.name,
-        version: &encoded.version,
         type_url: encoded.type_url,
         value: &encoded.value,
     }

@@ -49,7 +49,7 @@ pub use cbor::DecodeError;
 pub use kind::{CONFIGURATION_TYPE, Kind};
 pub use name::{Name, NameError};
 pub use receiver::{Incoming, Received, Receiver};
-pub use rejection::{REJECTIONS_TYPE, Rejection, decode_rejections, encode_rejections};
+pub use rejection::Rejection;
 pub use resource::{Decoded, Resource, decode, encode};
 pub use transaction::{Encoded, Transaction, version};
 pub use views::Views;

@@ -13,10 +13,7 @@ use crate::samples::{
     authorities, backend, credential, endpoints, key_pair, listener, plain_backend, plain_listener,
     plain_rule, rule,
 };
-use crate::{
-    DecodeError, Decoded, Name, NameError, Rejection, Resource, decode, decode_rejections, encode,
-    encode_rejections, version,
-};
+use crate::{DecodeError, Decoded, Name, NameError, Resource, decode, encode, version};
 
 /// A value as a version would write it that has or lacks something, or needs features.
 fn rewritten<T: Resource>(value: &T, must: &[&str], edit: impl FnOnce(&mut Value)) -> Vec<u8> {
@@ -393,17 +390,4 @@ fn versions_are_stable() {
     assert_eq!(version(b""), "2d06800538d394c2");
     assert_eq!(version(&[0; 300]).len(), 16);
     assert_ne!(version(b"a"), version(b"b"));
-}
-
-#[test]
-fn rejections_come_back() {
-    let all = [Rejection {
-        name: rule().name().to_string(),
-        reason: "it is too new".to_owned(),
-    }];
-    assert_eq!(
-        decode_rejections(&encode_rejections(&all)),
-        Ok(all.to_vec())
-    );
-    decode_rejections(b"nonsense").expect_err("these are none");
 }

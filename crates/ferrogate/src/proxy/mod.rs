@@ -28,7 +28,7 @@ use crate::signals::Asked;
 use crate::sockets::Sockets;
 use crate::{descriptors, exit, logging, settings};
 use pages::{Leaving, Pages, Shared};
-use serving::{Refused, Serving};
+use serving::Serving;
 
 /// What the main thread waits for.
 enum Event {
@@ -156,7 +156,6 @@ fn serve(
                 let batch = &delivery.batch;
                 let upserts = batch.upserts.iter().map(|one| Incoming {
                     name: &one.name,
-                    version: &one.version,
                     type_url: &one.type_url,
                     value: &one.value,
                 });
@@ -187,9 +186,9 @@ fn serve(
     }
 }
 
-fn rejection(refused: Refused) -> Rejection {
+fn rejection(refused: fg_wire::Rejection) -> Rejection {
     Rejection {
-        name: refused.resource,
+        name: refused.name,
         reason: refused.reason,
     }
 }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
+use fg_ir::Ir;
 use fg_proxy::{Connections, Settings};
-use fg_wire::Receiver;
+use fg_wire::{Receiver, Rejection};
 use serde::Serialize;
 
-use super::serving::Refused;
 use crate::logging::LogLevel;
 use crate::pages::{configuration, json};
 use crate::question::{Asked, Known};
@@ -26,7 +26,7 @@ pub(crate) struct State {
     /// Resources that are not in use as they were sent, and why.
     pub(crate) refused: BTreeMap<String, String>,
     /// Listeners without a socket.
-    pub(crate) unbound: Vec<Refused>,
+    pub(crate) unbound: Vec<Rejection>,
 }
 
 /// What `/drain` reads and says, apart from the state: it must be answered while a large
@@ -41,9 +41,9 @@ pub(crate) struct Leaving {
 
 impl State {
     /// All that is not in use as it was sent.
-    pub(crate) fn all_refused(&self) -> Vec<Refused> {
-        let sent = self.refused.iter().map(|(resource, reason)| Refused {
-            resource: resource.clone(),
+    pub(crate) fn all_refused(&self) -> Vec<Rejection> {
+        let sent = self.refused.iter().map(|(name, reason)| Rejection {
+            name: name.clone(),
             reason: reason.clone(),
         });
         sent.chain(self.unbound.iter().cloned()).collect()
@@ -113,9 +113,9 @@ impl AdminSource for Pages {
             ready: why_not.is_none(),
             not_ready_because: why_not,
             connections: self.connections.open(),
-            resources: state.receiver.versions().len(),
+            resources: resources(state.receiver.ir()),
             not_in_use: refused
-                .map(|one| format!("{}: {}", one.resource, one.reason))
+                .map(|one| format!("{}: {}", one.name, one.reason))
                 .collect(),
         })
     }
@@ -164,4 +164,13 @@ impl AdminSource for Pages {
             listeners: self.leaving.listeners.load(Ordering::Acquire),
         })
     }
+}
+
+/// How many resources a configuration has.
+fn resources(ir: &Ir) -> usize {
+    ir.listeners.len()
+        + ir.rules.len()
+        + ir.backends.len()
+        + ir.endpoints.len()
+        + ir.credentials.len()
 }

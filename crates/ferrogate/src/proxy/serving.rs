@@ -7,18 +7,9 @@ use fg_control::Names;
 use fg_ir::Change;
 use fg_proxy::{Ack, Proxy};
 use fg_telemetry::Registry;
-use fg_wire::{Incoming, Name, Received};
+use fg_wire::{Incoming, Name, Received, Rejection};
 
 use super::pages::{Shared, State};
-
-/// A resource that is not in use as it was sent, and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Refused {
-    /// Its name on the wire.
-    pub(crate) resource: String,
-    /// Why, in words for a status.
-    pub(crate) reason: String,
-}
 
 /// The proxy, and what it has been sent.
 pub(crate) struct Serving {
@@ -55,7 +46,7 @@ impl Serving {
         serial: u64,
         upserts: &[Incoming<'a>],
         removed: &[&'a str],
-    ) -> Vec<Refused> {
+    ) -> Vec<Rejection> {
         let start = Instant::now();
         let shared = self.state.clone();
         let mut state = shared.lock();
@@ -81,7 +72,7 @@ impl Serving {
 
     /// Tries again to bind what could not be bound. `Some` when that changed: everything that is
     /// not in use now.
-    pub(crate) fn bind_again(&mut self) -> Option<Vec<Refused>> {
+    pub(crate) fn bind_again(&mut self) -> Option<Vec<Rejection>> {
         let acks = self.proxy.bind_again()?;
         let mut state = self.state.lock();
         state.unbound = unbound(acks);
@@ -148,11 +139,11 @@ impl Serving {
 }
 
 /// The listeners that no socket could be had for.
-fn unbound(acks: Vec<Ack>) -> Vec<Refused> {
+fn unbound(acks: Vec<Ack>) -> Vec<Rejection> {
     let failed = |ack: Ack| {
         let reason = ack.bound.err()?;
-        Some(Refused {
-            resource: Name::Listener(ack.listener).to_string(),
+        Some(Rejection {
+            name: Name::Listener(ack.listener).to_string(),
             reason,
         })
     };

@@ -5,7 +5,6 @@ pub(crate) mod share;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_ir::{Backend, Change, Credential, Endpoints, Ir, Listener, Rule};
@@ -14,16 +13,11 @@ use crate::part::Part;
 use crate::{Decoded, Kind, Name, NameError, Rejection};
 use keep::Keep;
 
-/// The version of what was sent and is not in use. No content has it.
-const NOT_IN_USE: &str = "";
-
 /// A resource as it arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its version.
-    pub version: &'a str,
     /// The type URL of its `Any`.
     pub type_url: &'a str,
     /// The value of its `Any`.
@@ -57,7 +51,6 @@ impl Received {
 /// Cost: memory for the names, and for the configuration, whose values are those of the changes.
 #[derive(Debug, Default)]
 pub struct Receiver {
-    versions: BTreeMap<String, String>,
     ir: Ir,
     keep: Keep,
 }
@@ -78,7 +71,6 @@ impl Receiver {
         let mut received = Received::default();
         let mut before = Change::default();
         for name in removed {
-            self.versions.remove(name);
             match name.parse() {
                 Ok(name @ (Name::Listener(_) | Name::Rule(_))) => {
                     self.keep.fresh(&name);
@@ -103,14 +95,6 @@ impl Receiver {
         received
     }
 
-    /// Every name with the version that is in use, to say on a new connection.
-    ///
-    /// A version is empty where what was sent is not in use and nothing of it is: it will be sent
-    /// again, so that also another replica of the control plane hears why.
-    pub fn versions(&self) -> &BTreeMap<String, String> {
-        &self.versions
-    }
-
     /// The configuration as it is now.
     pub fn ir(&self) -> &Ir {
         &self.ir
@@ -124,7 +108,6 @@ impl Receiver {
             Some(Kind::Endpoints) => self.read::<Endpoints>(incoming, received, before),
             Some(Kind::Credential) => self.read::<Credential>(incoming, received, before),
             None => {
-                self.note(incoming.name, incoming.version);
                 received.ignored.push(incoming.name.to_owned());
             }
         }
@@ -150,15 +133,15 @@ impl Receiver {
                 return;
             }
         };
-        let (version, value) = match decoded {
-            Decoded::Whole(value) => (incoming.version, Some(value)),
+        let value = match decoded {
+            Decoded::Whole(value) => Some(value),
             Decoded::Closed { value, reason } => {
                 received.closed.push(rejection(reason));
-                (NOT_IN_USE, Some(value))
+                Some(value)
             }
             Decoded::Refused { reason } => {
                 received.rejections.push(rejection(reason));
-                (NOT_IN_USE, None)
+                None
             }
         };
         self.keep.fresh(&T::name_of(key.clone()));
@@ -170,7 +153,6 @@ impl Receiver {
             }
             None => self.put::<T>(key, None, before),
         }
-        self.note(incoming.name, version);
     }
 
     fn remove(&mut self, name: Name, before: &mut Change) {
@@ -205,10 +187,6 @@ impl Receiver {
                 T::changed(change).insert(key, new.cloned());
             }
         }
-    }
-
-    fn note(&mut self, name: &str, version: &str) {
-        self.versions.insert(name.to_owned(), version.to_owned());
     }
 }
 

@@ -56,7 +56,6 @@ fn read(stream: &str) -> Receiver {
         let value = bytes(words[3]);
         let incoming = Incoming {
             name: words[0],
-            version: words[1],
             type_url: words[2],
             value: &value,
         };
