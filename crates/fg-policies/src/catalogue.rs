@@ -113,6 +113,39 @@ macro_rules! catalogue {
                         all.filter(move |one| one.0 == name).map(|one| &one.1)
                     }
 
+                    /// What the configured policies ask of Envoy that it cannot do, by the policy's
+                    /// name.
+                    pub fn lacks_on_envoy(&self) -> Vec<(&'static str, &'static str)> {
+                        let mut lacks = Vec::new();
+                        $(
+                            if let Some(ir) = &self.$policy
+                                && let Some(why) = ir.lacks_on_envoy()
+                            {
+                                lacks.push((crate::$policy::META.name, why));
+                            }
+                        )+
+                        lacks
+                    }
+
+                    /// Lets the configured policies write for Envoy, in the order of their stages.
+                    #[cfg(feature = "envoy")]
+                    pub fn map(&self, sink: &mut crate::envoy::Sink<'_>) {
+                        type Write<'a> = Box<dyn Fn(&mut crate::envoy::Sink<'_>) + 'a>;
+                        let mut writers: Vec<(crate::Meta, Write<'_>)> = Vec::new();
+                        $(
+                            if let Some(ir) = &self.$policy {
+                                let write: Write<'_> =
+                                    Box::new(move |sink| crate::$policy::envoy::map(ir, sink));
+                                writers.push((crate::$policy::META, write));
+                            }
+                        )+
+                        writers.sort_by_key(|(meta, _)| (meta.stage, meta.name));
+                        for (meta, write) in writers {
+                            sink.turn(meta);
+                            write(sink);
+                        }
+                    }
+
                     /// The parts of the configured policies in the order of their stages.
                     #[cfg(feature = "native")]
                     pub fn chain(&self) -> Vec<(crate::Meta, crate::native::Part)> {

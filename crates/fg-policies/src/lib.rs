@@ -5,6 +5,8 @@
 
 #[macro_use]
 mod catalogue;
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod hostname;
 mod meta;
 #[cfg(feature = "native")]

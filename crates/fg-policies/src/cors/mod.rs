@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `HTTPCORSFilter`, the Fetch standard §3.2 (CORS protocol).
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

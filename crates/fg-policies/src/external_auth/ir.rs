@@ -20,6 +20,11 @@ impl Ir {
     pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
         std::iter::once(&self.backend)
     }
+
+    /// What of it Envoy cannot do, in words for the user; nothing.
+    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How the service is asked. Header names are lower-case.

@@ -3,6 +3,8 @@
 //! Source: Gateway API `HTTPExternalAuthFilter`, GEP-1494 (experimental); for `GRPC`
 //! `envoy.service.auth.v3.Authorization/Check`.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 #[cfg(feature = "native")]
 mod grpc;
 #[cfg(feature = "native")]

@@ -3,6 +3,8 @@
 //! `remove` deletes, then `set` replaces, then `add` appends; names are case-insensitive.
 //! Source: Gateway API `HTTPHeaderFilter`.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

@@ -15,6 +15,11 @@ impl Ir {
     pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
         self.mirrors.iter().map(|mirror| &mirror.backend)
     }
+
+    /// What of it Envoy cannot do, in words for the user; nothing.
+    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Who gets a copy of which part of the requests.

@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `HTTPRequestMirrorFilter`, GEP-3171.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

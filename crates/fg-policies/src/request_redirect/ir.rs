@@ -26,4 +26,9 @@ impl Ir {
     pub fn backends(&self) -> impl Iterator<Item = &BackendKey> {
         std::iter::empty()
     }
+
+    /// What of it Envoy cannot do, in words for the user; nothing.
+    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+        None
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `HTTPRequestRedirectFilter`.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `HTTPRouteRetry`, GEP-1731.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

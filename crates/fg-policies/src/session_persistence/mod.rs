@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `SessionPersistence`, GEP-1619 (experimental).
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

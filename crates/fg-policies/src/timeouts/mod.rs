@@ -3,6 +3,8 @@
 //! Source: Gateway API `HTTPRouteTimeouts`, durations by GEP-2257.
 
 mod duration;
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

@@ -2,6 +2,8 @@
 //!
 //! Source: Gateway API `HTTPURLRewriteFilter`.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

@@ -1,0 +1,59 @@
+//! Keeps Envoy's resources up with the IR, at a cost in proportion to the change.
+//!
+//! The law, held by a property test: whatever the history, the resources equal those of a compiler
+//! that sees the last IR alone.
+
+mod output;
+mod uses;
+
+use fg_ir::{Change, Ir};
+
+use crate::clusters::Clusters;
+use crate::listeners::Listeners;
+use crate::resource::Update;
+use crate::routes::Routes;
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+pub(crate) use output::Output;
+pub(crate) use uses::Uses;
+
+/// The resources of one Envoy fleet (of one Gateway, or of all Gateways that one Envoy serves).
+#[derive(Debug)]
+pub struct Compiler {
+    settings: Settings,
+    secrets: Secrets,
+    routes: Routes,
+    listeners: Listeners,
+    clusters: Clusters,
+    output: Output,
+}
+
+impl Compiler {
+    /// Of an empty configuration.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            secrets: Secrets::default(),
+            routes: Routes::default(),
+            listeners: Listeners::default(),
+            clusters: Clusters::default(),
+            output: Output::default(),
+        }
+    }
+
+    /// What a change makes different. `ir` is the configuration after it.
+    pub fn update(&mut self, ir: &Ir, change: &Change) -> Update {
+        let (settings, output) = (&self.settings, &mut self.output);
+        // Routes say which filters listeners need and which clusters are used, and how.
+        let routed = self.routes.update(settings, ir, change, output);
+        self.listeners.update(settings, ir, change, &routed, output);
+        self.clusters.update(settings, ir, change, &routed, output);
+        self.secrets.update(ir, change, output);
+        output.take()
+    }
+
+    /// All resources, as an update of one who has none.
+    pub fn all(&self) -> Update {
+        self.output.all()
+    }
+}

@@ -1,0 +1,74 @@
+//! What was made so far, and what of it differs from what was given out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fg_model::ObjectRef;
+
+use crate::resource::{Kind, Resource, Update};
+
+/// Collects resources; equal ones are no change.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    made: BTreeMap<(Kind, Arc<str>), Resource>,
+    /// Put or removed since the last [`Output::take`], with the version given out before.
+    touched: BTreeMap<(Kind, Arc<str>), Option<Arc<str>>>,
+}
+
+impl Output {
+    /// Makes a resource, or another version of it.
+    pub(crate) fn put(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        message: &impl prost::Message,
+        about: Vec<Arc<ObjectRef>>,
+    ) {
+        let name: Arc<str> = name.into();
+        let resource = Resource::new(kind, name.clone(), message, about);
+        let key = (kind, name);
+        let before = self.made.insert(key.clone(), resource);
+        let version = before.map(|before| before.version);
+        self.touched.entry(key).or_insert(version);
+    }
+
+    /// Removes a resource, if there is one.
+    pub(crate) fn remove(&mut self, kind: Kind, name: &str) {
+        let key = (kind, Arc::from(name));
+        if let Some(before) = self.made.remove(&key) {
+            self.touched.entry(key).or_insert(Some(before.version));
+        }
+    }
+
+    /// The names of a kind that begin so, sorted.
+    pub(crate) fn names(&self, kind: Kind, prefix: &str) -> BTreeSet<Arc<str>> {
+        let from = (kind, Arc::from(prefix));
+        self.made
+            .range(from..)
+            .take_while(|((of, name), _)| *of == kind && name.starts_with(prefix))
+            .map(|((_, name), _)| name.clone())
+            .collect()
+    }
+
+    /// What differs from what was given out before.
+    pub(crate) fn take(&mut self) -> Update {
+        let mut update = Update::default();
+        for (key, before) in std::mem::take(&mut self.touched) {
+            match (self.made.get(&key), before) {
+                (Some(now), Some(before)) if now.version == before => {}
+                (Some(now), _) => update.upserts.push(now.clone()),
+                (None, Some(_)) => update.removed.push(key),
+                (None, None) => {}
+            }
+        }
+        update
+    }
+
+    /// All there is.
+    pub(crate) fn all(&self) -> Update {
+        Update {
+            upserts: self.made.values().cloned().collect(),
+            removed: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! From what gateways should do to what Envoy is told: listeners, routes, clusters, endpoints and
+//! secrets in Envoy's own messages.
+//!
+//! A [`Compiler`] takes each change of the IR and gives the resources that differ. It is pure: the
+//! same IR gives the same bytes, whatever the history, so that a version is a hash of content. What
+//! Envoy cannot do is closed here and named by the policy that asks for it ([`fg_policies::Meta`]).
+
+mod clusters;
+mod compiler;
+mod listeners;
+mod resource;
+mod routes;
+mod secrets;
+mod settings;
+
+pub use compiler::Compiler;
+pub use resource::{Kind, Resource, Update};
+pub use settings::{RouteShape, Settings, Version};

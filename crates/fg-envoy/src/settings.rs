@@ -1,0 +1,55 @@
+//! What is the same for all resources of one Envoy.
+
+/// How resources are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The Envoy that they are for.
+    pub version: Version,
+    /// How routes are cut into resources.
+    pub routes: RouteShape,
+    /// Addresses of the sockets that Envoy keeps for itself, none of which it may call as a backend.
+    /// Ports on loopback; see decision 13 of the architecture.
+    pub reserved_ports: Vec<u16>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: Version::OLDEST,
+            routes: RouteShape::PerHost,
+            reserved_ports: vec![19000, 8082, 9091],
+        }
+    }
+}
+
+/// How routes are cut into resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouteShape {
+    /// A resource for each virtual host (VHDS): an edit sends its host alone. Needs delta discovery.
+    PerHost,
+    /// All virtual hosts of a listener within its route configuration, for state-of-the-world
+    /// discovery.
+    Whole,
+}
+
+/// A version of Envoy, as its node message says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// Major.
+    pub major: u32,
+    /// Minor.
+    pub minor: u32,
+}
+
+impl Version {
+    /// The oldest one that is served.
+    pub const OLDEST: Self = Self {
+        major: 1,
+        minor: 36,
+    };
+    /// The newest one that this release was tried with.
+    pub const NEWEST: Self = Self {
+        major: 1,
+        minor: 40,
+    };
+}
