@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use kube::Client;
 use rustix::process::Signal;
 
-use crate::cache::Programs;
+use crate::cache::{self, Programs};
 use crate::keys::Keys;
 use crate::namespace::Namespace;
 use crate::process::Processes;
@@ -28,7 +28,8 @@ pub struct Options {
     pub id: Option<String>,
     /// Files or folders of YAML that are applied in this order, beside the Gateway API's CRDs.
     pub manifests: Vec<PathBuf>,
-    /// Which program a container image is: what the image's name contains, and the program. `echo-basic` is known.
+    /// Which program a container image is: what the image's name contains, and the program. `echo-basic` is known, and
+    /// `envoyproxy/envoy` of the versions that are installed.
     pub images: Vec<(String, PathBuf)>,
     /// It stays when the program that starts it ends. Default: it does not, even if that program crashes.
     pub stays: bool,
@@ -229,8 +230,9 @@ impl Cluster {
         command.args(["--netns", self.namespace.name()]);
         command.arg("--serving");
         command.args([self.keys.path("node.crt"), self.keys.path("node.key")]);
-        let echo = ("echo-basic".to_owned(), self.programs.program("echo-basic"));
-        for (part, program) in self.options.images.iter().chain([&echo]) {
+        let mut known = cache::envoys()?;
+        known.push(("echo-basic".to_owned(), self.programs.program("echo-basic")));
+        for (part, program) in self.options.images.iter().chain(&known) {
             command.arg("--image");
             command.arg(format!("{part}={}", program.display()));
         }

@@ -50,6 +50,7 @@ pub(crate) fn text(results: &Results) -> String {
     page.push_str(&memory_table(results));
     page.push_str(&live_table(results));
     page.push_str(&control::report::text(results));
+    page.push_str(&control::envoy::text(results));
     page.push_str(&target_table(results));
     let failures = failures(results);
     if !failures.is_empty() {
@@ -81,7 +82,7 @@ pub(crate) fn failures(results: &Results) -> Vec<String> {
     let latency = results.latency.iter();
     let latency =
         latency.filter_map(|latency| Some(format!("latency: {}", latency.failed.as_ref()?)));
-    let control = control::report::failures(results);
+    let control = control::report::failures(results).chain(control::envoy::failures(results));
     cpu.chain(latency)
         .chain(memory)
         .chain(live)

@@ -29,6 +29,9 @@ pub(crate) struct Results {
     /// The control plane on a real API server, by scenario.
     #[serde(default)]
     pub(crate) control: BTreeMap<String, ControlPlane>,
+    /// Control planes of Envoy on a real API server, by side and scenario.
+    #[serde(default)]
+    pub(crate) envoy: BTreeMap<String, BTreeMap<String, ControlPlane>>,
 }
 
 /// Where it was measured.

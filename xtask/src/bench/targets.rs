@@ -149,6 +149,7 @@ pub(crate) fn all(results: &Results) -> Vec<Target> {
         }
     }
     targets.extend(control::targets::all(results));
+    targets.extend(control::envoy::targets(results));
     targets
 }
 

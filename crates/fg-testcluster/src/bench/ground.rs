@@ -10,11 +10,12 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::Client;
 use serde_json::Value;
 
-use super::looking::Looker;
-use super::objects::{self, GATEWAY, HOME, Object, Route};
-use super::origin;
+use super::looking::{self, Looker};
+use super::objects::{self, HOME, Object, Route};
 use super::plan::Plan;
+use super::plane::Plane;
 use super::watched::{Page, Watched};
+use super::{Bench, origin, peer};
 use crate::api;
 use crate::cluster::Cluster;
 
@@ -22,17 +23,13 @@ use crate::cluster::Cluster;
 const AT_ONCE: usize = 32;
 /// How long any single thing may take to become so.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The namespace of the control plane.
-const CONTROL: &str = "ferrogate-system";
-/// The control plane's port of metrics.
-const METRICS: u16 = 9092;
-/// The proxy's port of metrics.
-const PROXY_METRICS: u16 = 9091;
 
 /// It, and how far it is filled.
 pub(super) struct Ground<'a> {
     cluster: &'a Cluster,
     client: Client,
+    /// Whose control plane it is.
+    pub(super) plane: Plane,
     /// How much of everything.
     pub(super) plan: &'a Plan,
     /// Where the Gateway answers.
@@ -55,25 +52,27 @@ impl<'a> Ground<'a> {
         cluster: &'a Cluster,
         client: Client,
         plan: &'a Plan,
-        ferrogate: &Path,
+        wish: &Bench,
     ) -> anyhow::Result<Self> {
+        let plane = wish.plane;
         origin::start(cluster)?;
-        let said = Command::new(ferrogate).arg("manifests").output()?;
-        ensure!(
-            said.status.success(),
-            "ferrogate manifests: {}",
-            said.status
+        if plane.is_ours() {
+            install(&client, &wish.ferrogate, plane).await?;
+        } else {
+            peer::install(cluster, &client).await?;
+        }
+        let class = format!(
+            "/apis/gateway.networking.k8s.io/v1/gatewayclasses/{}",
+            plane.class()
         );
-        api::apply(&client, &String::from_utf8(said.stdout)?).await?;
-        let class = "/apis/gateway.networking.k8s.io/v1/gatewayclasses/ferrogate";
-        api::wait_for(&client, class, "Accepted", PATIENCE).await?;
+        api::wait_for(&client, &class, "Accepted", PATIENCE).await?;
         let mut spaces = vec![HOME.to_owned()];
         spaces.extend((0..plan.namespaces).map(objects::namespace));
         let all = spaces.iter().map(|name| objects::space(name));
         apply_all(&client, all, "").await?;
         let origins = spaces.iter().flat_map(|name| objects::origin_of(name));
         apply_all(&client, origins, "").await?;
-        let gateway = objects::gateway();
+        let gateway = objects::gateway(plane.class());
         apply(&client, &gateway).await?;
         api::wait_for(&client, &gateway.path, "Programmed", PATIENCE).await?;
         let found = api::get(&client, &gateway.path).await?;
@@ -83,12 +82,13 @@ impl<'a> Ground<'a> {
         let address = SocketAddr::new(address, 80);
         Ok(Self {
             cluster,
-            control: pod_address(&client, CONTROL, "ferrogate").await?,
-            proxy: pod_address(&client, HOME, GATEWAY).await?,
+            control: pod_address(&client, plane.control_pod()).await?,
+            proxy: pod_address(&client, plane.proxy_pod()).await?,
             client,
+            plane,
             plan,
             address,
-            looker: Looker::start(address),
+            looker: Looker::start(address, looking::LIMIT * plane.slowness()),
             routes: 0,
             edited: 0,
             services: 0,
@@ -98,27 +98,36 @@ impl<'a> Ground<'a> {
 
     /// The control plane's process.
     pub(super) fn control(&self) -> anyhow::Result<Watched> {
-        Watched::find(self.cluster, "control")
+        Watched::find(self.cluster, self.plane.control())
     }
 
     /// The proxy's process.
     pub(super) fn proxy(&self) -> anyhow::Result<Watched> {
-        Watched::find(self.cluster, "proxy")
+        Watched::find(self.cluster, self.plane.proxy())
     }
 
     /// The control plane's metrics.
     pub(super) fn metrics(&self) -> anyhow::Result<Page> {
-        Page::read(self.control, METRICS)
+        Page::read(self.control, self.plane.metrics())
     }
 
     /// The proxy's metrics.
     pub(super) fn proxy_metrics(&self) -> anyhow::Result<Page> {
-        Page::read(self.proxy, PROXY_METRICS)
+        Page::read(self.proxy, self.plane.proxy_metrics())
+    }
+
+    /// What the proxy was sent so far. Units: bytes. Our own control plane counts what it says, Envoy's connection what
+    /// arrives.
+    pub(super) fn sent(&self) -> anyhow::Result<f64> {
+        if self.plane == Plane::Native {
+            return Ok(self.metrics()?.value("ferrogate_discovery_bytes_total"));
+        }
+        self.proxy()?.received(self.plane.discovery())
     }
 
     /// Where the control plane says whether it is ready.
     pub(super) fn readiness(&self) -> SocketAddr {
-        SocketAddr::new(self.control, 9093)
+        SocketAddr::new(self.control, self.plane.readiness().0)
     }
 
     /// A client of the API server; they share connections.
@@ -190,7 +199,8 @@ impl<'a> Ground<'a> {
     /// Waits until statuses are written and the control plane has nothing to do.
     pub(super) async fn settle(&self) -> anyhow::Result<()> {
         const GLANCE: Duration = Duration::from_secs(1);
-        let until = Instant::now() + PATIENCE * 3;
+        let until = Instant::now() + PATIENCE * 3 * self.plane.slowness();
+        let rest = Duration::from_millis(self.plane.rest());
         let control = self.control()?;
         let mut quiet = 0;
         while quiet < 2 {
@@ -201,19 +211,45 @@ impl<'a> Ground<'a> {
             let before = control.cpu()?;
             tokio::time::sleep(GLANCE).await;
             let busy = control.cpu()?.saturating_sub(before);
-            let waits = self.metrics()?.value("ferrogate_status_queue_depth");
-            let is_quiet = waits == 0.0 && busy <= Duration::from_millis(30);
+            let waits = match self.plane.is_ours() {
+                true => self.metrics()?.value("ferrogate_status_queue_depth"),
+                false => 0.0,
+            };
+            let is_quiet = waits == 0.0 && busy <= rest;
             quiet = if is_quiet { quiet + 1 } else { 0 };
         }
         Ok(())
     }
 }
 
-async fn pod_address(client: &Client, namespace: &str, name: &str) -> anyhow::Result<IpAddr> {
+/// Installs our control plane, and the class if it is another than the one that comes with it.
+async fn install(client: &Client, ferrogate: &Path, plane: Plane) -> anyhow::Result<()> {
+    let said = Command::new(ferrogate).arg("manifests").output()?;
+    ensure!(
+        said.status.success(),
+        "ferrogate manifests: {}",
+        said.status
+    );
+    api::apply(client, &String::from_utf8(said.stdout)?).await?;
+    let class = plane.class();
+    let controller = fg_api::classes::BUILT_IN
+        .iter()
+        .find(|(name, _)| *name == class);
+    let (_, controller) = controller.context("no class of ours")?;
+    let class = serde_json::json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": class},
+        "spec": {"controllerName": controller},
+    });
+    api::apply(client, &class.to_string()).await
+}
+
+async fn pod_address(client: &Client, (namespace, name): (&str, &str)) -> anyhow::Result<IpAddr> {
     let pods = api::list(client, &format!("/api/v1/namespaces/{namespace}/pods")).await?;
     let found = pods.iter().find(|pod| {
         let own = pod.pointer("/metadata/name").and_then(Value::as_str);
-        own.is_some_and(|own| own.starts_with(&format!("{name}-")))
+        own.is_some_and(|own| own.starts_with(name))
     });
     let address = found
         .and_then(|pod| pod.pointer("/status/podIP"))

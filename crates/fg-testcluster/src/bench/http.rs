@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 
 /// How long any single answer may take.
 const LIMIT: Duration = Duration::from_secs(10);
+/// The same for an answer that may take much work.
+const LONG: Duration = Duration::from_secs(120);
 
 /// A route's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,7 @@ impl Reply {
 pub(super) struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
+    limit: Duration,
 }
 
 impl Connection {
@@ -48,6 +51,15 @@ impl Connection {
         Self {
             address,
             stream: None,
+            limit: LIMIT,
+        }
+    }
+
+    /// One to `address`, not open yet, for answers that may take much work.
+    pub(super) fn patient(address: SocketAddr) -> Self {
+        Self {
+            limit: LONG,
+            ..Self::to(address)
         }
     }
 
@@ -58,7 +70,7 @@ impl Connection {
             None => {
                 let stream = TcpStream::connect_timeout(&self.address, LIMIT)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(LIMIT))?;
+                stream.set_read_timeout(Some(self.limit))?;
                 stream.set_write_timeout(Some(LIMIT))?;
                 stream
             }
@@ -96,13 +108,30 @@ fn read(stream: &mut TcpStream) -> anyhow::Result<Reply> {
             more(stream, &mut body)?;
         }
     } else {
-        // Chunks are only read to their end, not put together.
-        while !body.ends_with(b"0\r\n\r\n") {
+        while !body.ends_with(b"\r\n0\r\n\r\n") && body != b"0\r\n\r\n" {
             more(stream, &mut body)?;
         }
+        body = whole(&body).context("odd chunks")?;
     }
     let body = String::from_utf8_lossy(&body).into_owned();
     Ok(Reply { status, head, body })
+}
+
+/// A body put together from its chunks; none: they are not complete.
+fn whole(mut chunks: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::with_capacity(chunks.len());
+    loop {
+        let end = chunks.windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(chunks.get(..end)?).ok()?;
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        let begin = end + 2;
+        body.extend_from_slice(chunks.get(begin..begin + size)?);
+        chunks = chunks.get(begin + size + 2..)?;
+    }
 }
 
 fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
@@ -121,4 +150,17 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         let (key, value) = line.split_once(':')?;
         key.eq_ignore_ascii_case(name).then(|| value.trim())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_put_together() {
+        let text = |chunks: &[u8]| whole(chunks).map(|body| String::from_utf8(body).unwrap());
+        let chunks = b"4\r\na 0\r\r\n2;x=y\r\n\n1\r\n0\r\n\r\n";
+        assert_eq!(text(chunks).as_deref(), Some("a 0\r\n1"));
+        assert_eq!(text(b"4\r\na 0"), None);
+    }
 }

@@ -13,8 +13,11 @@ use super::http::{Connection, Target};
 pub(super) const EDITION: &str = "x-edition";
 /// The pause between two rounds of looks.
 const PAUSE: Duration = Duration::from_micros(300);
-/// How long a route may take before it counts as never seen.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a route may take before it counts as never seen, where nothing else is said.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+/// How many routes are looked at in a round, the oldest first: a proxy that is late with hundreds of them is not to be
+/// kept busy by looks.
+const AT_ONCE: usize = 32;
 /// Connections that confirm what one of them saw: other workers of the proxy answer on some of them.
 const OTHERS: usize = 4;
 
@@ -40,10 +43,10 @@ struct Look {
 pub(super) struct Looker(Sender<Look>);
 
 impl Looker {
-    /// Starts one that asks `address`. Called inside the cluster's namespace.
-    pub(super) fn start(address: SocketAddr) -> Self {
+    /// Starts one that asks `address` and gives up on a route after `limit`. Called inside the cluster's namespace.
+    pub(super) fn start(address: SocketAddr, limit: Duration) -> Self {
         let (sender, looks) = channel();
-        std::thread::spawn(move || run(address, &looks));
+        std::thread::spawn(move || run(address, limit, &looks));
         Self(sender)
     }
 
@@ -71,7 +74,7 @@ impl Looker {
     }
 }
 
-fn run(address: SocketAddr, looks: &Receiver<Look>) {
+fn run(address: SocketAddr, limit: Duration, looks: &Receiver<Look>) {
     let mut main = Connection::to(address);
     let mut others: Vec<Connection> = (0..OTHERS).map(|_| Connection::to(address)).collect();
     let mut open: Vec<Look> = Vec::new();
@@ -83,12 +86,13 @@ fn run(address: SocketAddr, looks: &Receiver<Look>) {
             }
         }
         open.extend(looks.try_iter());
+        let later = open.split_off(open.len().min(AT_ONCE));
         let mut still = Vec::new();
         for mut look in open {
             match glance(&mut look, &mut main) {
-                false if look.begin.elapsed() < LIMIT => still.push(look),
+                false if look.begin.elapsed() < limit => still.push(look),
                 false => {
-                    let words = format!("{:?} was not live after {LIMIT:?}", look.target);
+                    let words = format!("{:?} was not live after {limit:?}", look.target);
                     // Who asked may have gone.
                     look.seen.send(Err(anyhow::anyhow!(words))).ok();
                 }
@@ -102,6 +106,7 @@ fn run(address: SocketAddr, looks: &Receiver<Look>) {
                 }
             }
         }
+        still.extend(later);
         open = still;
         std::thread::sleep(PAUSE);
     }

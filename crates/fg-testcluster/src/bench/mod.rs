@@ -8,7 +8,9 @@ mod load;
 mod looking;
 mod objects;
 mod origin;
+mod peer;
 mod plan;
+mod plane;
 mod propagation;
 mod size;
 mod traffic;
@@ -25,6 +27,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use self::figures::Figures;
 use self::ground::Ground;
 use self::plan::Plan;
+use self::plane::Plane;
+use crate::cache;
 use crate::cluster::{Cluster, Options};
 use crate::conformance::aftermath;
 use crate::folders;
@@ -49,6 +53,9 @@ pub struct Bench {
     /// Only these scenarios; what they need is made.
     #[arg(long, value_delimiter = ',', value_parser = SCENARIOS)]
     pub only: Vec<String>,
+    /// Whose control plane and which proxy.
+    #[arg(long, value_enum, default_value_t)]
+    pub plane: Plane,
     /// Small numbers everywhere: a trial, no result.
     #[arg(long)]
     pub quick: bool,
@@ -63,30 +70,44 @@ pub fn bench(wish: &Bench) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)?;
-    let plan = if wish.quick {
+    let mut plan = if wish.quick {
         Plan::quick()
     } else {
         Plan::whole()
     };
+    let mut images = vec![("ferrogate".to_owned(), fs::canonicalize(&wish.ferrogate)?)];
+    if wish.plane != Plane::Native {
+        cache::ensure_envoys()?;
+    }
+    if !wish.plane.is_ours() {
+        plan = plan.slower();
+        images.push(peer::image()?);
+    }
     let begin = Instant::now();
     let cluster = Cluster::up(Options {
         id: Some(wish.id.clone()),
-        images: vec![("ferrogate".to_owned(), fs::canonicalize(&wish.ferrogate)?)],
+        images,
         program: Some(std::env::current_exe()?),
         ..Options::default()
     })?;
     println!("cluster {}: up", cluster.id());
     let measured = cluster.with_client(async |client| {
-        let mut ground = Ground::make(&cluster, client, &plan, &wish.ferrogate).await?;
+        let mut ground = Ground::make(&cluster, client, &plan, wish).await?;
         println!("the Gateway serves after {:.1?}", begin.elapsed());
         let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
         for name in SCENARIOS {
-            if !wish.only.is_empty() && !wish.only.iter().any(|one| one == name) {
+            let wanted = if wish.only.is_empty() {
+                wish.plane.scenarios().contains(&name)
+            } else {
+                wish.only.iter().any(|one| one == name)
+            };
+            if !wanted {
                 continue;
             }
             let begin = Instant::now();
             println!("{name}");
-            let scenario = tokio::time::timeout(LIMIT, run(name, &mut ground));
+            let scenario =
+                tokio::time::timeout(LIMIT * wish.plane.slowness(), run(name, &mut ground));
             let figures = match scenario.await.context("took too long") {
                 Ok(Ok(figures)) => figures,
                 Ok(Err(error)) | Err(error) => Figures::broken(&error),

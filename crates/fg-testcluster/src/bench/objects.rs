@@ -130,7 +130,7 @@ pub(super) fn space(name: &str) -> Object {
 }
 
 /// The Gateway: one listener, for routes of all namespaces.
-pub(super) fn gateway() -> Object {
+pub(super) fn gateway(class: &str) -> Object {
     Object {
         path: format!("/apis/gateway.networking.k8s.io/v1/namespaces/{HOME}/gateways/{GATEWAY}"),
         value: json!({
@@ -138,7 +138,7 @@ pub(super) fn gateway() -> Object {
             "kind": "Gateway",
             "metadata": {"name": GATEWAY, "namespace": HOME},
             "spec": {
-                "gatewayClassName": "ferrogate",
+                "gatewayClassName": class,
                 "listeners": [{
                     "name": "http",
                     "port": 80,

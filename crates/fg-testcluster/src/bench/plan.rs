@@ -53,6 +53,14 @@ impl Plan {
         }
     }
 
+    /// Fewer edits, of which each takes the better part of two seconds where a control plane does everything again.
+    pub(super) fn slower(self) -> Self {
+        Self {
+            edits: self.edits.min(40),
+            ..self
+        }
+    }
+
     /// Small numbers: does it all work?
     pub(super) fn quick() -> Self {
         Self {

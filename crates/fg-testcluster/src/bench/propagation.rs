@@ -147,7 +147,9 @@ pub(super) struct Span {
     began: Instant,
     control: (Watched, Duration),
     proxy: (Watched, Duration),
-    page: Page,
+    sent: f64,
+    /// Only of our own control plane.
+    page: Option<Page>,
 }
 
 impl Span {
@@ -156,7 +158,11 @@ impl Span {
         let (control, proxy) = (ground.control()?, ground.proxy()?);
         Ok(Self {
             began: Instant::now(),
-            page: ground.metrics()?,
+            sent: ground.sent()?,
+            page: match ground.plane.is_ours() {
+                true => Some(ground.metrics()?),
+                false => None,
+            },
             control: (control, control.cpu()?),
             proxy: (proxy, proxy.cpu()?),
         })
@@ -175,16 +181,17 @@ impl Span {
         };
         let (control, proxy) = (spent(self.control)?, spent(self.proxy)?);
         let changes = changes.max(1) as f64;
+        figures.set("cpu_s", control);
         figures.set("cpu_ms", control * 1e3 / changes);
         figures.set("cpu_percent", control / took * 100.0);
         figures.set("proxy_cpu_ms", proxy * 1e3 / changes);
         figures.set("proxy_cpu_percent", proxy / took * 100.0);
+        figures.set("kib", (ground.sent()? - self.sent) / 1024.0 / changes);
+        let Some(before) = &self.page else {
+            return Ok(());
+        };
         let page = ground.metrics()?;
-        let more = |name: &str| page.value(name) - self.page.value(name);
-        figures.set(
-            "kib",
-            more("ferrogate_discovery_bytes_total") / 1024.0 / changes,
-        );
+        let more = |name: &str| page.value(name) - before.value(name);
         for (name, series) in [
             ("translated_ms", "ferrogate_control_translated_seconds"),
             ("sent_ms", "ferrogate_control_sent_seconds"),

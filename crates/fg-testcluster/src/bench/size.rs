@@ -17,6 +17,8 @@ use super::watched::Watched;
 /// Memory of both processes, and the series of the proxy when each route has been asked for.
 pub(super) async fn memory(ground: &mut Ground<'_>) -> anyhow::Result<Figures> {
     let begin = Instant::now();
+    let (control, sent) = (ground.control()?, ground.sent()?);
+    let before = control.cpu()?;
     ground.want_services().await?;
     ground.want_edited().await?;
     let routes = ground.plan.routes - ground.plan.edited;
@@ -25,6 +27,9 @@ pub(super) async fn memory(ground: &mut Ground<'_>) -> anyhow::Result<Figures> {
     ground.settle().await?;
     println!("    at rest after {:.0?}", begin.elapsed());
     let mut figures = Figures::default();
+    let spent = control.cpu()?.saturating_sub(before);
+    figures.set("made_cpu_s", spent.as_secs_f64());
+    figures.set("made_mib", (ground.sent()? - sent) / 1024.0 / 1024.0);
     figures.set("control_mib", settled(ground.control()?).await?);
     figures.set("proxy_mib", settled(ground.proxy()?).await?);
     let (mut requests, mut wrong) = (0, Vec::new());
@@ -72,7 +77,7 @@ pub(super) async fn start(ground: &mut Ground<'_>) -> anyhow::Result<Figures> {
         let mut connection = Connection::to(ground.readiness());
         let target = Target {
             host: "control".to_owned(),
-            path: "/readyz".to_owned(),
+            path: ground.plane.readiness().1.to_owned(),
         };
         while connection.get(&target).map(|reply| reply.status).ok() != Some(200) {
             ensure!(

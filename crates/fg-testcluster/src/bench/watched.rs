@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::http::{Connection, Target};
+use super::plane::{Place, Program};
 use crate::cluster::Cluster;
 
 /// A process in a pod.
@@ -18,15 +20,16 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// The one process of `ferrogate VERB` in a pod of the cluster.
+    /// The one process of a program in a pod of the cluster.
     /// Errors: there is none, or more than one.
-    pub(super) fn find(cluster: &Cluster, verb: &str) -> anyhow::Result<Self> {
+    pub(super) fn find(cluster: &Cluster, program: Program) -> anyhow::Result<Self> {
         let spaces = namespaces(cluster)?;
         let mut found = fs::read_dir("/proc")?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-            .filter(|number| says(*number, verb) && lives_in(*number, &spaces));
-        let number = found.next().with_context(|| format!("no {verb} runs"))?;
-        anyhow::ensure!(found.next().is_none(), "more than one {verb} runs");
+            .filter(|number| says(*number, program) && lives_in(*number, &spaces));
+        let name = program.verb.unwrap_or(program.name);
+        let number = found.next().with_context(|| format!("no {name} runs"))?;
+        anyhow::ensure!(found.next().is_none(), "more than one {name} runs");
         Ok(Self { number })
     }
 
@@ -51,6 +54,24 @@ impl Watched {
         Ok(number.context("no Pss line")?.parse::<f64>()? / 1024.0)
     }
 
+    /// What came to it over its open connections to a port so far. Units: bytes, encryption included.
+    /// Errors: `ss` fails.
+    pub(super) fn received(self, port: u16) -> anyhow::Result<f64> {
+        let said = Command::new("nsenter")
+            .arg(format!("--net=/proc/{}/ns/net", self.number))
+            .args(["ss", "-tinHO", "state", "established"])
+            .args(["dport", "=", &format!(":{port}")])
+            .output()
+            .context("cannot run nsenter")?;
+        anyhow::ensure!(said.status.success(), "ss: {}", said.status);
+        let text = String::from_utf8_lossy(&said.stdout);
+        let counts = text
+            .split_whitespace()
+            .filter_map(|word| word.strip_prefix("bytes_received:"));
+        let counts = counts.map(|count| count.parse::<f64>().map_err(anyhow::Error::from));
+        counts.sum()
+    }
+
     /// Kills it, as a crash would.
     pub(super) fn kill(self) {
         let number = i32::try_from(self.number).ok();
@@ -66,11 +87,13 @@ impl Watched {
     }
 }
 
-fn says(number: u32, verb: &str) -> bool {
+fn says(number: u32, program: Program) -> bool {
     let words = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
     let mut words = words.split(|byte| *byte == 0);
-    let program = words.next().unwrap_or_default();
-    program.ends_with(b"ferrogate") && words.next() == Some(verb.as_bytes())
+    let path = words.next().unwrap_or_default();
+    let name = path.rsplit(|byte| *byte == b'/').next();
+    let verb = program.verb.map(str::as_bytes);
+    name == Some(program.name.as_bytes()) && (verb.is_none() || words.next() == verb)
 }
 
 /// The kernel's numbers of the network namespaces of the cluster's pods.
@@ -95,13 +118,13 @@ pub(super) struct Page(String);
 
 impl Page {
     /// Reads one. Blocks. Errors: no answer.
-    pub(super) fn read(address: IpAddr, port: u16) -> anyhow::Result<Self> {
+    pub(super) fn read(address: IpAddr, (port, path): Place) -> anyhow::Result<Self> {
         let target = Target {
             host: address.to_string(),
-            path: "/metrics".to_owned(),
+            path: path.to_owned(),
         };
-        let reply = Connection::to(SocketAddr::new(address, port)).get(&target)?;
-        anyhow::ensure!(reply.status == 200, "/metrics: {}", reply.status);
+        let reply = Connection::patient(SocketAddr::new(address, port)).get(&target)?;
+        anyhow::ensure!(reply.status == 200, "{path}: {}", reply.status);
         Ok(Self(reply.body))
     }
 

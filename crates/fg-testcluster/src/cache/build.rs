@@ -8,23 +8,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use super::recipe::{CRDS, MODULES, Module};
+use super::recipe::{Crds, Module, Recipe};
 use super::toolchain::Go;
 
 /// How often a build that goes on says so.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// Builds all programs into `bin` of `folder` and copies the CRDs into its `crds`; a missing Go is installed into
-/// `tools`.
+/// Builds all programs of a recipe into `bin` of `folder` and copies the CRDs into its `crds`; a missing Go is installed
+/// into `tools`.
 /// Errors: those of the toolchain and of the compiler.
-pub(super) fn all(tools: &Path, folder: &Path) -> anyhow::Result<()> {
+pub(super) fn all(recipe: &Recipe, tools: &Path, folder: &Path) -> anyhow::Result<()> {
     let go = Go::find(tools)?;
     let bin = folder.join("bin");
     fs::create_dir_all(&bin)?;
-    let count: usize = MODULES.iter().map(|module| module.programs.len()).sum();
-    eprintln!("building the cluster's {count} programs; some minutes, once");
+    let modules = recipe.modules.iter();
+    let count: usize = modules.map(|module| module.programs.len()).sum();
+    eprintln!(
+        "{}: {count} programs to build; some minutes, once",
+        recipe.name
+    );
     let mut number = 0;
-    for module in &MODULES {
+    for module in recipe.modules {
         let source = write(module, folder)?;
         for program in module.programs {
             number += 1;
@@ -35,8 +39,9 @@ pub(super) fn all(tools: &Path, folder: &Path) -> anyhow::Result<()> {
             command.args(program.arguments(output));
             watched(command, &format!("[{number}/{count}] {}", program.name))?;
         }
-        if module.name == CRDS.0 {
-            crds(go.command(module.go())?, &source, &folder.join("crds"))?;
+        if module.name == recipe.crds.ours {
+            let go = go.command(module.go())?;
+            crds(go, &recipe.crds, &source, &folder.join("crds"))?;
         }
     }
     Ok(())
@@ -53,15 +58,15 @@ fn write(module: &Module, folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Copies the CRDs out of Go's module cache, which may be emptied later.
-fn crds(mut go: Command, source: &Path, target: &Path) -> anyhow::Result<()> {
+fn crds(mut go: Command, crds: &Crds, source: &Path, target: &Path) -> anyhow::Result<()> {
     go.current_dir(source)
-        .args(["list", "-m", "-f", "{{.Dir}}", CRDS.1]);
+        .args(["list", "-m", "-f", "{{.Dir}}", crds.module]);
     let said = go.output().context("cannot run go list")?;
     let text = String::from_utf8_lossy(&said.stderr);
     ensure!(said.status.success(), "go list: {}", text.trim_end());
     let module = PathBuf::from(String::from_utf8(said.stdout)?.trim_end());
     fs::create_dir_all(target)?;
-    for entry in fs::read_dir(module.join("config/crd/experimental"))? {
+    for entry in fs::read_dir(module.join(crds.folder))? {
         let entry = entry?;
         let name = entry.file_name();
         // Read and written, since files of the module cache cannot be deleted once copied with their mode.

@@ -4,6 +4,7 @@
 //! network. A change of the recipe (module lists, versions, flags) or of the processor is another folder.
 
 mod build;
+mod envoy;
 mod recipe;
 mod toolchain;
 
@@ -14,9 +15,11 @@ use anyhow::Context as _;
 
 use crate::folders;
 
-pub use recipe::{GATEWAY_API, KUBERNETES};
+pub(crate) use envoy::{ensure_envoys, envoys};
+use recipe::Recipe;
+pub use recipe::{ENVOY_GATEWAY, GATEWAY_API, KUBERNETES};
 
-/// The built programs and the Gateway API's CRDs.
+/// The built programs and the CRDs that go with them.
 #[derive(Debug, Clone)]
 pub struct Programs {
     folder: PathBuf,
@@ -26,26 +29,36 @@ impl Programs {
     /// Finds what was built, or builds it, which takes some minutes and says what it does on standard error.
     /// Errors: no Go, no network, a compile error; the text names the program.
     pub fn ready() -> anyhow::Result<Self> {
+        Self::of(&recipe::CLUSTER)
+    }
+
+    /// As [`Programs::ready`], for the control plane that ours is compared with: `envoy-gateway` and its CRDs.
+    /// Errors: as [`Programs::ready`].
+    pub fn peer() -> anyhow::Result<Self> {
+        Self::of(&recipe::PEER)
+    }
+
+    fn of(recipe: &Recipe) -> anyhow::Result<Self> {
         let all = folders::built()?;
-        let folder = all.join(recipe::key());
+        let folder = all.join(recipe.key());
         if folder.is_dir() {
             return Ok(Self { folder });
         }
         fs::create_dir_all(&all).with_context(|| format!("cannot make {}", all.display()))?;
         let lock = File::create(all.join("build.lock"))?;
         if lock.try_lock().is_err() {
-            eprintln!("waiting for another build of the cluster's programs");
+            eprintln!("waiting for another build of such programs");
             lock.lock()?;
         }
         // Another build may have made it meanwhile.
         if !folder.is_dir() {
-            let unfinished = all.join(format!("{}.unfinished", recipe::key()));
+            let unfinished = all.join(format!("{}.unfinished", recipe.key()));
             // A build that was broken off; Go's own cache keeps what it had done.
             if unfinished.exists() {
                 fs::remove_dir_all(&unfinished)?;
             }
             fs::create_dir_all(&unfinished)?;
-            build::all(&all, &unfinished)?;
+            build::all(recipe, &all, &unfinished)?;
             fs::rename(&unfinished, &folder)?;
         }
         Ok(Self { folder })
@@ -57,7 +70,7 @@ impl Programs {
         self.folder.join("bin").join(name)
     }
 
-    /// The folder of the Gateway API's CRDs, experimental channel: YAML files.
+    /// The folder of CRDs, YAML files: those of the Gateway API, experimental channel, or those of the peer.
     pub fn crds(&self) -> PathBuf {
         self.folder.join("crds")
     }

@@ -6,6 +6,8 @@ const ETCD: &str = "3.7.0";
 pub const KUBERNETES: &str = "1.37.1";
 /// The version of the Gateway API, of its CRDs and its conformance suite, without a `v`.
 pub const GATEWAY_API: &str = "1.7.0";
+/// The version of Envoy Gateway, without a `v`.
+pub const ENVOY_GATEWAY: &str = "1.9.1";
 
 /// A Go module whose dependencies are the recipe.
 #[derive(Debug)]
@@ -61,8 +63,66 @@ macro_rules! files {
     };
 }
 
-/// All modules, in the order in which they are built.
-pub(super) const MODULES: [Module; 3] = [
+/// What is built together and kept in one folder.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    /// What it builds, for messages.
+    pub(super) name: &'static str,
+    /// What its folder's name begins with: versions, for people.
+    title: &'static [(&'static str, &'static str)],
+    /// All modules, in the order in which they are built.
+    pub(super) modules: &'static [Module],
+    /// The CRDs that are kept beside the programs.
+    pub(super) crds: Crds,
+}
+
+/// CRDs that lie in a Go module.
+#[derive(Debug)]
+pub(super) struct Crds {
+    /// The module of ours that requires theirs.
+    pub(super) ours: &'static str,
+    /// The module they lie in.
+    pub(super) module: &'static str,
+    /// Their folder in it.
+    pub(super) folder: &'static str,
+}
+
+/// A cluster and the conformance suite.
+pub(super) const CLUSTER: Recipe = Recipe {
+    name: "the cluster",
+    title: &[
+        ("kubernetes", KUBERNETES),
+        ("etcd", ETCD),
+        ("gateway-api", GATEWAY_API),
+    ],
+    modules: &MODULES,
+    crds: Crds {
+        ours: "conformance",
+        module: "sigs.k8s.io/gateway-api",
+        folder: "config/crd/experimental",
+    },
+};
+
+/// The control plane that ours is compared with.
+pub(super) const PEER: Recipe = Recipe {
+    name: "Envoy Gateway",
+    title: &[("envoy-gateway", ENVOY_GATEWAY)],
+    modules: &[Module {
+        name: "envoy-gateway",
+        files: files!("envoy-gateway"),
+        programs: &[Program::new(
+            "envoy-gateway",
+            "github.com/envoyproxy/gateway/cmd/envoy-gateway",
+        )],
+    }],
+    crds: Crds {
+        ours: "envoy-gateway",
+        module: "github.com/envoyproxy/gateway",
+        folder: "charts/gateway-helm/charts/crds/crds/generated",
+    },
+};
+
+const MODULES: [Module; 3] = [
     Module {
         name: "etcd",
         files: files!("etcd"),
@@ -101,9 +161,6 @@ pub(super) const MODULES: [Module; 3] = [
     },
 ];
 
-/// The module whose `config/crd/experimental` holds the CRDs, and the module of ours that requires it.
-pub(super) const CRDS: (&str, &str) = ("conformance", "sigs.k8s.io/gateway-api");
-
 impl Module {
     /// The Go version that its `go.mod` demands.
     pub(super) fn go(&self) -> &'static str {
@@ -139,24 +196,28 @@ impl Program {
     }
 }
 
-/// The name of the folder of what this recipe builds on this processor: versions for people, then a hash of all.
-pub(super) fn key() -> String {
-    let mut hash = Hash::new();
-    hash.add(std::env::consts::ARCH);
-    for module in &MODULES {
-        for (name, content) in module.files {
-            hash.add(name);
-            hash.add(content);
+impl Recipe {
+    /// The name of the folder of what it builds on this processor: versions for people, then a hash of all.
+    pub(super) fn key(&self) -> String {
+        let mut hash = Hash::new();
+        hash.add(std::env::consts::ARCH);
+        for module in self.modules {
+            for (name, content) in module.files {
+                hash.add(name);
+                hash.add(content);
+            }
+            for program in module.programs {
+                hash.add(program.name);
+                program.arguments("").iter().for_each(|word| hash.add(word));
+            }
         }
-        for program in module.programs {
-            hash.add(program.name);
-            program.arguments("").iter().for_each(|word| hash.add(word));
+        let mut key = String::new();
+        for (name, version) in self.title {
+            key.push_str(&format!("{name}-{version}-"));
         }
+        key.push_str(&format!("{:016x}", hash.0));
+        key
     }
-    format!(
-        "kubernetes-{KUBERNETES}-etcd-{ETCD}-gateway-api-{GATEWAY_API}-{:016x}",
-        hash.0
-    )
 }
 
 /// FNV-1a; names a folder, keeps no secret.
@@ -178,6 +239,10 @@ impl Hash {
 mod tests {
     use super::*;
 
+    fn all() -> impl Iterator<Item = &'static Module> {
+        MODULES.iter().chain(PEER.modules)
+    }
+
     #[test]
     fn versions_are_those_of_the_module_lists() {
         for (module, wanted) in [
@@ -187,15 +252,26 @@ mod tests {
                 "conformance",
                 format!("sigs.k8s.io/gateway-api/conformance v{GATEWAY_API}\n"),
             ),
+            (
+                "envoy-gateway",
+                format!("github.com/envoyproxy/gateway v{ENVOY_GATEWAY}\n"),
+            ),
         ] {
-            let module = MODULES.iter().find(|entry| entry.name == module).unwrap();
+            let module = all().find(|entry| entry.name == module).unwrap();
             assert!(module.files[0].1.contains(&wanted), "{wanted}");
         }
     }
 
     #[test]
+    fn folders_of_both_recipes_are_named_after_versions() {
+        let keys = [CLUSTER.key(), PEER.key()];
+        assert!(keys[0].starts_with(&format!("kubernetes-{KUBERNETES}-etcd-{ETCD}-")));
+        assert!(keys[1].starts_with(&format!("envoy-gateway-{ENVOY_GATEWAY}-")));
+    }
+
+    #[test]
     fn each_module_says_its_go_version() {
-        for module in &MODULES {
+        for module in all() {
             assert!(module.go().starts_with("1."), "{}", module.name);
         }
     }

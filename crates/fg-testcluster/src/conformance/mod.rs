@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use fg_api::classes;
 
 use crate::cluster::{Cluster, Options};
-use crate::{folders, record};
+use crate::{cache, folders, record};
 
 /// What our images' names contain.
 const IMAGE: &str = "ferrogate";
@@ -96,6 +97,9 @@ pub fn conformance(wish: &Conformance) -> anyhow::Result<u8> {
 
 fn cluster(wish: &Conformance) -> anyhow::Result<Cluster> {
     let program = program(wish)?;
+    if install::controller(&wish.class) == Some(classes::ENVOY) {
+        cache::ensure_envoys()?;
+    }
     if record::is_up(&wish.id)? {
         println!("cluster {}: up already", wish.id);
         let cluster = Cluster::attach(&wish.id)?;

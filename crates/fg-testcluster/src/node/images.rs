@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 /// Images known to the node.
 #[derive(Debug)]
 pub(super) struct Images {
-    /// Substring of the image's name and its program, in the order given.
+    /// What the image's name contains, `*` being anything, and its program, in the order given.
     known: Vec<(String, PathBuf)>,
     /// Folder with copies of the programs, so that a rebuild never changes a program that runs.
     copies: PathBuf,
@@ -61,7 +61,7 @@ impl Images {
     pub(super) fn find(&self, image: &str) -> Option<&Path> {
         self.known
             .iter()
-            .find(|(part, _)| image.contains(part.as_str()))
+            .find(|(part, _)| contains(image, part))
             .map(|(_, path)| path.as_path())
     }
 
@@ -115,6 +115,15 @@ impl Images {
     }
 }
 
+/// Whether an image's name contains the parts of a pattern between its `*`, one after the other.
+fn contains(image: &str, pattern: &str) -> bool {
+    let mut rest = Some(image);
+    for part in pattern.split('*') {
+        rest = rest.and_then(|rest| Some(rest.split_once(part)?.1));
+    }
+    rest.is_some()
+}
+
 /// Whether a program is a script or an ELF file that names an interpreter.
 fn needs_loader(path: &Path) -> Result<bool> {
     const INTERPRETER: u32 = 3;
@@ -160,6 +169,15 @@ mod tests {
         assert!(program.dynamic && program.path.exists() && program.name == "sh");
         assert_eq!(images.prepare(Path::new("/bin/sh")).unwrap(), program);
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn an_asterisk_is_anything() {
+        let is = |image| contains(image, "envoyproxy/envoy:*v1.40.");
+        assert!(is("docker.io/envoyproxy/envoy:distroless-v1.40.2"));
+        assert!(is("envoyproxy/envoy:v1.40.0"));
+        assert!(!is("envoyproxy/envoy:v1.4.0"));
+        assert!(!is("v1.40.0/envoyproxy/envoy:dev"));
     }
 
     #[test]

@@ -68,6 +68,17 @@ pub(super) fn make(
     for path in LIBRARIES.into_iter().filter(|_| program.dynamic) {
         show(&root, path, true, &mut binds)?;
     }
+    // Names in it are the pod's own, as its network is.
+    let shared = place.folder.join("shm");
+    fs::create_dir_all(&shared)?;
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777))?;
+    if Path::new("/dev/shm").is_dir() {
+        binds.push(Bind {
+            from: shared,
+            to: "/dev/shm".into(),
+            read_only: false,
+        });
+    }
     let inside = PathBuf::from("/").join(&program.name);
     fs::write(root.join(&program.name), "")?;
     binds.push(Bind {
