@@ -8,6 +8,7 @@ pub mod address;
 pub mod canonical;
 pub mod certificates;
 mod client;
+pub mod envoy;
 pub mod frames;
 pub mod ir;
 mod message;
