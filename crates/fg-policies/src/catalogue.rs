@@ -127,7 +127,8 @@ macro_rules! catalogue {
                         lacks
                     }
 
-                    /// Lets the configured policies write for Envoy, in the order of their stages.
+                    /// Lets the configured policies write for Envoy: settings, then from the last stage
+                    /// to the first, so that the first ones see the whole route.
                     #[cfg(feature = "envoy")]
                     pub fn map(&self, sink: &mut crate::envoy::Sink<'_>) {
                         type Write<'a> = Box<dyn Fn(&mut crate::envoy::Sink<'_>) + 'a>;
@@ -139,7 +140,7 @@ macro_rules! catalogue {
                                 writers.push((crate::$policy::META, write));
                             }
                         )+
-                        writers.sort_by_key(|(meta, _)| (meta.stage, meta.name));
+                        writers.sort_by_key(|(meta, _)| crate::envoy::turn_of(meta));
                         for (meta, write) in writers {
                             sink.turn(meta);
                             write(sink);

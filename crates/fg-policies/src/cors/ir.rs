@@ -29,9 +29,12 @@ impl Ir {
         std::iter::empty()
     }
 
-    /// What of it Envoy cannot do, in words for the user; nothing.
+    /// What of it Envoy cannot do, in words for the user.
     pub fn lacks_on_envoy(&self) -> Option<&'static str> {
-        None
+        // Browsers take no `*` with credentials, and Envoy cannot list a reply's fields.
+        (self.credentials && self.expose == Names::Any).then_some(
+            "`exposeHeaders: [\"*\"]` together with `allowCredentials: true`; name the headers",
+        )
     }
 }
 

@@ -21,9 +21,11 @@ impl Ir {
         std::iter::empty()
     }
 
-    /// What of it Envoy cannot do, in words for the user; nothing.
+    /// What of it Envoy cannot do, in words for the user.
     pub fn lacks_on_envoy(&self) -> Option<&'static str> {
-        None
+        let by_header = matches!(self.carrier, Carrier::Header(_));
+        (by_header && self.lifetime.is_some())
+            .then_some("an `absoluteTimeout` of sessions by header; use a cookie, or leave it out")
     }
 }
 

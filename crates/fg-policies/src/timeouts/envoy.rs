@@ -1,9 +1,58 @@
 //! What Envoy is told.
 
+use envoy_types::pb::envoy::config::route::v3::{
+    RetryPolicy, RouteAction, route_action::MaxStreamDuration,
+};
+use envoy_types::pb::google::protobuf::Duration;
+
 use super::Ir;
-use crate::envoy::Sink;
+use crate::envoy::{Sink, duration};
 
 /// Writes the policy.
-pub fn map(_ir: &Ir, sink: &mut Sink<'_>) {
-    sink.refuse("not on Envoy yet");
+///
+/// The time for the whole exchange is that of the stream, which begins with the request's head:
+/// Envoy's route timeout would begin with the end of its body. One try has Envoy's time per try,
+/// which ends with the head of the reply; where there is but one, the route timeout does what is
+/// meant, and also limits the body.
+pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
+    let Some(action) = sink.forward() else {
+        return;
+    };
+    let stream = action.max_stream_duration.get_or_insert_default();
+    if let Some(limit) = ir.request.map(duration) {
+        stream.max_stream_duration = Some(limit);
+        // What the caller of a gRPC method waits, but not longer.
+        stream.grpc_timeout_header_max = Some(limit);
+    }
+    let Some(limit) = ir.backend_request.map(duration) else {
+        return;
+    };
+    let retries = action.retry_policy.get_or_insert_default();
+    if crate::retry::envoy::is_default(retries) {
+        action.timeout = Some(limit);
+        return;
+    }
+    retries.per_try_timeout = Some(limit);
+    if tries_again(retries, 504) {
+        // A try that takes too long counts as its status. Envoy's word for that is wider: it also
+        // has connections that break.
+        retries.retry_on.push_str(",reset");
+    }
+}
+
+fn tries_again(retries: &RetryPolicy, status: u32) -> bool {
+    let often = retries.num_retries.is_some_and(|count| count.value > 0);
+    often && retries.retriable_status_codes.contains(&status)
+}
+
+/// How long requests of a rule take that has no such policy: as long as they take, or as the
+/// caller of a gRPC method says.
+pub(crate) fn without(action: &mut RouteAction) {
+    action.timeout = Some(Duration::default());
+    action.max_stream_duration = Some(MaxStreamDuration {
+        max_stream_duration: Some(Duration::default()),
+        // 0 is no limit to what the caller says.
+        grpc_timeout_header_max: Some(Duration::default()),
+        grpc_timeout_header_offset: None,
+    });
 }

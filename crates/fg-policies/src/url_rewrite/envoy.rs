@@ -1,9 +1,21 @@
 //! What Envoy is told.
 
-use super::Ir;
-use crate::envoy::Sink;
+use envoy_types::pb::envoy::config::route::v3::route_action::HostRewriteSpecifier;
 
-/// Writes the policy.
-pub fn map(_ir: &Ir, sink: &mut Sink<'_>) {
-    sink.refuse("not on Envoy yet");
+use super::Ir;
+use crate::envoy::{Sink, rewrite};
+
+/// Writes the policy. That of a backend stands in for that of its rule.
+pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
+    let prefix = sink.site().prefix;
+    let Some(action) = sink.forward() else {
+        return;
+    };
+    if let Some(host) = &ir.hostname {
+        let literal = HostRewriteSpecifier::HostRewriteLiteral(host.to_string());
+        action.host_rewrite_specifier = Some(literal);
+    }
+    if let Some(change) = &ir.path {
+        action.regex_rewrite = rewrite(change, prefix);
+    }
 }

@@ -1,0 +1,47 @@
+//! The facet for Envoy: what a policy's `envoy.rs` may write, and where.
+//!
+//! A policy's `envoy.rs` has one function, `map(&Ir, &mut Sink)`. It writes through the [`Sink`]
+//! alone, so that all it can do stands here; what it cannot express it closes by [`Sink::refuse`].
+
+mod sink;
+#[cfg(test)]
+pub(crate) mod testing;
+mod words;
+
+use envoy_types::pb::envoy::config::route::v3::RouteAction;
+use envoy_types::pb::google::protobuf::{Any, Duration as PbDuration};
+use prost::Name;
+
+use crate::{Meta, Stage};
+pub use sink::{Call, HttpFilter, Outcome, Sink, Site, Surroundings, Target};
+pub(crate) use words::{
+    Append, clear, duration, expression, header, literal, matches_fully, mutation, of_names,
+    percent_escaped, rewrite,
+};
+
+/// How a rule forwards that has no policies; [`Sink`]s begin with it. Its clusters are missing.
+///
+/// Envoy's own defaults are others: a time limit of 15 s, no second try after a failed connection.
+pub fn plain() -> RouteAction {
+    let mut action = RouteAction {
+        timeout: Some(PbDuration::default()),
+        ..RouteAction::default()
+    };
+    crate::timeouts::envoy::without(&mut action);
+    crate::retry::envoy::without(&mut action);
+    action
+}
+
+/// When a policy writes among those of a place.
+pub(crate) fn turn_of(meta: &Meta) -> (bool, std::cmp::Reverse<Stage>, &'static str) {
+    let is_setting = meta.stage == Stage::Setting;
+    (!is_setting, std::cmp::Reverse(meta.stage), meta.name)
+}
+
+/// A message with its type.
+pub fn pack<M: Name>(message: &M) -> Any {
+    Any {
+        type_url: M::type_url(),
+        value: message.encode_to_vec(),
+    }
+}
