@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_base::Text;
-use fg_model::{Finding, ObjectRef};
+use fg_model::{Finding, ObjectRef, Plane};
 
 use crate::gateway::RouteGroupKind;
 use crate::http_route::ParentReference;
@@ -27,8 +27,8 @@ pub struct Report {
 /// The part of a report that depends on the kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A class of ours.
-    GatewayClass,
+    /// A class of ours, and who serves its Gateways.
+    GatewayClass(Plane),
     /// A Gateway of a class of ours.
     Gateway(GatewayReport),
     /// A route with at least one parent of ours.
@@ -44,6 +44,8 @@ pub enum Subject {
 /// What a Gateway's status needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayReport {
+    /// Who serves its traffic.
+    pub plane: Plane,
     /// The addresses it asked for, usable ones only; empty means all.
     pub addresses: Vec<IpAddr>,
     /// Whether clients that fail the check of their certificate are let in anywhere.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_api::deployment::Wish;
-use fg_api::report::Report;
+use fg_api::report::{Report, Subject};
 use fg_base::Text;
-use fg_ir::{Change, Ir, ListenerKey};
-use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Scope, kinds};
-use fg_status::{Ack, Acknowledgements, Document, document};
+use fg_ir::{Change, GatewayKey, Ir, ListenerKey};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Plane, Scope, kinds};
+use fg_status::{Ack, Acknowledgements, Document, Remark, document};
 use fg_translate::{Options, Translator};
 
 use crate::News;
@@ -49,12 +49,22 @@ pub struct Bound {
     pub addresses: Result<Vec<SocketAddr>, String>,
 }
 
+/// What a data plane says besides where listeners are bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Listeners that do not serve as they are written.
+    pub listeners: BTreeMap<ListenerKey, Remark>,
+    /// What it finds wrong with objects.
+    pub findings: Vec<Arc<Finding>>,
+}
+
 /// The control plane's state.
 #[derive(Default)]
 pub struct Control {
     translator: Translator,
     of_source: Vec<Arc<Finding>>,
     of_binding: Vec<Arc<Finding>>,
+    of_plane: Vec<Arc<Finding>>,
     acks: Acknowledgements,
     bound: BTreeMap<ListenerKey, Vec<SocketAddr>>,
     told: Told,
@@ -110,6 +120,16 @@ impl Control {
         self.translator.reports()
     }
 
+    /// Who serves the traffic of a Gateway; `None` when it is not ours.
+    pub fn plane(&self, gateway: &GatewayKey) -> Option<Plane> {
+        let (group, kind) = kinds::GATEWAY;
+        let object = ObjectRef::new(group, kind, &gateway.namespace, &gateway.name);
+        match &self.reports().get(&object)?.subject {
+            Subject::Gateway(report) => Some(report.plane),
+            _ => None,
+        }
+    }
+
     /// Takes the data plane's word on all of its listeners.
     pub fn acknowledge(&mut self, bound: Vec<Bound>) {
         self.acks.listeners.clear();
@@ -141,6 +161,12 @@ impl Control {
         }
     }
 
+    /// Takes all that a data plane has to say besides; it replaces what it said before.
+    pub fn remark(&mut self, remarks: Remarks) {
+        self.acks.remarks = remarks.listeners;
+        self.of_plane = remarks.findings;
+    }
+
     /// Tells where Gateways without addresses of their own can be reached.
     pub fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
         self.acks.addresses = addresses;
@@ -158,6 +184,7 @@ impl Control {
         let all = self.of_source.iter();
         all.chain(self.translator.findings())
             .chain(&self.of_binding)
+            .chain(&self.of_plane)
     }
 
     /// Everything that is wrong now, each with its place, sorted by that.
@@ -174,7 +201,18 @@ impl Control {
     /// Every object of ours with its status, sorted.
     pub fn documents(&self) -> Vec<Document> {
         let reports = self.translator.reports().values();
-        reports.map(|report| document(report, &self.acks)).collect()
+        reports.map(|report| self.document(report)).collect()
+    }
+
+    fn document(&self, report: &Report) -> Document {
+        let is_about = |finding: &&Arc<Finding>| finding.about.object == report.object;
+        let remarks: Vec<_> = self.of_plane.iter().filter(is_about).cloned().collect();
+        if remarks.is_empty() {
+            return document(report, &self.acks);
+        }
+        let mut report = report.clone();
+        report.findings.extend(remarks);
+        document(&report, &self.acks)
     }
 
     /// The configuration that serves.

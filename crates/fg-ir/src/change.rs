@@ -48,6 +48,26 @@ impl Change {
     }
 }
 
+/// All of a configuration, as the change that makes it of an empty one.
+impl From<&Ir> for Change {
+    fn from(ir: &Ir) -> Self {
+        Self {
+            listeners: all(&ir.listeners),
+            rules: all(&ir.rules),
+            backends: all(&ir.backends),
+            endpoints: all(&ir.endpoints),
+            credentials: all(&ir.credentials),
+        }
+    }
+}
+
+fn all<K: Ord + Clone, V>(values: &BTreeMap<K, Arc<V>>) -> BTreeMap<K, Option<Arc<V>>> {
+    let values = values.iter();
+    values
+        .map(|(key, value)| (key.clone(), Some(value.clone())))
+        .collect()
+}
+
 impl Ir {
     /// Applies a change.
     pub fn apply(&mut self, change: &Change) {

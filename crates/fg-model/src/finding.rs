@@ -152,6 +152,11 @@ pub enum FindingKind {
     TargetNotFound,
     /// A policy that cannot be used.
     InvalidPolicy,
+    // -- data planes --------------------------------------------------------------------------------
+    /// The data plane of a Gateway does not run.
+    PlaneUnavailable,
+    /// A data plane refused what was made of an object.
+    RefusedByPlane,
 }
 
 /// One thing that is wrong, or good to know, about one field of one object.

@@ -8,6 +8,7 @@ mod matcher;
 mod object;
 pub mod path;
 mod pattern;
+mod plane;
 pub mod secret;
 
 pub use backend_key::BackendKey;
@@ -16,3 +17,4 @@ pub use host::{HostPattern, HostPatternError};
 pub use matcher::{GrpcMatch, HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};
 pub use object::{Age, ObjectRef, Origin, kinds};
 pub use pattern::{Pattern, PatternError};
+pub use plane::Plane;

@@ -19,7 +19,7 @@ use fg_api::schema::nearest;
 pub enum Served {
     /// Our own data plane.
     Native,
-    /// Envoy; our own data plane until that one exists.
+    /// Envoy.
     Envoy,
     /// Ours by name, but not supported (yet).
     Unsupported,

@@ -1,5 +1,7 @@
 //! What the operator decides about translation.
 
+use fg_model::Plane;
+
 /// Settings of translation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -8,6 +10,8 @@ pub struct Options {
     pub allow_external_name: bool,
     /// Where Gateways serve; default on this machine.
     pub ground: Ground,
+    /// Who serves the Gateways of all classes; default who their class names.
+    pub plane: Option<Plane>,
 }
 
 /// Where Gateways serve.

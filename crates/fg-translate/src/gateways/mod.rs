@@ -31,13 +31,13 @@ use fg_api::gateway::{GatewaySpec, RouteGroupKind};
 use fg_api::report::Overlap;
 use fg_base::Text;
 use fg_ir::{CredentialKey, ListenerKey, ListenerTls, Protocol, RouteKind};
-use fg_model::{Age, Finding, FindingKind, HostPattern, Origin};
+use fg_model::{Age, Finding, FindingKind, HostPattern, Origin, Plane};
 
 use self::listeners::Owner;
 use crate::classes::{Class, Served};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
-use crate::options::Ground;
+use crate::options::{Ground, Options};
 use fg_api::schema::nearest;
 
 /// A Gateway as routes see it.
@@ -45,6 +45,8 @@ use fg_api::schema::nearest;
 pub struct GatewayView {
     /// Who serves its class; `None` when that is not us.
     pub controller: Option<Text>,
+    /// Who serves its traffic.
+    pub plane: Plane,
     /// Its listeners, in the order of the spec; none when it is not ours.
     pub listeners: Vec<ListenerView>,
 }
@@ -82,6 +84,8 @@ pub(crate) struct Draft {
     pub(crate) age: Age,
     /// Who serves its class; `None` when that is not us.
     pub(crate) controller: Option<Text>,
+    /// Who serves its traffic.
+    pub(crate) plane: Plane,
     /// Addresses to bind; empty means all.
     pub(crate) addresses: Vec<IpAddr>,
     /// Addresses that it asks for and can perhaps have; empty means any.
@@ -152,11 +156,17 @@ pub(crate) struct Finished {
 }
 
 /// Judges a Gateway alone.
-pub(crate) fn draft(gateway: &Object<GatewaySpec>, ground: Ground, lookup: &dyn Lookup) -> Draft {
+pub(crate) fn draft(
+    gateway: &Object<GatewaySpec>,
+    options: &Options,
+    lookup: &dyn Lookup,
+) -> Draft {
+    let ground = options.ground;
     let mut notes = Notes::new(gateway.origin());
     let mut draft = Draft {
         age: gateway.age(),
         controller: None,
+        plane: Plane::default(),
         addresses: Vec::new(),
         requested: Vec::new(),
         wish: None,
@@ -181,6 +191,10 @@ pub(crate) fn draft(gateway: &Object<GatewaySpec>, ground: Ground, lookup: &dyn 
             && (parameters.is_ok() || ground == Ground::Cluster);
         draft.accepted = serves && parameters.is_ok();
         draft.controller = Some(class.controller.clone());
+        draft.plane = options.plane.unwrap_or(match class.served {
+            Served::Envoy => Plane::Envoy,
+            Served::Native | Served::Unsupported | Served::Foreign => Plane::Native,
+        });
         draft.requested = addresses.unwrap_or_default();
         if ground == Ground::Machine {
             draft.addresses.clone_from(&draft.requested);
@@ -233,16 +247,8 @@ fn class(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup, notes: &mut Notes) 
             .hint(hint);
         return None;
     };
-    match class.served {
-        Served::Foreign => return None,
-        Served::Envoy => {
-            notes.warning(
-                path,
-                FindingKind::UnsupportedValue,
-                "Envoy is not programmed yet; this Gateway is served by Ferrogate's own proxy",
-            );
-        }
-        Served::Native | Served::Unsupported => {}
+    if class.served == Served::Foreign {
+        return None;
     }
     if !class.accepted {
         notes
@@ -332,6 +338,7 @@ fn views(
     notes.findings.sort();
     let view = GatewayView {
         controller: draft.controller.clone(),
+        plane: draft.plane,
         listeners: views,
     };
     (Arc::new(view), notes.findings)
@@ -363,6 +370,7 @@ pub(crate) fn claims(draft: &Draft) -> impl Iterator<Item = Claim<'_>> {
             addresses: &draft.addresses,
             hostname: listener.hostname.as_ref().filter(|_| listener.usable)?,
             protocol: listener.protocol?,
+            plane: draft.plane,
         })
     })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fg_ir::{ListenerKey, Protocol};
-use fg_model::{Age, FindingKind, HostPattern, Scope};
+use fg_model::{Age, FindingKind, HostPattern, Plane, Scope};
 
 use super::ListenerDraft;
 use crate::notes::Notes;
@@ -27,6 +27,8 @@ pub(crate) struct Claim<'a> {
     pub(crate) hostname: &'a HostPattern,
     /// Protocol.
     pub(crate) protocol: Protocol,
+    /// Who binds it.
+    pub(crate) plane: Plane,
 }
 
 /// Why a listener does not get what it wants.
@@ -34,18 +36,30 @@ pub(crate) struct Claim<'a> {
 pub(crate) struct Loss {
     /// The listener that has it.
     pub(crate) winner: ListenerKey,
-    /// Whether that one has the whole port, by another protocol.
-    pub(crate) of_protocol: bool,
+    /// What the two cannot share.
+    pub(crate) over: Over,
+}
+
+/// What two listeners cannot share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// A hostname.
+    Hostname,
+    /// A socket, since one begins in clear text and the other with a handshake.
+    Protocol,
+    /// A socket, since two processes would bind it.
+    Plane,
 }
 
 impl Loss {
     /// Reports it about the loser.
     pub(super) fn report(&self, loser: &ListenerDraft, notes: &mut Notes) {
         notes.scope = Scope::Listener(loser.name.clone());
-        let what = match &loser.hostname {
-            _ if self.of_protocol => "another protocol".to_owned(),
-            Some(HostPattern::Any) | None => "all hostnames".to_owned(),
-            Some(hostname) => format!("hostname `{hostname}`"),
+        let what = match (self.over, &loser.hostname) {
+            (Over::Protocol, _) => "another protocol".to_owned(),
+            (Over::Plane, _) => "another data plane".to_owned(),
+            (Over::Hostname, Some(HostPattern::Any) | None) => "all hostnames".to_owned(),
+            (Over::Hostname, Some(hostname)) => format!("hostname `{hostname}`"),
         };
         let winner = &self.winner;
         notes
@@ -67,35 +81,38 @@ pub(crate) fn across<'a>(claims: impl Iterator<Item = Claim<'a>>) -> BTreeMap<Li
     let mut sorted: Vec<Claim<'_>> = claims.collect();
     sorted.sort_by(|a, b| (a.age, a.key).cmp(&(b.age, b.key)));
     let mut winners: BTreeMap<(u16, &HostPattern), Vec<Claim<'_>>> = BTreeMap::new();
-    // Of each port and protocol one claim for each different set of addresses: what begins in
-    // clear text and what begins with a handshake cannot share a socket.
-    let mut spoken: BTreeMap<(u16, Protocol), BTreeMap<&[IpAddr], Claim<'_>>> = BTreeMap::new();
+    // Of each port, protocol and plane one claim for each different set of addresses: what differs
+    // in one of them cannot share a socket.
+    type Holders<'a> = BTreeMap<&'a [IpAddr], Claim<'a>>;
+    let mut spoken: BTreeMap<u16, BTreeMap<(Protocol, Plane), Holders<'_>>> = BTreeMap::new();
     let mut losses = BTreeMap::new();
     for claim in sorted {
-        let other = match claim.protocol {
-            Protocol::Http => Protocol::Https,
-            Protocol::Https => Protocol::Http,
-        };
-        let others = spoken.get(&(claim.port, other)).into_iter().flatten();
+        let way = (claim.protocol, claim.plane);
+        let others = spoken.get(&claim.port).into_iter().flatten();
+        let others = others.filter(|(other, _)| **other != way);
         let same = winners
             .get(&(claim.port, claim.hostname))
             .into_iter()
             .flatten();
         let holder = others
-            .map(|(_, holder)| holder)
+            .flat_map(|(_, holders)| holders.values())
             .chain(same)
             .find(|holder| overlap(holder.addresses, claim.addresses));
         match holder {
             Some(holder) => {
                 let loss = Loss {
                     winner: holder.key.clone(),
-                    of_protocol: holder.protocol != claim.protocol,
+                    over: match holder {
+                        other if other.protocol != claim.protocol => Over::Protocol,
+                        other if other.plane != claim.plane => Over::Plane,
+                        _ => Over::Hostname,
+                    },
                 };
                 losses.insert(claim.key.clone(), loss);
             }
             None => {
-                let port = (claim.port, claim.protocol);
-                let sets = spoken.entry(port).or_default();
+                let ways = spoken.entry(claim.port).or_default();
+                let sets = ways.entry(way).or_default();
                 sets.entry(claim.addresses).or_insert(claim);
                 let holders = winners.entry((claim.port, claim.hostname)).or_default();
                 holders.push(claim);

@@ -33,10 +33,7 @@ const HTTP: &str = "listeners: [{name: http, port: 80, protocol: HTTP}]";
 fn classes_of_ours_exist_without_being_written() {
     for (class, expected) in [
         ("ferrogate", vec![]),
-        (
-            "ferrogate-envoy",
-            vec!["Warning UnsupportedValue Gateway default/g spec.gatewayClassName"],
-        ),
+        ("ferrogate-envoy", vec![]),
         (
             "ferrogate-waypoint",
             vec!["Error ClassNotAccepted Gateway default/g spec.gatewayClassName"],
@@ -52,6 +49,24 @@ fn classes_of_ours_exist_without_being_written() {
         );
         assert_eq!(world.ir().listeners.len(), usize::from(served));
     }
+}
+
+#[test]
+fn two_planes_do_not_share_a_port() {
+    let of_envoy = gateway("h", HTTP).replace("Name: ferrogate,", "Name: ferrogate-envoy,");
+    let world = translated(&format!("{}\n---\n{of_envoy}", gateway("g", HTTP)));
+    let finding = only(&world);
+    assert_eq!(
+        line(&finding),
+        "Error PortUnavailable Gateway default/h spec.listeners[0]"
+    );
+    assert!(
+        finding.text.contains("another data plane"),
+        "{}",
+        finding.text
+    );
+    assert_eq!(listeners(&world, "g"), ["http=0"]);
+    assert_eq!(listeners(&world, "h"), ["-http=0"]);
 }
 
 #[test]
@@ -122,7 +137,7 @@ spec: {spec}
         assert_eq!(findings(&world), expected);
         assert_eq!(
             report(&world, "GatewayClass", "c").subject,
-            Subject::GatewayClass
+            Subject::GatewayClass(fg_model::Plane::Native)
         );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fg_api::deployment::Wish;
 use fg_api::report::{GatewayReport, ListenerReport, Report, Subject};
 use fg_ir::ListenerKey;
-use fg_model::{ObjectRef, kinds};
+use fg_model::{ObjectRef, Plane, kinds};
 
 use super::findings::Unit;
 use super::memo::Recorder;
@@ -33,14 +33,17 @@ impl Translator {
                 )),
             };
             let mut found = Vec::new();
-            let mut generation = None;
+            let (mut generation, mut plane) = (None, Plane::Native);
             if let Some(class) = object {
                 let mut notes = Notes::new(class.origin());
                 classes::findings(class, self.options.ground, &self.world, &mut notes);
                 notes.findings.sort();
                 found = notes.findings;
-                generation = (classes::judge(class, &self.world).served != Served::Foreign)
-                    .then_some(class.meta.generation);
+                let served = classes::judge(class, &self.world).served;
+                generation = (served != Served::Foreign).then_some(class.meta.generation);
+                if served == Served::Envoy {
+                    plane = Plane::Envoy;
+                }
             }
             let findings = self
                 .findings
@@ -48,7 +51,7 @@ impl Translator {
             let report = generation.map(|generation| Report {
                 object: id.clone(),
                 generation,
-                subject: Subject::GatewayClass,
+                subject: Subject::GatewayClass(plane),
                 findings,
             });
             set_report(&mut self.reports, &id, report, step);
@@ -91,7 +94,7 @@ impl Translator {
                 continue;
             };
             let recorder = Recorder::new(&self.world);
-            let draft = gateways::draft(gateway, self.options.ground, &recorder);
+            let draft = gateways::draft(gateway, &self.options, &recorder);
             self.gateway_reads.set(&id, recorder.into_reads());
             let before = self.gateways.get_mut(&id);
             match before {
@@ -253,6 +256,7 @@ impl Translator {
                     object: id.clone(),
                     generation: object.meta.generation,
                     subject: Subject::Gateway(GatewayReport {
+                        plane: gateway.draft.plane,
                         addresses: gateway.draft.requested.clone(),
                         insecure_fallback: gateway.draft.insecure_fallback,
                         attached_sets: gateway.draft.takes_sets.then_some(sets),

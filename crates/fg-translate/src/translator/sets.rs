@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fg_api::report::{ListenerSetReport, Report, Subject};
-use fg_model::{FindingKind, ObjectRef};
+use fg_model::{FindingKind, ObjectRef, Plane};
 
 use super::findings::Unit;
 use super::{Gateway, Step, Translator, set_report};
@@ -46,6 +46,7 @@ impl Translator {
                 view.get_or_insert_with(|| {
                     Arc::new(GatewayView {
                         controller: None,
+                        plane: Plane::default(),
                         listeners: Vec::new(),
                     })
                 });
