@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_base::Text;
-use fg_model::ObjectRef;
+use fg_model::{ObjectRef, Plane};
 
 use crate::gateway_parameters::Kube;
 
@@ -29,6 +29,8 @@ pub struct Deployment {
     pub uid: Text,
     /// The name of its class.
     pub class: Text,
+    /// Which proxy it is.
+    pub plane: Plane,
     /// `spec.infrastructure.labels`.
     pub labels: BTreeMap<Text, Text>,
     /// `spec.infrastructure.annotations`.

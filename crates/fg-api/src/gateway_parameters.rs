@@ -59,9 +59,9 @@ pub struct Kube {
     /// Not supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub istio: Option<Value>,
-    /// Not supported.
+    /// Of the figures that Envoy keeps.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stats: Option<Value>,
+    pub stats: Option<StatsParameters>,
     /// Not supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment_overlay: Option<Value>,
@@ -107,9 +107,9 @@ pub struct ContainerParameters {
     /// More mounts, as in a container.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extra_volume_mounts: Vec<Value>,
-    /// Not supported: they are Envoy's.
+    /// More of Envoy's command line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub extra_args: Vec<Value>,
+    pub extra_args: Vec<Text>,
 }
 
 /// An image in parts: `registry/repository:tag@digest`.
@@ -140,18 +140,96 @@ pub struct Bootstrap {
     /// How much the proxy logs: `trace`, `debug`, `info` (default), `warn`, `error`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_level: Option<Text>,
-    /// Not supported: the components are Envoy's.
+    /// How much components of Envoy log, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub component_log_levels: BTreeMap<Text, Text>,
+    /// How Envoy's own log is written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub component_log_levels: Option<Value>,
-    /// Not supported.
+    pub log_format: Option<LogFormatParameters>,
+    /// How Envoy asks DNS servers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_format: Option<Value>,
-    /// Not supported.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dns_resolver: Option<Value>,
-    /// Not supported.
+    pub dns_resolver: Option<DnsResolverParameters>,
+    /// Whether Envoy's readiness site takes the PROXY protocol; default no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_readiness_probe_proxy_protocol: Option<bool>,
+}
+
+/// `spec.kube.envoyContainer.bootstrap.logFormat`. One of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogFormatParameters {
+    /// Fields of an object, with Envoy's placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+    /// A line, with Envoy's placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
+}
+
+/// `spec.kube.envoyContainer.bootstrap.dnsResolver`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DnsResolverParameters {
+    /// How many questions a socket is used for; 0: any number. Default: 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub udp_max_queries: Option<u32>,
+}
+
+/// `spec.kube.stats`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StatsParameters {
+    /// Whether there are any to be read; default yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// What `/metrics` is of Envoy's admin pages; default `/stats/prometheus?usedonly`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_prefix_rewrite: Option<Text>,
+    /// Whether there is `/stats` too; default yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_stats_route: Option<bool>,
+    /// What `/stats` is of Envoy's admin pages; default `/stats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats_route_prefix_rewrite: Option<Text>,
+    /// Which are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matcher: Option<StatsMatcherParameters>,
+}
+
+/// `spec.kube.stats.matcher`. One of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StatsMatcherParameters {
+    /// Only those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inclusion_list: Vec<StringMatcher>,
+    /// All but those.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclusion_list: Vec<StringMatcher>,
+}
+
+/// What a text is held to. One of all but the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StringMatcher {
+    /// All of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<Text>,
+    /// How it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Text>,
+    /// How it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suffix: Option<Text>,
+    /// What is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<Text>,
+    /// An expression that matches all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safe_regex: Option<Text>,
+    /// Whatever the case of letters; not for expressions. Default: no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignore_case: Option<bool>,
 }
 
 /// `spec.kube.podTemplate`.
@@ -321,6 +399,32 @@ impl GatewayParametersSpec {
         }
         merged
     }
+}
+
+/// Whether an argument for Envoy is one that it is started with in any case, so that `extraArgs` may
+/// not have it. `argument` may be followed by `=` and a value.
+///
+/// Source: kgateway, `envoyContainer.extraArgs`; and what a bootstrap file and a supervisor need.
+pub fn is_managed_argument(argument: &str) -> bool {
+    const MANAGED: &[&str] = &[
+        "--base-id",
+        "--component-log-level",
+        "--config-path",
+        "--config-yaml",
+        "--disable-hot-restart",
+        "--hot-restart-version",
+        "--log-level",
+        "--mode",
+        "--restart-epoch",
+        "--service-cluster",
+        "--service-node",
+        "--service-zone",
+        "--version",
+        "-c",
+        "-l",
+    ];
+    let name = argument.split('=').next().unwrap_or_default();
+    MANAGED.contains(&name)
 }
 
 fn image(spec: &GatewayParametersSpec) -> Option<&Image> {

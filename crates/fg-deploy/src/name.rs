@@ -50,11 +50,27 @@ pub fn label_value(name: &str) -> String {
 }
 
 fn hashed(kept: &str, of: &str) -> String {
-    let digest = Sha256::digest(of.as_bytes());
-    let mut name = format!("{kept}-");
-    for byte in digest.iter().take(HASH) {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
+    format!("{kept}-{}", hexadecimal(Sha256::digest(of), HASH))
+}
+
+/// A hash of these texts, in this order: 32 hexadecimal digits.
+pub(crate) fn digest(texts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        // With its length, so that no two lists are the same.
+        hash.update(text.len().to_string());
+        hash.update(":");
+        hash.update(text);
     }
-    name
+    hexadecimal(hash.finalize(), 16)
+}
+
+/// The first bytes of a hash.
+fn hexadecimal(hash: impl AsRef<[u8]>, bytes: usize) -> String {
+    let mut text = String::new();
+    for byte in hash.as_ref().iter().take(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

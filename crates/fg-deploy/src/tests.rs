@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fg_api::deployment::Deployment;
 use fg_base::Text;
-use fg_model::ObjectRef;
+use fg_model::{ObjectRef, Plane};
 use serde_json::{Value, json};
 
 use crate::{Fleet, GATEWAY_LABEL, Owner, authority, label_value, name, objects};
@@ -13,6 +13,7 @@ use crate::{Fleet, GATEWAY_LABEL, Owner, authority, label_value, name, objects};
 fn fleet() -> Fleet {
     Fleet {
         image: "registry.example:5000/ferrogate/ferrogate:1.2.3".to_owned(),
+        envoy_image: "registry.example:5000/envoy:1.40".to_owned(),
         control: "ferrogate.ferrogate-system.svc:9977".to_owned(),
         version: "1.2.3".to_owned(),
     }
@@ -29,6 +30,7 @@ fn wish(name: &str, kube: Value) -> Deployment {
         )),
         uid: "0b0a".into(),
         class: "ferrogate".into(),
+        plane: Plane::Native,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         ports: BTreeSet::from([80, 443]),

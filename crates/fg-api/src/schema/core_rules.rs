@@ -29,6 +29,9 @@ pub(super) fn find(text: &str) -> Option<Check> {
         "ours: config map" => config_map,
         "ours: backend" => backend,
         "ours: gateway parameters" => gateway_parameters,
+        "ours: log format" => log_format,
+        "ours: stats matcher" => stats_matcher,
+        "ours: string matcher" => string_matcher,
         _ => return None,
     })
 }
@@ -225,4 +228,29 @@ fn gateway_parameters(_: &[String], spec: &Value) -> Vec<Broken> {
         return vec![Broken::new("", text)];
     }
     Vec::new()
+}
+
+fn log_format(_: &[String], value: &Value) -> Vec<Broken> {
+    exactly_one(value, &["json", "text"])
+}
+
+fn stats_matcher(_: &[String], value: &Value) -> Vec<Broken> {
+    exactly_one(value, &["inclusionList", "exclusionList"])
+}
+
+fn string_matcher(_: &[String], value: &Value) -> Vec<Broken> {
+    exactly_one(
+        value,
+        &["exact", "prefix", "suffix", "contains", "safeRegex"],
+    )
+}
+
+fn exactly_one(value: &Value, fields: &[&str]) -> Vec<Broken> {
+    let set = fields.iter().filter(|field| has(value, field)).count();
+    if set == 1 {
+        return Vec::new();
+    }
+    let fields: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+    let text = format!("exactly one of {} must be set", fields.join(", "));
+    vec![Broken::new("", text)]
 }

@@ -29,6 +29,27 @@ const RULES: &[(&str, &[(&str, &str)])] = &[
             "only one of kube and selfManaged may be set",
         )],
     ),
+    (
+        "ours: log format",
+        &[(
+            "has(self.json) != has(self.text)",
+            "exactly one of json and text must be set",
+        )],
+    ),
+    (
+        "ours: stats matcher",
+        &[(
+            "has(self.inclusionList) != has(self.exclusionList)",
+            "exactly one of inclusionList and exclusionList must be set",
+        )],
+    ),
+    (
+        "ours: string matcher",
+        &[(
+            "[has(self.exact), has(self.prefix), has(self.suffix), has(self.contains), has(self.safeRegex)].filter(set, set).size() == 1",
+            "exactly one of exact, prefix, suffix, contains and safeRegex must be set",
+        )],
+    ),
 ];
 
 /// The definitions of the kinds of `gateway.kgateway.dev` that are read, for a cluster that does

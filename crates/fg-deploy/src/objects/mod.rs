@@ -2,6 +2,7 @@
 
 mod labels;
 mod pod;
+mod quantity;
 mod scaling;
 mod service;
 
@@ -11,7 +12,11 @@ use serde_json::{Map, Value, json};
 
 pub use labels::{GATEWAY_LABEL, MANAGED_BY, MANAGER};
 
+use self::pod::Proxy;
 use crate::name::name;
+
+/// The image of Envoy unless another one is said.
+pub const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
 
 /// The name of the ConfigMap that proxies know the control plane by.
 pub const AUTHORITY: &str = "ferrogate-ca";
@@ -22,8 +27,10 @@ pub const AUTHORITY_KEY: &str = "ca.crt";
 /// What is the same for all Gateways of an installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// The image of proxies, unless a Gateway's settings say another.
+    /// The image of our own proxy, unless a Gateway's settings say another.
     pub image: String,
+    /// The image of Envoy, unless a Gateway's settings say another.
+    pub envoy_image: String,
     /// Where proxies reach the control plane: host and port.
     pub control: String,
     /// The version of this control plane, for the label of that name.
@@ -40,7 +47,7 @@ pub struct Owner {
 }
 
 /// What is to be there for a Gateway, in the order in which it is to be applied: ServiceAccount,
-/// Service, Deployment, and those that settings ask for. All in the Gateway's namespace, named by
+/// Service, the ConfigMap with Envoy's bootstrap, Deployment, and those that settings ask for. All in the Gateway's namespace, named by
 /// [`name`], and owned by the Gateway, so that they go with it.
 ///
 /// A Service needs a port: without any there is none.
@@ -49,7 +56,9 @@ pub struct Owner {
 pub fn objects(wish: &Deployment, fleet: &Fleet) -> Vec<Value> {
     let mut objects = vec![account(wish, fleet)];
     objects.extend(service::service(wish, fleet));
-    objects.push(deployment(wish, fleet));
+    let proxy = pod::proxy(wish, fleet);
+    objects.extend(config(wish, fleet, &proxy));
+    objects.push(deployment(wish, fleet, &proxy));
     objects.extend(scaling::scaling(wish, fleet));
     objects
 }
@@ -80,7 +89,14 @@ fn account(wish: &Deployment, fleet: &Fleet) -> Value {
     Value::Object(account)
 }
 
-fn deployment(wish: &Deployment, fleet: &Fleet) -> Value {
+fn config(wish: &Deployment, fleet: &Fleet, proxy: &Proxy<'_>) -> Option<Value> {
+    let config = proxy.config.as_ref()?;
+    let mut object = object("v1", "ConfigMap", wish, fleet, None);
+    object.insert("data".into(), json!(config.files));
+    Some(Value::Object(object))
+}
+
+fn deployment(wish: &Deployment, fleet: &Fleet, proxy: &Proxy<'_>) -> Value {
     let settings = wish.parameters.deployment.as_ref();
     let mut spec = Map::new();
     // Whoever scales decides; without settings it is the API server that says 1 at first.
@@ -94,7 +110,7 @@ fn deployment(wish: &Deployment, fleet: &Fleet) -> Value {
         "selector".into(),
         json!({ "matchLabels": labels::selector(&wish.gateway) }),
     );
-    spec.insert("template".into(), pod::template(wish, fleet));
+    spec.insert("template".into(), pod::template(wish, proxy));
     let mut deployment = object("apps/v1", "Deployment", wish, fleet, None);
     deployment.insert("spec".into(), Value::Object(spec));
     Value::Object(deployment)

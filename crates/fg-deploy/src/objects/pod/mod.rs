@@ -1,11 +1,19 @@
-//! The pod of a proxy. Nothing here depends on listeners: a change would restart it.
+//! The pod of a proxy: what is the same on both planes; in what they differ is in [`Proxy`]. Nothing
+//! here depends on listeners: a change would restart it.
+
+mod envoy;
+mod image;
+mod native;
+
+use std::collections::BTreeMap;
 
 use fg_api::deployment::Deployment;
-use fg_api::gateway_parameters::{ContainerParameters, Image, PodParameters};
+use fg_api::gateway_parameters::{Bootstrap, ContainerParameters, PodParameters};
+use fg_model::Plane;
 use serde_json::{Map, Value, json};
 
 use super::{AUTHORITY, AUTHORITY_KEY, Fleet, labels, put};
-use crate::name::name;
+use crate::name::{digest, name};
 
 /// The user that a proxy runs as. Source: kgateway.
 const USER: u32 = 10101;
@@ -36,30 +44,71 @@ const NOTICE: u32 = 5;
 /// Units: seconds. Source: kgateway.
 const GRACE: u32 = 60;
 
+/// The annotation with the hash of what is in the ConfigMap: a proxy reads it when it starts.
+const CONFIG: &str = "ferrogate.dev/config";
+
+/// In what the pods of the planes differ.
+pub(super) struct Proxy<'a> {
+    /// The image, unless settings say another.
+    image: &'a str,
+    args: Vec<String>,
+    /// Variables beside those that all have.
+    env: Vec<Value>,
+    /// What takes the proxy out of service before SIGTERM stops it.
+    pre_stop: Option<Value>,
+    /// What it asks for, unless settings say so. Enough to be scheduled sensibly.
+    requests: Value,
+    /// Files that it starts with.
+    pub(super) config: Option<Config>,
+    has_metrics: bool,
+}
+
+/// Files in a ConfigMap of the Gateway's name.
+pub(super) struct Config {
+    /// Where they are in the container.
+    folder: &'static str,
+    /// By name.
+    pub(super) files: BTreeMap<String, String>,
+}
+
+/// The proxy of the Gateway's plane.
+pub(super) fn proxy<'a>(wish: &Deployment, fleet: &'a Fleet) -> Proxy<'a> {
+    match wish.plane {
+        Plane::Native => native::proxy(wish, fleet),
+        Plane::Envoy => envoy::proxy(wish, fleet),
+    }
+}
+
 /// The template of the Deployment.
-pub(super) fn template(wish: &Deployment, fleet: &Fleet) -> Value {
+pub(super) fn template(wish: &Deployment, proxy: &Proxy<'_>) -> Value {
     let none = PodParameters::default();
     let settings = wish.parameters.pod_template.as_ref().unwrap_or(&none);
     let mut annotations = labels::annotations(wish, Some(&settings.extra_annotations));
     // Labels may hold less than a name.
     annotations.insert(super::GATEWAY_LABEL.into(), wish.gateway.name.to_string());
-    for (key, value) in [
+    let scrape = [
         ("prometheus.io/scrape", "true".to_owned()),
         ("prometheus.io/path", "/metrics".to_owned()),
         ("prometheus.io/port", METRICS.to_string()),
-    ] {
+    ];
+    for (key, value) in scrape.into_iter().filter(|_| proxy.has_metrics) {
         annotations.entry(key.to_owned()).or_insert(value);
+    }
+    if let Some(config) = &proxy.config {
+        let files = config.files.iter();
+        let files: Vec<&str> = files.flat_map(|(name, text)| [&**name, &**text]).collect();
+        annotations.insert(CONFIG.to_owned(), digest(&files));
     }
     json!({
         "metadata": {
             "labels": labels::of_pod(wish, Some(&settings.extra_labels)),
             "annotations": annotations,
         },
-        "spec": pod(wish, settings, fleet),
+        "spec": pod(wish, settings, proxy),
     })
 }
 
-fn pod(wish: &Deployment, settings: &PodParameters, fleet: &Fleet) -> Value {
+fn pod(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Value {
     let mut spec = Map::new();
     let defaults = wish.parameters.omit_default_security_context != Some(true);
     let security = settings.security_context.clone().or_else(|| {
@@ -86,9 +135,9 @@ fn pod(wish: &Deployment, settings: &PodParameters, fleet: &Fleet) -> Value {
     );
     spec.insert(
         "containers".into(),
-        vec![container(wish, settings, fleet)].into(),
+        vec![container(wish, settings, proxy)].into(),
     );
-    spec.insert("volumes".into(), volumes(settings).into());
+    spec.insert("volumes".into(), volumes(wish, settings, proxy).into());
     let list = |list: &Vec<Value>| (!list.is_empty()).then(|| json!(list));
     put(
         &mut spec,
@@ -107,7 +156,7 @@ fn pod(wish: &Deployment, settings: &PodParameters, fleet: &Fleet) -> Value {
     Value::Object(spec)
 }
 
-fn volumes(settings: &PodParameters) -> Vec<Value> {
+fn volumes(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Vec<Value> {
     let own = [
         json!({
             "name": "ca",
@@ -125,28 +174,30 @@ fn volumes(settings: &PodParameters) -> Vec<Value> {
             } }] },
         }),
     ];
+    let config = proxy.config.iter();
+    let config = config
+        .map(|_| json!({ "name": "config", "configMap": { "name": name(&wish.gateway.name) } }));
     own.into_iter()
+        .chain(config)
         .chain(settings.extra_volumes.iter().cloned())
         .collect()
 }
 
-fn container(wish: &Deployment, pod: &PodParameters, fleet: &Fleet) -> Value {
+fn container(wish: &Deployment, pod: &PodParameters, proxy: &Proxy<'_>) -> Value {
     let none = ContainerParameters::default();
     let settings = wish.parameters.envoy_container.as_ref().unwrap_or(&none);
-    let (image, policy) = image(settings.image.as_ref(), fleet);
+    let (image, policy) = image::image(settings.image.as_ref(), proxy.image);
     let mut container = Map::new();
     container.insert("name".into(), "ferrogate-proxy".into());
     container.insert("image".into(), image.into());
     container.insert("imagePullPolicy".into(), policy.into());
-    container.insert("args".into(), json!(["proxy"]));
-    container.insert("env".into(), environment(wish, settings, fleet).into());
-    container.insert(
-        "ports".into(),
-        json!([
-            { "name": "readiness", "containerPort": READINESS, "protocol": "TCP" },
-            { "name": "metrics", "containerPort": METRICS, "protocol": "TCP" },
-        ]),
-    );
+    container.insert("args".into(), json!(proxy.args));
+    container.insert("env".into(), environment(settings, proxy).into());
+    let port =
+        |name: &str, port: u16| json!({ "name": name, "containerPort": port, "protocol": "TCP" });
+    let metrics = proxy.has_metrics.then(|| port("metrics", METRICS));
+    let ports = [port("readiness", READINESS)].into_iter().chain(metrics);
+    container.insert("ports".into(), ports.collect::<Vec<_>>().into());
     let startup = pod.startup_probe.clone();
     container.insert(
         "startupProbe".into(),
@@ -159,7 +210,9 @@ fn container(wish: &Deployment, pod: &PodParameters, fleet: &Fleet) -> Value {
         readiness.unwrap_or_else(|| probe(5, 2)),
     );
     put(&mut container, "livenessProbe", pod.liveness_probe.clone());
-    put(&mut container, "lifecycle", lifecycle(pod));
+    let pre_stop = proxy.pre_stop.as_ref();
+    let lifecycle = pre_stop.map(|action| json!({ "preStop": action }));
+    put(&mut container, "lifecycle", lifecycle);
     let defaults = wish.parameters.omit_default_security_context != Some(true);
     let security = settings.security_context.clone().or_else(|| {
         defaults.then(|| {
@@ -176,15 +229,19 @@ fn container(wish: &Deployment, pod: &PodParameters, fleet: &Fleet) -> Value {
     let resources = settings.resources.clone();
     container.insert(
         "resources".into(),
-        // Enough to be scheduled sensibly. No limits: they are for those who know their traffic.
-        resources.unwrap_or_else(|| json!({ "requests": { "cpu": "100m", "memory": "64Mi" } })),
+        // No limits: they are for those who know their traffic.
+        resources.unwrap_or_else(|| json!({ "requests": proxy.requests })),
     );
     let mounts = [
         json!({ "name": "ca", "mountPath": AUTHORITY_FOLDER, "readOnly": true }),
         json!({ "name": "token", "mountPath": TOKEN_FOLDER, "readOnly": true }),
     ];
+    let config = proxy
+        .config
+        .iter()
+        .map(|config| json!({ "name": "config", "mountPath": config.folder, "readOnly": true }));
     let more = settings.extra_volume_mounts.iter().cloned();
-    let mounts: Vec<Value> = mounts.into_iter().chain(more).collect();
+    let mounts: Vec<Value> = mounts.into_iter().chain(config).chain(more).collect();
     container.insert("volumeMounts".into(), mounts.into());
     Value::Object(container)
 }
@@ -198,28 +255,30 @@ fn probe(period: u32, failures: u32) -> Value {
     })
 }
 
-/// Takes the proxy out of service before SIGTERM stops it.
-fn lifecycle(pod: &PodParameters) -> Option<Value> {
-    let shutdown = pod.graceful_shutdown.as_ref();
+/// How the proxy starts, if settings say so.
+fn bootstrap_settings(wish: &Deployment) -> Option<&Bootstrap> {
+    let container = wish.parameters.envoy_container.as_ref()?;
+    container.bootstrap.as_ref()
+}
+
+/// How long connections may stay open once the proxy is to go; `None` when it is not asked to.
+/// Units: seconds.
+fn drain_seconds(wish: &Deployment) -> Option<u32> {
+    let pod = wish.parameters.pod_template.as_ref();
+    let shutdown = pod.and_then(|pod| pod.graceful_shutdown.as_ref());
     let is_graceful = shutdown.and_then(|shutdown| shutdown.enabled) != Some(false);
-    let most = shutdown.and_then(|shutdown| shutdown.sleep_time_seconds);
-    let most = most.unwrap_or(DRAIN);
-    let least = most.min(NOTICE);
-    is_graceful.then(|| {
-        json!({ "preStop": { "exec": { "command": [
-            "ferrogate",
-            "drain",
-            format!("--at-least={least}s"),
-            format!("--at-most={most}s"),
-        ] } } })
-    })
+    let seconds = shutdown.and_then(|shutdown| shutdown.sleep_time_seconds);
+    is_graceful.then(|| seconds.unwrap_or(DRAIN))
+}
+
+fn plain(name: &str, value: &str) -> Value {
+    json!({ "name": name, "value": value })
 }
 
 /// What the pod tells the proxy. Of two entries of one name the last counts, so that ours come
 /// last: they cannot be set to anything else.
-fn environment(wish: &Deployment, settings: &ContainerParameters, fleet: &Fleet) -> Vec<Value> {
+fn environment(settings: &ContainerParameters, proxy: &Proxy<'_>) -> Vec<Value> {
     let field = |name: &str, path: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": path } } });
-    let plain = |name: &str, value: &str| json!({ "name": name, "value": value });
     let mut own = vec![
         field("POD_NAME", "metadata.name"),
         field("POD_NAMESPACE", "metadata.namespace"),
@@ -230,94 +289,10 @@ fn environment(wish: &Deployment, settings: &ContainerParameters, fleet: &Fleet)
             "FERROGATE_ZONE",
             "metadata.labels['topology.kubernetes.io/zone']",
         ),
-        plain("FERROGATE_GATEWAY", &wish.gateway.name),
-        plain("FERROGATE_CONTROL", &fleet.control),
-        plain(
-            "FERROGATE_CA_FILE",
-            &format!("{AUTHORITY_FOLDER}/{AUTHORITY_KEY}"),
-        ),
-        plain("FERROGATE_TOKEN_FILE", &format!("{TOKEN_FOLDER}/token")),
     ];
-    let level = settings.bootstrap.as_ref();
-    if let Some(level) = level.and_then(|bootstrap| bootstrap.log_level.as_deref()) {
-        own.push(plain("FERROGATE_LOG", log_level(level)));
-    }
+    own.extend(proxy.env.iter().cloned());
     let is_own = |entry: &Value| own.iter().any(|own| own["name"] == entry["name"]);
     let theirs = settings.env.iter().filter(|entry| !is_own(entry));
-    theirs
-        .cloned()
-        .collect::<Vec<_>>()
-        .into_iter()
-        .chain(own)
-        .collect()
-}
-
-/// Our word for a level of kgateway's.
-fn log_level(level: &str) -> &str {
-    match level {
-        "warning" => "warn",
-        "critical" => "error",
-        other => other,
-    }
-}
-
-/// The image of the proxy, and when it is pulled. Parts that are not set are those of the fleet's.
-fn image(settings: Option<&Image>, fleet: &Fleet) -> (String, String) {
-    let none = Image::default();
-    let settings = settings.unwrap_or(&none);
-    let set = |part: &Option<fg_base::Text>| {
-        let part = part.as_deref().filter(|part| !part.is_empty());
-        part.map(str::to_owned)
-    };
-    let policy = set(&settings.pull_policy).unwrap_or_else(|| "IfNotPresent".to_owned());
-    let parts = Parts::of(&fleet.image);
-    let registry = set(&settings.registry).or(parts.registry.map(str::to_owned));
-    let repository = set(&settings.repository).unwrap_or_else(|| parts.repository.to_owned());
-    let (mut tag, mut digest) = (set(&settings.tag), set(&settings.digest));
-    if tag.is_none() && digest.is_none() {
-        tag = parts.tag.map(str::to_owned);
-        digest = parts.digest.map(str::to_owned);
-    }
-    let mut image = match registry {
-        Some(registry) => format!("{registry}/{repository}"),
-        None => repository,
-    };
-    for (sign, part) in [(':', tag), ('@', digest)] {
-        if let Some(part) = part {
-            image.push(sign);
-            image.push_str(&part);
-        }
-    }
-    (image, policy)
-}
-
-/// An image taken apart: the registry is all before the last `/`.
-struct Parts<'a> {
-    registry: Option<&'a str>,
-    repository: &'a str,
-    tag: Option<&'a str>,
-    digest: Option<&'a str>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(image: &'a str) -> Self {
-        let (image, digest) = match image.split_once('@') {
-            Some((image, digest)) => (image, Some(digest)),
-            None => (image, None),
-        };
-        let (registry, rest) = match image.rsplit_once('/') {
-            Some((registry, rest)) => (Some(registry), rest),
-            None => (None, image),
-        };
-        let (repository, tag) = match rest.split_once(':') {
-            Some((repository, tag)) => (repository, Some(tag)),
-            None => (rest, None),
-        };
-        Self {
-            registry,
-            repository,
-            tag,
-            digest,
-        }
-    }
+    let theirs: Vec<Value> = theirs.cloned().collect();
+    theirs.into_iter().chain(own).collect()
 }
