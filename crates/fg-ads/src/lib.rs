@@ -17,5 +17,5 @@ pub mod tls;
 pub use self::client::{Batch, Client, Delivery, Verdict};
 pub use self::metrics::{ACK_BUCKETS, Metrics};
 pub use self::rejection::Rejection;
-pub use self::server::{Authenticator, ClientId, Event, Identity, Security, Server};
+pub use self::server::{Authenticator, ClientId, Event, Identity, Protocol, Security, Server};
 pub use self::store::{Serial, Store, Transaction, Upsert};

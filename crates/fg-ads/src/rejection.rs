@@ -14,12 +14,16 @@ const MOST: usize = 10_000;
 
 /// A resource that a client could not use. It goes on with the last version that it could use, or
 /// with none; everything else of the same response is in use.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rejection {
     /// The resource.
     pub name: String,
     /// What the client said.
     pub reason: String,
+    /// The version that was refused; a client need not say it, the server knows what it sent. Empty if
+    /// it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
 }
 
 /// A status that carries the rejections; a code only if there is one.
@@ -69,10 +73,12 @@ mod tests {
             Rejection {
                 name: "listener/a".into(),
                 reason: "port in use".into(),
+                version: String::new(),
             },
             Rejection {
                 name: "rule/b".into(),
                 reason: "unknown feature".into(),
+                version: "7".into(),
             },
         ];
         let status = to_status(&list);

@@ -133,6 +133,7 @@ impl<O: Outlet> Steering<O> {
                 scope,
                 node,
                 peer,
+                ..
             } => {
                 let Some(gateway) = key_of(&scope) else {
                     return;
@@ -178,6 +179,7 @@ impl<O: Outlet> Steering<O> {
                 self.refused(client, resources);
                 self.fleet.acknowledged(client.0, serial, moment);
             }
+            Event::Settled { .. } => {}
             Event::Report {
                 client, resources, ..
             } => self.refused(client, resources),

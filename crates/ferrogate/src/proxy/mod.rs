@@ -190,6 +190,7 @@ fn rejection(refused: fg_wire::Rejection) -> Rejection {
     Rejection {
         name: refused.name,
         reason: refused.reason,
+        ..Rejection::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tonic::Status;
 
+use super::Protocol;
 use crate::message::Node;
 
 /// What a client may see, and for how long that is known.
@@ -34,7 +35,8 @@ pub trait Authenticator: Send + Sync + 'static {
     }
 
     /// Who has this token and says that it is this node. `token` is what stands behind `Bearer ` in
-    /// the request's `authorization`.
+    /// the request's `authorization`. The protocol is the one it speaks: what one gets may be cut
+    /// otherwise for the other.
     ///
     /// # Errors
     /// What the client is told: `unauthenticated` if the token is no good, `permission_denied` if it
@@ -46,5 +48,6 @@ pub trait Authenticator: Send + Sync + 'static {
         token: Option<&str>,
         node: &Node,
         peer: Option<SocketAddr>,
+        protocol: Protocol,
     ) -> Result<Identity, Status>;
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Protocol;
 use crate::message::Node;
 use crate::{Rejection, Serial};
 
@@ -32,6 +33,8 @@ pub enum Event {
         node: Box<Node>,
         /// From where; none if that socket has no address.
         peer: Option<SocketAddr>,
+        /// Which protocol it speaks.
+        protocol: Protocol,
     },
     /// A client has everything of a type up to a serial, and uses it.
     Acked {
@@ -58,11 +61,24 @@ pub enum Event {
         serial: Serial,
         /// From sending the (first part of the) response to the answer.
         took: Duration,
-        /// The resources it did not take; of each its last good version is in use, or none. Empty if it does not
-        /// name any: then it is unknown which of the response it took (Envoy).
+        /// The resources it did not take; of each its last good version is in use, or none. A client
+        /// that names them itself names those of this response; of one that does not (Envoy) these
+        /// are all of the type that it refused and has no later version of. Empty if it refused
+        /// removals alone.
         resources: Vec<Rejection>,
         /// All in words.
         message: String,
+    },
+    /// A client has asked for everything that there is, and has answered all of it up to a serial: it
+    /// uses it but for what it refused. Of the types that are ordered ([`super::Options::order`]) it has
+    /// asked for all, unless it refused something, which may be what would have made it ask.
+    Settled {
+        /// Which.
+        client: ClientId,
+        /// What it may see.
+        scope: Arc<str>,
+        /// Of the scope. Greater each time; serials between are skipped.
+        serial: Serial,
     },
     /// A client cannot use some resources that it had confirmed (a port that is taken). Each report
     /// replaces the client's last one: an empty list means that all is well again.

@@ -1,10 +1,13 @@
-//! The server: streams of delta discovery over HTTP/2, with or without TLS.
+//! The server: streams of discovery, delta or state of the world, over HTTP/2, with or without TLS.
 
 mod accept;
 mod authenticate;
 mod connection;
 mod cut;
+mod due;
 mod event;
+mod order;
+mod protocol;
 mod service;
 mod session;
 mod stream;
@@ -22,6 +25,8 @@ use crate::{Metrics, Store};
 
 pub use self::authenticate::{Authenticator, Identity};
 pub use self::event::{ClientId, Event};
+pub use self::order::Ordered;
+pub use self::protocol::Protocol;
 
 use self::service::{Service, Shared};
 
@@ -32,16 +37,6 @@ pub enum Security {
     Plain,
     /// TLS, each handshake with the newest configuration (see [`crate::tls::server_config`]).
     Tls(watch::Receiver<Arc<ServerConfig>>),
-}
-
-/// One type among several that a client must get in order: make before break.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ordered {
-    /// The type.
-    pub type_url: String,
-    /// Its new and changed resources are sent when the client has confirmed those of these types; what
-    /// is removed of these types, when it has confirmed all of this one.
-    pub after: Vec<String>,
 }
 
 /// How a server treats its clients.
@@ -63,6 +58,9 @@ pub struct Options {
     pub first_deadline: Duration,
     /// For the answer to a response; then the stream is closed. Default: 30 s.
     pub ack_deadline: Duration,
+    /// For a client to ask for what it needs by [`Ordered::renews`]; then others wait for it no longer.
+    /// Default: 5 s.
+    pub ask_deadline: Duration,
     /// Between pings of HTTP/2 on a connection. Default: 15 s.
     pub ping_every: Duration,
     /// For the answer to a ping; then the connection is closed. Default: 10 s.
@@ -84,10 +82,22 @@ impl Default for Options {
             names: 200_000,
             first_deadline: Duration::from_secs(10),
             ack_deadline: Duration::from_secs(30),
+            ask_deadline: Duration::from_secs(5),
             ping_every: Duration::from_secs(15),
             ping_deadline: Duration::from_secs(10),
             grace: Duration::from_secs(2),
             order: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// For Envoy, and for any other client beside it. The types, by URL: secrets, clusters, endpoints,
+    /// listeners, route configurations, virtual hosts. See [`Ordered::for_envoy`].
+    pub fn for_envoy(types: [&str; 6]) -> Self {
+        Self {
+            order: Ordered::for_envoy(types),
+            ..Self::default()
         }
     }
 }

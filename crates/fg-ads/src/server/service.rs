@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +17,11 @@ use tonic_prost::ProstCodec;
 
 use super::connection::Known;
 use super::cut::Cut;
+use super::protocol::{Delta, Wire, World};
 use super::stream::{self, Stream};
 use super::subscription::TYPES;
 use super::{Authenticator, ClientId, Event, Options};
-use crate::message::{self, DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use crate::message;
 use crate::metrics::add;
 use crate::{Metrics, Store};
 
@@ -63,41 +65,58 @@ impl tonic::codegen::Service<http::Request<Body>> for Service {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let shared = self.0.clone();
         Box::pin(async move {
-            if request.uri().path() == message::DELTA {
-                let codec = ProstCodec::<DeltaDiscoveryResponse, DeltaDiscoveryRequest>::default();
-                let mut grpc = Grpc::new(codec)
-                    .max_decoding_message_size(shared.options.request_bytes)
-                    .max_encoding_message_size(usize::MAX);
-                return Ok(grpc.streaming(Delta(shared), request).await);
-            }
-            let refusal = Status::unimplemented("only delta discovery is served here");
-            Ok(refusal.into_http())
+            Ok(match request.uri().path() {
+                message::DELTA => serve(Method::<Delta>::of(shared), request).await,
+                message::STATE_OF_THE_WORLD => serve(Method::<World>::of(shared), request).await,
+                _ => Status::unimplemented("only aggregated discovery is served here").into_http(),
+            })
         })
     }
 }
 
-/// The method of delta discovery.
-struct Delta(Arc<Shared>);
+/// Opens a stream of a method.
+async fn serve<W: Wire>(method: Method<W>, request: http::Request<Body>) -> Reply {
+    let codec = ProstCodec::<W::Response, W::Request>::default();
+    let mut grpc = Grpc::new(codec)
+        .max_decoding_message_size(method.shared.options.request_bytes)
+        .max_encoding_message_size(usize::MAX);
+    grpc.streaming(method, request).await
+}
 
-impl StreamingService<DeltaDiscoveryRequest> for Delta {
-    type Response = DeltaDiscoveryResponse;
-    type ResponseStream = Responses;
-    type Future = std::future::Ready<Result<Response<Responses>, Status>>;
+/// The method of a protocol.
+struct Method<W> {
+    shared: Arc<Shared>,
+    protocol: PhantomData<W>,
+}
 
-    fn call(&mut self, request: Request<Streaming<DeltaDiscoveryRequest>>) -> Self::Future {
-        std::future::ready(open(&self.0, request).map(Response::new))
+impl<W: Wire> Method<W> {
+    fn of(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            protocol: PhantomData,
+        }
+    }
+}
+
+impl<W: Wire> StreamingService<W::Request> for Method<W> {
+    type Response = W::Response;
+    type ResponseStream = Responses<W>;
+    type Future = std::future::Ready<Result<Response<Responses<W>>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<W::Request>>) -> Self::Future {
+        std::future::ready(open::<W>(&self.shared, request).map(Response::new))
     }
 }
 
 /// The responses of a stream. It holds one of the places for clients until the last one is written, or
 /// the connection is gone.
-pub(super) struct Responses {
-    inner: ReceiverStream<Result<DeltaDiscoveryResponse, Status>>,
+pub(super) struct Responses<W: Wire> {
+    inner: ReceiverStream<Result<W::Response, Status>>,
     _place: OwnedSemaphorePermit,
 }
 
-impl futures::Stream for Responses {
-    type Item = Result<DeltaDiscoveryResponse, Status>;
+impl<W: Wire> futures::Stream for Responses<W> {
+    type Item = Result<W::Response, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Pin::new(&mut self.inner).poll_next(context)
@@ -105,10 +124,10 @@ impl futures::Stream for Responses {
 }
 
 /// Gives the client a place, and a task of its own.
-fn open(
+fn open<W: Wire>(
     shared: &Arc<Shared>,
-    request: Request<Streaming<DeltaDiscoveryRequest>>,
-) -> Result<Responses, Status> {
+    request: Request<Streaming<W::Request>>,
+) -> Result<Responses<W>, Status> {
     if *shared.closing.borrow() {
         return Err(stream::going_away());
     }
@@ -128,7 +147,7 @@ fn open(
     let token = bearer(&request);
     // One response a type is in flight, and one error ends the stream: a send never waits.
     let (replies, inner) = mpsc::channel(TYPES + 1);
-    let stream = Stream {
+    let stream = Stream::<W> {
         shared: shared.clone(),
         requests: request.into_inner(),
         replies,
@@ -144,7 +163,7 @@ fn open(
 }
 
 /// The token of a request.
-fn bearer(request: &Request<Streaming<DeltaDiscoveryRequest>>) -> Option<String> {
+fn bearer<T>(request: &Request<T>) -> Option<String> {
     let value = request.metadata().get("authorization")?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme

@@ -1,18 +1,19 @@
-//! A client that was let in: what it says, what it is sent next, and when it is given up.
+//! A client that was let in: what it says, what it is told, and when it is given up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use prost::Message as _;
 use tokio::time::Instant;
 use tonic::Status;
 
+use super::protocol::{Outgoing, Protocol, Said};
 use super::service::{self, Shared};
-use super::subscription::{Behind, Part, Subscription, TYPES};
-use super::{ClientId, Event, Identity};
-use crate::message::{ControlPlane, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
+use super::subscription::{Outcome, Subscription, TYPES};
+use super::{ClientId, Event, Identity, Ordered};
 use crate::metrics::add;
-use crate::rejection;
 use crate::store::{Attached, State};
+use crate::{Serial, rejection};
 
 /// A client that was let in.
 pub(super) struct Session {
@@ -21,20 +22,37 @@ pub(super) struct Session {
     pub(super) scope: Arc<str>,
     pub(super) expires: Option<Instant>,
     pub(super) attached: Attached,
+    pub(super) protocol: Protocol,
     /// In the server's order, those without one behind.
-    subscriptions: Vec<Subscription>,
-    nonce: u64,
+    pub(super) subscriptions: Vec<Subscription>,
+    /// What the client needs of a type, since it was sent something else, and has not got yet.
+    pub(super) awaited: BTreeMap<String, Awaited>,
+    pub(super) nonce: u64,
+    /// Told last by [`Event::Settled`].
+    settled: Serial,
+}
+
+/// What a client will ask for, or is sent once more.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    /// With the transaction of what it is needed for.
+    pub(super) names: BTreeMap<Arc<str>, Serial>,
+    /// When the last of them was added.
+    pub(super) since: Instant,
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, identity: &Identity) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, identity: &Identity, protocol: Protocol) -> Self {
         Self {
             client: service::next_client(),
             scope: identity.scope.as_str().into(),
             expires: identity.valid_for.map(|valid| Instant::now() + valid),
             attached: shared.store.attach(&identity.scope),
+            protocol,
             subscriptions: Vec::new(),
+            awaited: BTreeMap::new(),
             nonce: 0,
+            settled: 0,
             shared,
         }
     }
@@ -45,14 +63,14 @@ impl Session {
     }
 
     /// What the client says.
-    pub(super) async fn hear(&mut self, mut request: DeltaDiscoveryRequest) -> Result<(), Status> {
-        let index = self.subscription(&mut request)?;
+    pub(super) async fn hear(&mut self, mut said: Said) -> Result<(), Status> {
+        let index = self.subscription(&mut said)?;
         let Some(subscription) = self.subscriptions.get_mut(index) else {
             return Ok(());
         };
-        subscription.change(&request);
+        subscription.change(&said.names);
         let type_url = subscription.type_url.clone();
-        let answered = subscription.answered(&request.response_nonce);
+        let answered = subscription.answered(&said.nonce, said.error.as_ref());
         let names: usize = self.subscriptions.iter().map(Subscription::len).sum();
         if names > self.shared.options.names {
             return Err(Status::resource_exhausted(format!(
@@ -60,33 +78,18 @@ impl Session {
                 self.shared.options.names
             )));
         }
-        let event = match (answered, request.error_detail) {
-            (Some((flight, took)), error) => {
-                if flight.is_last || error.is_some() {
+        let event = match (answered, said.error) {
+            (Some((names, outcome, took)), error) => {
+                if outcome != Outcome::Goes || error.is_some() {
                     self.shared.metrics.answered(error.is_none(), took);
                 }
-                let (client, scope, serial) = (self.client, self.scope.clone(), flight.serial);
-                match error {
-                    Some(error) => Some(Event::Rejected {
-                        client,
-                        scope,
-                        type_url,
-                        serial,
-                        took,
-                        resources: rejection::from_status(&error),
-                        message: error.message,
-                    }),
-                    None if flight.is_last => Some(Event::Acked {
-                        client,
-                        scope,
-                        type_url,
-                        serial,
-                        took,
-                    }),
-                    None => None,
+                if let Some(awaited) = self.awaited.get_mut(&*type_url) {
+                    awaited.names.retain(|name, _| !names.contains(name));
                 }
+                self.forget_for_refused(index);
+                self.outcome(type_url, outcome, took)
             }
-            (None, Some(error)) if request.response_nonce.is_empty() => {
+            (None, Some(error)) if said.nonce.is_empty() => {
                 add(&self.shared.metrics.reports, 1);
                 Some(Event::Report {
                     client: self.client,
@@ -103,12 +106,55 @@ impl Session {
         }
         Ok(())
     }
+
+    /// What the client does not have needs nothing.
+    fn forget_for_refused(&mut self, index: usize) {
+        let Some(one) = self
+            .subscriptions
+            .get(index)
+            .filter(|one| one.has_refused())
+        else {
+            return;
+        };
+        let order = self.shared.options.order.iter();
+        let ordered = order.filter(|ordered| *ordered.type_url == *one.type_url);
+        for renewed in ordered.flat_map(|ordered| &ordered.renews) {
+            if let Some(awaited) = self.awaited.get_mut(renewed) {
+                awaited.names.retain(|name, _| !one.refuses(name));
+            }
+        }
+    }
+
+    /// What is told of an answer, if it was the last to a response.
+    fn outcome(&self, type_url: Arc<str>, outcome: Outcome, took: Duration) -> Option<Event> {
+        let (client, scope) = (self.client, self.scope.clone());
+        match outcome {
+            Outcome::Goes => None,
+            Outcome::Taken(serial) => Some(Event::Acked {
+                client,
+                scope,
+                type_url,
+                serial,
+                took,
+            }),
+            Outcome::But(serial, resources, message) => Some(Event::Rejected {
+                client,
+                scope,
+                type_url,
+                serial,
+                took,
+                resources,
+                message,
+            }),
+        }
+    }
+
     /// The subscription that a request is about; its first request makes it.
-    fn subscription(&mut self, request: &mut DeltaDiscoveryRequest) -> Result<usize, Status> {
-        if request.type_url.is_empty() {
+    fn subscription(&mut self, said: &mut Said) -> Result<usize, Status> {
+        if said.type_url.is_empty() {
             return Err(Status::invalid_argument("a request names no type"));
         }
-        let is_it = |known: &Subscription| *known.type_url == *request.type_url;
+        let is_it = |known: &Subscription| *known.type_url == *said.type_url;
         if let Some(index) = self.subscriptions.iter().position(is_it) {
             return Ok(index);
         }
@@ -117,164 +163,122 @@ impl Session {
                 "a client may subscribe to {TYPES} types, not more"
             )));
         }
-        let place = self.place(&request.type_url);
-        let index = self
-            .subscriptions
-            .iter()
-            .take_while(|known| self.place(&known.type_url) <= place)
-            .count();
-        self.subscriptions.insert(index, Subscription::new(request));
+        let place = self.place(&said.type_url);
+        let before = |known: &&Subscription| self.place(&known.type_url) <= place;
+        let index = self.subscriptions.iter().take_while(before).count();
+        let collections = self
+            .ordered(&said.type_url)
+            .is_some_and(|one| one.collections);
+        let mut made = Subscription::new(said, self.protocol, collections);
+        if collections && let Some(awaited) = self.awaited.remove(&said.type_url) {
+            made.renew(awaited.names.keys());
+        }
+        self.subscriptions.insert(index, made);
         Ok(index)
     }
 
+    /// What is said of a type's order.
+    pub(super) fn ordered(&self, type_url: &str) -> Option<&Ordered> {
+        let mut order = self.shared.options.order.iter();
+        order.find(|one| one.type_url == type_url)
+    }
+
     /// Where a type stands in the order.
-    fn place(&self, type_url: &str) -> usize {
+    pub(super) fn place(&self, type_url: &str) -> usize {
         let order = &self.shared.options.order;
         let place = order.iter().position(|one| one.type_url == type_url);
         place.unwrap_or(order.len())
     }
 
-    /// Whether a type waits for another.
-    fn waits(&self, type_url: &str, other: &str) -> bool {
-        let order = self.shared.options.order.iter();
-        let mut of_type = order.filter(|one| one.type_url == type_url);
-        of_type.any(|one| one.after.iter().any(|after| after == other))
-            // A circle in the order is nobody's wish: who stands first waits for none behind.
-            && self.place(other) < self.place(type_url)
-    }
-
-    /// The responses that can be sent now.
-    pub(super) fn due(&mut self) -> Result<Vec<DeltaDiscoveryResponse>, Status> {
-        let parts = self.parts()?;
-        Ok(parts
-            .into_iter()
-            .filter_map(|(index, part)| self.response(index, &part))
-            .collect())
-    }
-
-    /// What can be sent now, by subscription; each is in flight from here on.
-    fn parts(&mut self) -> Result<Vec<(usize, Part)>, Status> {
+    /// News of [`Event::Settled`], if there are any.
+    pub(super) fn settled(&mut self) -> Option<Event> {
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        let mut nonce = self.nonce;
-        let bound = self.shared.options.response_bytes;
-        let state = self.attached.lock();
-        let mut parts = Vec::new();
-        let mut send = |index: usize, subscription: &mut Subscription| {
-            if let Some(part) = subscription.next_part() {
-                nonce += 1;
-                subscription.sent(&part, nonce.to_string());
-                parts.push((index, part));
-            }
-        };
-        let mut result = Ok(());
-        // Nothing was ever applied: the client waits for what is complete.
-        if state.serial() > 0 {
-            for index in 0..subscriptions.len() {
-                result = result.and(self.make(&mut subscriptions, index, (&state, bound)));
-                if let Some(subscription) = subscriptions.get_mut(index) {
-                    send(index, subscription);
-                }
-            }
-            for index in (0..subscriptions.len()).rev() {
-                if self.may_break(&subscriptions, index, &state)
-                    && let Some(subscription) = subscriptions.get_mut(index)
-                {
-                    subscription.collect_late(&state, bound);
-                    send(index, subscription);
-                }
-            }
-        }
+        let scope = self.attached.scope();
+        let state = scope.lock();
+        let done = subscriptions.iter().map(Subscription::done).min();
+        let done =
+            done.filter(|done| *done > self.settled && self.has_all(&mut subscriptions, &state));
         drop(state);
-        self.nonce = nonce;
         self.subscriptions = subscriptions;
-        result.map_err(|Behind| {
-            Status::unavailable("too much was removed since the last response: connect again")
-        })?;
-        Ok(parts)
-    }
-
-    /// Makes a subscription's next response, if it is idle and waits for no other.
-    fn make(
-        &self,
-        all: &mut [Subscription],
-        index: usize,
-        (state, bound): (&State, usize),
-    ) -> Result<(), Behind> {
-        let Some(one) = all.get(index) else {
-            return Ok(());
-        };
-        let others = || all.iter().filter(|other| other.type_url != one.type_url);
-        let is_held = others()
-            .any(|other| self.waits(&one.type_url, &other.type_url) && !other.is_settled(state));
-        let holds_back = others().any(|other| self.waits(&other.type_url, &one.type_url));
-        if !one.is_idle() || is_held || one.is_settled(state) {
-            return Ok(());
-        }
-        match all.get_mut(index) {
-            Some(one) => one.collect(state, holds_back, bound),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether what was removed of a type can go: all who may use it know that it is no more.
-    fn may_break(&self, all: &[Subscription], index: usize, state: &State) -> bool {
-        all.get(index).is_some_and(|one| {
-            let mut users = all
-                .iter()
-                .filter(|user| self.waits(&user.type_url, &one.type_url));
-            one.is_idle() && users.all(|user| user.is_settled(state))
+        let serial = done?;
+        self.settled = serial;
+        Some(Event::Settled {
+            client: self.client,
+            scope: self.scope.clone(),
+            serial,
         })
     }
 
-    fn response(&self, index: usize, part: &Part) -> Option<DeltaDiscoveryResponse> {
-        let subscription = self.subscriptions.get(index)?;
-        let more = if part.is_last { "" } else { "+" };
-        let resources = part.upserts.iter().map(|entry| Resource {
-            version: entry.version.to_string(),
-            resource: Some(entry.body.clone()),
-            name: entry.name.to_string(),
-        });
-        let response = DeltaDiscoveryResponse {
-            system_version_info: format!("{}{more}", part.serial),
-            resources: resources.collect(),
-            type_url: subscription.type_url.to_string(),
-            nonce: subscription.flight.as_ref()?.nonce.clone(),
-            removed_resources: part.removed.iter().map(ToString::to_string).collect(),
-            control_plane: Some(ControlPlane {
-                identifier: self.shared.options.identifier.clone(),
-            }),
-        };
-        let metrics = &self.shared.metrics;
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        add(&metrics.responses, 1);
-        add(&metrics.resources, count(part.upserts.len()));
-        add(&metrics.bytes, count(response.encoded_len()));
-        Some(response)
-    }
-
-    /// When the stream is given up if nothing happens.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let patience = self.shared.options.ack_deadline;
-        let flights = self
-            .subscriptions
-            .iter()
-            .filter_map(|one| one.flight.as_ref());
-        let answers = flights.map(|flight| flight.sent + patience);
-        answers.chain(self.expires).min()
-    }
-
-    /// Why the stream is given up at its deadline.
-    pub(super) fn overdue(&self) -> Status {
-        if self
-            .expires
-            .is_some_and(|expires| expires <= Instant::now())
-        {
-            return Status::unauthenticated("your token expired: connect again with a fresh one");
+    /// Whether everything of the ordered types, and of those that the client subscribed to, was asked
+    /// for and answered.
+    fn has_all(&self, subscriptions: &mut [Subscription], state: &State) -> bool {
+        if subscriptions.iter().any(Subscription::has_refused) {
+            return true;
         }
-        add(&self.shared.metrics.overdue, 1);
-        Status::deadline_exceeded(format!(
-            "no answer to a response within {:?}",
-            self.shared.options.ack_deadline
-        ))
+        let is_there = |ordered: &Ordered| {
+            let is_empty = state
+                .table(&ordered.type_url)
+                .is_none_or(|table| table.entries().next().is_none());
+            let mut known = subscriptions.iter();
+            is_empty || known.any(|known| *known.type_url == *ordered.type_url)
+        };
+        let all_there = self.shared.options.order.iter().all(is_there);
+        let covers = |one: &mut Subscription| match state.table(&one.type_url) {
+            Some(table) => one.covers(table),
+            None => true,
+        };
+        all_there && subscriptions.iter_mut().all(covers)
+    }
+
+    /// When the stream is given up if nothing happens, or something is awaited no longer.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let options = &self.shared.options;
+        let flights = self.subscriptions.iter();
+        let flights = flights.filter_map(|one| one.flight.as_ref());
+        let answers = flights.map(|flight| flight.sent + options.ack_deadline);
+        let awaited = self.awaited.values().filter(|one| !one.names.is_empty());
+        let questions = awaited.map(|one| one.since + options.ask_deadline);
+        answers.chain(questions).chain(self.expires).min()
+    }
+
+    /// What follows from that.
+    pub(super) fn overdue(&mut self) -> Result<(), Status> {
+        let now = Instant::now();
+        let options = &self.shared.options;
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(Status::unauthenticated(
+                "your token expired: connect again with a fresh one",
+            ));
+        }
+        let flights = self.subscriptions.iter();
+        let mut flights = flights.filter_map(|one| one.flight.as_ref());
+        if flights.any(|flight| flight.sent + options.ack_deadline <= now) {
+            add(&self.shared.metrics.overdue, 1);
+            return Err(Status::deadline_exceeded(format!(
+                "no answer to a response within {:?}",
+                options.ack_deadline
+            )));
+        }
+        let asked = options.ask_deadline;
+        self.awaited.retain(|type_url, one| {
+            let waits = one.since + asked > now;
+            if !waits && !one.names.is_empty() {
+                tracing::debug!(type_url, client = %self.client, "not asked for in time");
+            }
+            waits
+        });
+        Ok(())
+    }
+
+    /// A message of what is to be sent.
+    pub(super) fn outgoing(&self, version: String, nonce: String, type_url: &str) -> Outgoing {
+        Outgoing {
+            version,
+            nonce,
+            type_url: type_url.to_owned(),
+            upserts: Vec::new(),
+            removed: Vec::new(),
+            identifier: self.shared.options.identifier.clone(),
+        }
     }
 }

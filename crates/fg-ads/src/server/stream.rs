@@ -6,22 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
 use super::Event;
 use super::cut::Cut;
+use super::protocol::{Said, Wire};
 use super::service::Shared;
 use super::session::Session;
-use crate::message::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
-use crate::metrics::add;
+use crate::metrics::{add, count};
 
 /// A stream that was opened, before its first message.
-pub(super) struct Stream {
+pub(super) struct Stream<W: Wire> {
     pub(super) shared: Arc<Shared>,
-    pub(super) requests: Streaming<DeltaDiscoveryRequest>,
-    pub(super) replies: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
+    pub(super) requests: Streaming<W::Request>,
+    pub(super) replies: mpsc::Sender<Result<W::Response, Status>>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) token: Option<String>,
     pub(super) cut: Cut,
@@ -32,7 +33,7 @@ pub(super) fn going_away() -> Status {
     Status::unavailable("this control plane is going away: connect again")
 }
 
-impl Stream {
+impl<W: Wire> Stream<W> {
     /// Serves the stream to its end.
     pub(super) async fn run(mut self) {
         /// For the last words to be written; then the connection is closed without them.
@@ -60,19 +61,21 @@ impl Stream {
         admitted.inspect_err(|status| self.refused("", status))?;
         let late = || Status::deadline_exceeded("the first message did not come in time");
         let first = timeout(deadline, self.requests.message()).await;
-        let Some(mut first) = first.map_err(|_| late())?? else {
+        let Some(first) = first.map_err(|_| late())?? else {
             return Ok(());
         };
+        let mut first: Said = first.into();
         let node = first.node.take().unwrap_or_default();
         let identified = {
             let authenticator = &self.shared.authenticator;
-            let asked = authenticator.identify(self.token.as_deref(), &node, self.peer);
+            let asked =
+                authenticator.identify(self.token.as_deref(), &node, self.peer, W::PROTOCOL);
             in_time(deadline, asked).await
         };
         let identity = identified.inspect_err(|status| self.refused(&node.id, status))?;
         self.token = None;
         self.cut.let_in();
-        let mut session = Session::new(self.shared.clone(), &identity);
+        let mut session = Session::new(self.shared.clone(), &identity, W::PROTOCOL);
         let client = session.client;
         let scope = session.scope.clone();
         let connected = Event::Connected {
@@ -80,6 +83,7 @@ impl Stream {
             scope: scope.clone(),
             node: Box::new(node),
             peer: self.peer,
+            protocol: W::PROTOCOL,
         };
         session.tell(connected).await;
         self.shared.metrics.clients.fetch_add(1, Ordering::Relaxed);
@@ -103,30 +107,31 @@ impl Stream {
         tracing::warn!(node, peer = ?self.peer, reason = status.message(), "a client was refused");
     }
 
-    async fn converse(
-        &mut self,
-        session: &mut Session,
-        first: DeltaDiscoveryRequest,
-    ) -> Result<(), Status> {
+    async fn converse(&mut self, session: &mut Session, first: Said) -> Result<(), Status> {
         let mut closing = self.shared.closing.subscribe();
         session.hear(first).await?;
         loop {
-            for response in session.due()? {
+            for outgoing in session.due()? {
+                let response = W::Response::from(outgoing);
+                add(&self.shared.metrics.bytes, count(response.encoded_len()));
                 if self.replies.try_send(Ok(response)).is_err() {
                     return Ok(());
                 }
             }
+            if let Some(event) = session.settled() {
+                session.tell(event).await;
+            }
             let deadline = session.deadline();
             tokio::select! {
                 message = self.requests.message() => match message {
-                    Ok(Some(request)) => session.hear(request).await?,
+                    Ok(Some(request)) => session.hear(request.into()).await?,
                     // The client's side is closed, or the connection is gone.
                     Ok(None) | Err(_) => return Ok(()),
                 },
                 is_there = session.attached.changed() => if !is_there {
                     return Err(Status::unavailable(format!("{} is served no more", session.scope)));
                 },
-                () = at(deadline) => return Err(session.overdue()),
+                () = at(deadline) => session.overdue()?,
                 () = closed(&mut closing) => return Err(going_away()),
             }
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::message::Any;
 
 pub(crate) use self::scope::{Attached, State};
-pub(crate) use self::table::{Change, Entry, Table};
+pub(crate) use self::table::{Change, Entry, Table, parent};
 
 use self::scope::Scope;
 

@@ -9,7 +9,7 @@ use super::{Serial, Store, Table, Transaction, Upsert};
 
 /// One scope, shared by the store and the streams of its clients.
 #[derive(Debug)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     state: Mutex<State>,
     /// The serial, for those who wait; the last value of a scope that was removed is [`CLOSED`].
     news: watch::Sender<Serial>,
@@ -32,7 +32,8 @@ impl Scope {
         self.lock().serial
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    /// The resources, for a look that does not wait.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -138,9 +139,9 @@ impl Attached {
         self.news.changed().await.is_ok() && *self.news.borrow_and_update() != CLOSED
     }
 
-    /// The resources, for a look that does not wait.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.scope.lock()
+    /// What is looked at.
+    pub(crate) fn scope(&self) -> Arc<Scope> {
+        self.scope.clone()
     }
 }
 

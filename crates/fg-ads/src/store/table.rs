@@ -25,6 +25,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// The transaction that changed it last.
+    pub(crate) fn serial(&self) -> Serial {
+        self.serial
+    }
+
     /// About its bytes in a response.
     pub(crate) fn size(&self) -> usize {
         /// Tags and lengths.
@@ -47,13 +52,20 @@ pub(crate) struct Table {
     changed: BTreeSet<(Serial, Arc<str>)>,
     /// Removals up to this one may have been forgotten.
     floor: Serial,
+    /// The transaction that last added or removed a name.
+    shape: Serial,
+}
+
+/// The collection that a name belongs to: all before its last `/`; empty if it has none.
+pub(crate) fn parent(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// One resource that changed: as it is now, or the name of one that is no more.
 #[derive(Debug)]
 pub(crate) enum Change {
     Upsert(Arc<Entry>),
-    Removed(Arc<str>),
+    Removed(Serial, Arc<str>),
 }
 
 impl Table {
@@ -71,6 +83,23 @@ impl Table {
         self.entries.get(name)
     }
 
+    /// The resources of a collection, by name.
+    pub(crate) fn within<'a>(
+        &'a self,
+        collection: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let first: Arc<str> = format!("{collection}/").into();
+        let from = self.entries.range(first.clone()..);
+        let behind = from.take_while(move |(name, _)| name.starts_with(&*first));
+        let direct = behind.filter(move |(name, _)| parent(name) == collection);
+        direct.map(|(_, entry)| entry)
+    }
+
+    /// The transaction that last added or removed a name; 0 if there never was one.
+    pub(crate) fn shape(&self) -> Serial {
+        self.shape
+    }
+
     /// What changed after a serial, oldest change first. None if that was too long ago.
     pub(crate) fn since(&self, serial: Serial) -> Option<impl Iterator<Item = Change>> {
         if serial < self.floor {
@@ -79,9 +108,9 @@ impl Table {
         let names = self
             .changed
             .range((serial.saturating_add(1), Arc::from(""))..);
-        Some(names.map(|(_, name)| match self.entries.get(name) {
+        Some(names.map(|(serial, name)| match self.entries.get(name) {
             Some(entry) => Change::Upsert(entry.clone()),
-            None => Change::Removed(name.clone()),
+            None => Change::Removed(*serial, name.clone()),
         }))
     }
 
@@ -92,6 +121,8 @@ impl Table {
                 return false;
             }
             self.changed.remove(&(old.serial, upsert.name.clone()));
+        } else {
+            self.shape = serial;
         }
         if let Some(old) = self.removed.remove(&upsert.name) {
             self.changed.remove(&(old, upsert.name.clone()));
@@ -115,6 +146,7 @@ impl Table {
         self.changed.remove(&(old.serial, name.clone()));
         self.changed.insert((serial, name.clone()));
         self.removed.insert(name.clone(), serial);
+        self.shape = serial;
         // Twice as many before the oldest half goes: a walk every so often, not at each removal.
         if self.removed.len() > 2 * REMEMBERED.max(self.entries.len()) {
             self.forget();

@@ -27,7 +27,8 @@ fn transaction(upserts: &[(&str, &str)], removed: &[&str]) -> Transaction {
 /// What changed since, `name=version` or `-name`.
 fn since(store: &Store, scope: &str, serial: Serial) -> Option<Vec<String>> {
     let attached = store.attach(scope);
-    let state = attached.lock();
+    let scope = attached.scope();
+    let state = scope.lock();
     let Some(table) = state.table(T) else {
         return Some(Vec::new());
     };
@@ -36,7 +37,7 @@ fn since(store: &Store, scope: &str, serial: Serial) -> Option<Vec<String>> {
         changes
             .map(|change| match change {
                 Change::Upsert(entry) => format!("{}={}", entry.name, entry.version),
-                Change::Removed(name) => format!("-{name}"),
+                Change::Removed(_, name) => format!("-{name}"),
             })
             .collect(),
     )
@@ -95,7 +96,8 @@ fn removed_names_are_bounded() {
     let serial = store.serial("a");
     assert_eq!(since(&store, "a", serial - 1).unwrap(), ["-n19999"]);
     let attached = store.attach("a");
-    let state = attached.lock();
+    let scope = attached.scope();
+    let state = scope.lock();
     let kept = state.table(T).unwrap().since(serial - 5_000);
     assert!(kept.is_some_and(|changes| changes.count() == 2_500));
 }

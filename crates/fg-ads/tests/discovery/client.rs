@@ -18,6 +18,7 @@ fn rejection(name: &str, reason: &str) -> Rejection {
     Rejection {
         name: name.to_owned(),
         reason: reason.to_owned(),
+        ..Rejection::default()
     }
 }
 
@@ -132,7 +133,8 @@ async fn a_rejected_resource_is_named_and_all_others_are_in_use() {
             message,
             ..
         } => {
-            assert_eq!(resources, [bad]);
+            let version = "bad".to_owned();
+            assert_eq!(resources, [Rejection { version, ..bad }]);
             assert_eq!(message, "b: the port is taken");
         }
         other => panic!("{other:?}"),

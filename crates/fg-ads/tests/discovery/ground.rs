@@ -13,8 +13,8 @@ use fg_ads::message::{Any, Node};
 use fg_ads::server::Options;
 use fg_ads::tls::ServerConfig;
 use fg_ads::{
-    Authenticator, Batch, Client, Delivery, Event, Identity, Metrics, Security, Server, Store,
-    Transaction, Verdict, tls,
+    Authenticator, Batch, Client, Delivery, Event, Identity, Metrics, Protocol, Security, Server,
+    Store, Transaction, Verdict, tls,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -78,6 +78,7 @@ impl Authenticator for Doorman {
         token: Option<&str>,
         _: &Node,
         _: Option<SocketAddr>,
+        _: Protocol,
     ) -> Result<Identity, Status> {
         let known = self.0.lock().unwrap();
         known
@@ -97,8 +98,24 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// The next event, that everything is settled left out.
     pub(crate) async fn event(&mut self) -> Event {
-        soon(self.events.recv()).await.expect("the server runs")
+        loop {
+            let event = soon(self.events.recv()).await.expect("the server runs");
+            if !matches!(event, Event::Settled { .. }) {
+                return event;
+            }
+        }
+    }
+
+    /// The serial up to which a client has everything, when there is news of that.
+    pub(crate) async fn settled(&mut self) -> u64 {
+        loop {
+            let event = soon(self.events.recv()).await.expect("the server runs");
+            if let Event::Settled { serial, .. } = event {
+                return serial;
+            }
+        }
     }
 
     /// The next event that is not one of connections.

@@ -85,6 +85,7 @@ async fn types_in_order_are_made_before_they_are_broken() {
     let ordered = |type_url: &str, after: &[&str]| Ordered {
         type_url: type_url.to_owned(),
         after: after.iter().map(ToString::to_string).collect(),
+        ..Ordered::default()
     };
     let options = Options {
         order: vec![ordered("cluster", &[]), ordered("route", &["cluster"])],

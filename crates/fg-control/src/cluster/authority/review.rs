@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fg_ads::message::Node;
-use fg_ads::{Authenticator, Identity};
+use fg_ads::{Authenticator, Identity, Protocol};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::api::{Api, PostParams};
 use tokio::sync::Semaphore;
@@ -145,6 +145,7 @@ impl Authenticator for TokenReviewer {
         token: Option<&str>,
         node: &Node,
         _: Option<SocketAddr>,
+        _: Protocol,
     ) -> Result<Identity, Status> {
         let token = token.ok_or_else(|| {
             Status::unauthenticated("send a ServiceAccount token: `authorization: Bearer …`")

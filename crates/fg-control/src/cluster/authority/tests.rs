@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use fg_ads::Authenticator as _;
+use fg_ads::Protocol;
 use fg_ads::message::Node;
 use k8s_openapi::ByteString;
 use kube::client::Body;
@@ -306,7 +307,7 @@ fn reviewer() -> (Api, TokenReviewer) {
 async fn only_the_gateways_own_proxy_gets_its_configuration() {
     let (_, reviewer) = reviewer();
     let ask = async |token: Option<&str>, node: &Node| {
-        let found = reviewer.identify(token, node, None).await;
+        let found = reviewer.identify(token, node, None, Protocol::Delta).await;
         found
             .map(|identity| identity.scope)
             .map_err(|status| status.code())
@@ -344,9 +345,12 @@ async fn an_answer_is_believed_for_a_minute() {
     let mine = node("front-1", "shop/front");
     let reviews = || api.0.lock().unwrap().reviews;
     for _ in 0..3 {
-        reviewer.identify(Some("good"), &mine, None).await.unwrap();
         reviewer
-            .identify(Some("bad"), &mine, None)
+            .identify(Some("good"), &mine, None, Protocol::Delta)
+            .await
+            .unwrap();
+        reviewer
+            .identify(Some("bad"), &mine, None, Protocol::Delta)
             .await
             .unwrap_err();
     }
@@ -354,7 +358,7 @@ async fn an_answer_is_believed_for_a_minute() {
     api.0.lock().unwrap().users.remove("good");
     tokio::time::advance(Duration::from_secs(61)).await;
     reviewer
-        .identify(Some("good"), &mine, None)
+        .identify(Some("good"), &mine, None, Protocol::Delta)
         .await
         .unwrap_err();
     assert_eq!(reviews(), 3);
