@@ -9,6 +9,7 @@ mod backend;
 mod change;
 mod credential;
 mod listener;
+mod order;
 mod rule;
 
 pub use backend::{
@@ -18,7 +19,10 @@ pub use backend::{
 pub use change::{Change, Ir};
 pub use credential::{Credential, CredentialKey, CredentialKind, Material};
 pub use fg_model::BackendKey;
-pub use listener::{ClientValidation, GatewayKey, Listener, ListenerKey, ListenerTls, Protocol};
+pub use listener::{
+    ClientValidation, GatewayKey, Listener, ListenerKey, ListenerTls, Protocol, Socket,
+};
+pub use order::{Place, Ranked};
 pub use rule::{
     Action, Attachment, Refusal, RefusalKind, RouteKind, Rule, RuleBackend, RuleKey, Target,
 };

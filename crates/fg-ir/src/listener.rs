@@ -65,6 +65,9 @@ impl fmt::Display for GatewayKey {
     }
 }
 
+/// An address and a port as configured; no address is all of them, v4 and v6.
+pub type Socket = (Option<IpAddr>, u16);
+
 /// What is spoken on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
@@ -97,6 +100,44 @@ pub struct Listener {
     /// What the Gateway shows to backends that ask for a certificate (`spec.tls.backend.
     /// clientCertificateRef`); of kind [`crate::CredentialKind::KeyPair`].
     pub backend_certificate: Option<CredentialKey>,
+}
+
+impl Listener {
+    /// The sockets that it asks for, with the addresses in their canonical form.
+    pub fn sockets(&self) -> impl Iterator<Item = Socket> {
+        let all = self.addresses.is_empty().then_some(None);
+        let some = self.addresses.iter();
+        let some = some.map(|address| Some(address.to_canonical()));
+        all.into_iter()
+            .chain(some)
+            .map(|address| (address, self.port))
+    }
+
+    /// Whether, and how closely, it binds what a socket is bound to: the address itself (0), all of
+    /// its family (1), or all (2). Of two listeners with one hostname the closer one owns it there.
+    pub fn closeness(&self, (address, port): Socket) -> Option<u8> {
+        if self.port != port {
+            return None;
+        }
+        let has = |wanted: IpAddr| {
+            let mut addresses = self.addresses.iter();
+            addresses.any(|address| address.to_canonical() == wanted)
+        };
+        match address {
+            Some(address) if has(address) => Some(0),
+            Some(address) if has(unspecified(address)) => Some(1),
+            _ if self.addresses.is_empty() => Some(2),
+            _ => None,
+        }
+    }
+}
+
+/// `0.0.0.0` or `::`.
+fn unspecified(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 /// How TLS ends at a listener. Source: `ListenerTLSConfig`, `GatewayTLSConfig`.

@@ -1,11 +1,11 @@
 //! One match of one rule, as the tables hold it, and its rank.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use fg_exchange::Request;
-use fg_ir::Rule;
-use fg_model::{Match, PathMatch};
+use fg_ir::{Ranked, Rule};
+use fg_model::Match;
 
 use crate::condition::{Compile, Conditions};
 use crate::trace::Lost;
@@ -102,27 +102,16 @@ impl<R> Candidate<R> {
     }
 
     /// The order of precedence below hostname and path. The smaller one wins.
-    ///
-    /// Regular expressions rank by their length first, and gRPC calls by what is said of service and
-    /// method; for other paths the tables have decided.
     pub(crate) fn precedence(&self, other: &Self) -> Ordering {
-        fn key<R>(candidate: &Candidate<R>) -> impl Ord + '_ {
-            let (index, one) = candidate.source();
-            let rule = &*candidate.rule.rule;
-            (
-                Reverse(match &one.path {
-                    PathMatch::Regex(pattern) => (pattern.source().len(), 0),
-                    PathMatch::Grpc(call) => call.rank(),
-                    PathMatch::Exact(_) | PathMatch::Prefix(_) => (0, 0),
-                }),
-                Reverse(one.method.is_some()),
-                Reverse(one.headers.len()),
-                Reverse(one.query.len()),
-                &rule.age,
-                &rule.key,
-                index,
-            )
+        self.ranked().precedence(other.ranked())
+    }
+
+    fn ranked(&self) -> Ranked<'_> {
+        let (index, matched) = self.source();
+        Ranked {
+            rule: &self.rule.rule,
+            index: *index,
+            matched,
         }
-        key(self).cmp(&key(other))
     }
 }

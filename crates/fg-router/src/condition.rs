@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use fg_base::Text;
 use fg_exchange::{Method, Name, Request};
+use fg_ir::Place;
 use fg_model::{GrpcMatch, HeaderMatch, Match, PathMatch, Pattern, QueryMatch, ValueMatch};
 use regex::bytes::Regex;
 
-use crate::host_table::{Place, place};
 use crate::query;
 use crate::trace::Lost;
 
@@ -52,7 +52,7 @@ impl Conditions {
     /// Compiles a match.
     pub(crate) fn new(from: &Match, compile: &mut Compile<'_>) -> Self {
         Self {
-            path: match (place(&from.path), &from.path) {
+            path: match (Place::of(&from.path), &from.path) {
                 (Place::Asked, PathMatch::Regex(pattern)) => Some(Path::Regex(compile(pattern))),
                 (Place::Asked, PathMatch::Grpc(call)) => Path::grpc(call, compile),
                 _ => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fg_base::Text;
 use fg_exchange::Request;
-use fg_model::PathMatch;
+use fg_ir::Place;
 
 use crate::candidate::{Candidate, CompiledRule};
 use crate::hash::FastMap;
@@ -33,7 +33,7 @@ impl<R> HostTable<R> {
         let mut prefixes: Vec<(Text, Candidate<R>)> = Vec::new();
         let mut regexes: Vec<(Text, Candidate<R>)> = Vec::new();
         for candidate in rules.into_iter().flat_map(Candidate::all) {
-            let (list, path) = match place(&candidate.source().1.path) {
+            let (list, path) = match Place::of(&candidate.source().1.path) {
                 Place::Exact(path) => (&mut exact, path),
                 Place::Prefix(path) => (&mut prefixes, path),
                 // One group: its order does not depend on the path.
@@ -97,32 +97,6 @@ impl<R> HostTable<R> {
         self.candidates
             .get(range.start as usize..range.end as usize)
             .unwrap_or_default()
-    }
-}
-
-/// Which of the tables holds a path.
-pub(crate) enum Place {
-    /// That of exact paths.
-    Exact(Text),
-    /// That of prefixes.
-    Prefix(Text),
-    /// None of them: each candidate is asked whether the path fits.
-    Asked,
-}
-
-/// Which of the tables holds a path. The order of the tables is that of gRPC calls too: of the
-/// calls that fit a path, the one that names service and method exactly says most of it, then
-/// those that name the service, then those that name less.
-pub(crate) fn place(path: &PathMatch) -> Place {
-    match path {
-        PathMatch::Exact(path) => Place::Exact(path.clone()),
-        PathMatch::Prefix(path) => Place::Prefix(path.clone()),
-        PathMatch::Regex(_) => Place::Asked,
-        PathMatch::Grpc(call) => match (call.exact(), call.prefix()) {
-            (Some(path), _) => Place::Exact(path),
-            (None, Some(path)) => Place::Prefix(path),
-            (None, None) => Place::Asked,
-        },
     }
 }
 

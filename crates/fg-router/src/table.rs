@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fg_exchange::Request;
-use fg_ir::Listener;
+use fg_ir::{Listener, Socket};
 use fg_model::HostPattern;
 
 use crate::candidate::Candidate;
@@ -14,14 +14,11 @@ use crate::host_table::HostTable;
 use crate::hosts::Hosts;
 use crate::trace::{Entry, Found, Outcome, Tried};
 
-/// An address (`None` is all of them, v4 and v6) and a port as configured.
-pub(crate) type Address = (Option<IpAddr>, u16);
-
 /// An immutable snapshot of everything that is routed.
 ///
 /// Cheap to keep: snapshots share what did not change between them.
 pub struct Router<R> {
-    pub(crate) sockets: BTreeMap<Address, Arc<SocketTable<R>>>,
+    pub(crate) sockets: BTreeMap<Socket, Arc<SocketTable<R>>>,
 }
 
 impl<R> Default for Router<R> {
@@ -42,7 +39,7 @@ impl<R> Router<R> {
     }
 
     /// Every socket to bind, in order, those for all addresses first.
-    pub fn sockets(&self) -> impl Iterator<Item = (Address, &Arc<SocketTable<R>>)> {
+    pub fn sockets(&self) -> impl Iterator<Item = (Socket, &Arc<SocketTable<R>>)> {
         self.sockets
             .iter()
             .map(|(&address, table)| (address, table))

@@ -1,17 +1,16 @@
 //! From a change of the IR to the next snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use fg_ir::{Change, Listener, ListenerKey, Rule, RuleKey};
+use fg_ir::{Change, Listener, ListenerKey, Rule, RuleKey, Socket};
 use fg_model::{HostPattern, Pattern};
 use regex::bytes::Regex;
 
 use crate::candidate::CompiledRule;
 use crate::host_table::HostTable;
 use crate::hosts::Hosts;
-use crate::table::{Address, ListenerTable, Router, SocketTable};
+use crate::table::{ListenerTable, Router, SocketTable};
 
 /// Makes snapshots from changes; keeps what that takes.
 ///
@@ -154,16 +153,16 @@ impl<R> Builder<R> {
             .filter_map(|state| state.table.as_ref())
             .filter(|table| ports.contains(&table.listener.port))
             .collect();
-        let addresses: BTreeSet<Address> = tables
+        let addresses: BTreeSet<Socket> = tables
             .iter()
-            .flat_map(|table| addresses(&table.listener))
+            .flat_map(|table| table.listener.sockets())
             .collect();
         let mut sockets = self.router.sockets.clone();
         sockets.retain(|address, _| !ports.contains(&address.1) || addresses.contains(address));
         for address in addresses {
             let mut here: Vec<(u8, &Arc<ListenerTable<R>>)> = tables
                 .iter()
-                .filter_map(|table| Some((closeness(&table.listener, address)?, *table)))
+                .filter_map(|table| Some((table.listener.closeness(address)?, *table)))
                 .collect();
             // The closer binding first: of two with one hostname the first stays.
             here.sort_by_key(|(closeness, _)| *closeness);
@@ -232,46 +231,6 @@ fn places(rule: &Rule) -> impl Iterator<Item = (&ListenerKey, &HostPattern)> {
             .iter()
             .map(|hostname| (&attachment.listener, hostname))
     })
-}
-
-/// The sockets that a listener asks for.
-fn addresses(listener: &Listener) -> impl Iterator<Item = Address> {
-    let all = listener.addresses.is_empty().then_some(None);
-    let some = listener
-        .addresses
-        .iter()
-        .map(|address| Some(address.to_canonical()));
-    all.into_iter()
-        .chain(some)
-        .map(|address| (address, listener.port))
-}
-
-/// Whether, and how closely, a listener binds what a socket is bound to: the address itself, all of
-/// its family, or all.
-fn closeness(listener: &Listener, (address, port): Address) -> Option<u8> {
-    if listener.port != port {
-        return None;
-    }
-    let has = |wanted: IpAddr| {
-        listener
-            .addresses
-            .iter()
-            .any(|address| address.to_canonical() == wanted)
-    };
-    match address {
-        Some(address) if has(address) => Some(0),
-        Some(address) if has(unspecified(address)) => Some(1),
-        _ if listener.addresses.is_empty() => Some(2),
-        _ => None,
-    }
-}
-
-/// `0.0.0.0` or `::`.
-fn unspecified(like: IpAddr) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    }
 }
 
 /// Whether both hold the very same tables.
