@@ -53,13 +53,34 @@ impl Reads {
     }
 }
 
+/// How much of a policy a data plane has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Full,
+    /// Most of it: what it does otherwise, or not at all, one sentence each. What it cannot do is
+    /// refused on that plane (`Ir::lacks_on_envoy`), and says so here.
+    Partly(&'static [&'static str]),
+    /// Nothing, and why not.
+    No(&'static str),
+}
+
+impl Extent {
+    /// Whether there is anything of it.
+    pub fn is_some(self) -> bool {
+        !matches!(self, Self::No(_))
+    }
+}
+
 /// Where a policy works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Support {
     /// In our own proxy.
-    pub native: bool,
+    pub native: Extent,
     /// In Envoy.
-    pub envoy: bool,
+    pub envoy: Extent,
+    /// Which of Envoy's gaps a dynamic module of ours could close; `None` when none.
+    pub module: Option<&'static str>,
 }
 
 /// A policy's name, place and support.
@@ -94,8 +115,32 @@ pub(crate) fn known<T>(all: &[Meta], written: Vec<(Text, T)>) -> Vec<(&'static s
 
 #[cfg(test)]
 mod tests {
-    use super::Reads;
+    use super::{Extent, Reads};
     use crate::traffic;
+
+    #[test]
+    fn a_gap_has_a_reason() {
+        for meta in traffic::ALL {
+            for extent in [meta.support.native, meta.support.envoy] {
+                let reasons = match extent {
+                    Extent::Full => continue,
+                    Extent::Partly(reasons) => reasons,
+                    Extent::No(reason) => &[reason],
+                };
+                assert!(!reasons.is_empty(), "{}", meta.name);
+                for reason in reasons {
+                    let is_sentence = reason.ends_with('.') && !reason.contains('|');
+                    assert!(is_sentence, "{}: {reason}", meta.name);
+                }
+            }
+            let closes = meta.support.module.is_some();
+            assert!(
+                !closes || meta.support.envoy != Extent::Full,
+                "{}",
+                meta.name
+            );
+        }
+    }
 
     #[test]
     fn what_a_user_writes_belongs_to_one_policy() {

@@ -19,7 +19,7 @@ pub fn is_known(kind: Kind, name: &str) -> bool {
         Kind::Backend => name == BACKEND_TLS,
         Kind::Rule => traffic::ALL
             .iter()
-            .any(|meta| meta.name == name && meta.support.native),
+            .any(|meta| meta.name == name && meta.support.native.is_some()),
         Kind::Endpoints | Kind::Credential => false,
     }
 }

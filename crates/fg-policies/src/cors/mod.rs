@@ -16,7 +16,7 @@ pub use ir::{Ir, Names, Origins};
 pub use origin::{Hosts, OriginPattern};
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -27,7 +27,13 @@ pub const META: Meta = Meta {
     per_backend: true,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "`exposeHeaders: [\"*\"]` together with `allowCredentials: true` is refused: Envoy cannot \
+             list the fields of a reply.",
+            "Of several `Origin` fields in one request none is allowed; our own proxy looks at the \
+             first one.",
+        ]),
+        module: Some("`exposeHeaders: [\"*\"]` with credentials"),
     },
 };

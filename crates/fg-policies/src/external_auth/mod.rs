@@ -21,7 +21,7 @@ mod translate;
 pub use ir::{Ir, Protocol};
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -32,7 +32,22 @@ pub const META: Meta = Meta {
     per_backend: false,
     protective: true,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "HTTP: an answer of another status below 300 than 200 is a no with that status, where \
+             our own proxy makes it 403.",
+            "HTTP: the client's no also has `X-Envoy-Upstream-Service-Time`, and `Server` and `Date` \
+             of the service.",
+            "HTTP: a header of `allowedResponseHeaders` is taken from the request before the service \
+             is asked, so that the service never sees the client's.",
+            "The service's word on a header that Envoy routes by (`Host`, `:path`, `X-Envoy-…`) has \
+             no effect; an invalid header answers 500.",
+            "gRPC: a body that is no UTF-8 is in `body` too, not in `raw_body`; the service sees \
+             `X-Forwarded-…` and `X-Request-Id` as well.",
+            "When `timeouts.request` is over before the service answers, the client gets 504, not \
+             403.",
+            "A `ResponseHeaderModifier` of the rule also changes the service's no.",
+        ]),
+        module: None,
     },
 };

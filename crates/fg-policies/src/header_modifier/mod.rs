@@ -17,7 +17,7 @@ pub use ir::{Changes, Ir};
 pub(crate) use translate::header_name;
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -28,7 +28,12 @@ pub const META: Meta = Meta {
     per_backend: true,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "A field that is added to one that is there is put together with it by a comma where \
+             Envoy keeps one field of that name.",
+            "Changes to replies are also made to what an authorization service answers the client.",
+        ]),
+        module: None,
     },
 };

@@ -14,7 +14,7 @@ mod translate;
 pub use ir::{Ir, Mirror};
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -25,7 +25,16 @@ pub const META: Meta = Meta {
     per_backend: true,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "A copy has the changes that filters of the chosen `backendRef` make as well.",
+            "A part that is no whole number of 10,000 is rounded to one; below 1 % to one of \
+             1,000,000.",
+            "One number is drawn for a request, so that equal parts of several mirrors copy the same \
+             requests.",
+            "Copies wait for the mirror within the limits of its cluster; none is given up because \
+             128 KiB of it wait.",
+        ]),
+        module: None,
     },
 };

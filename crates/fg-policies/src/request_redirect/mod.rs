@@ -14,7 +14,7 @@ mod translate;
 pub use ir::Ir;
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -25,7 +25,12 @@ pub const META: Meta = Meta {
     per_backend: false,
     protective: true,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "Where our own proxy leaves the port out, the client's request has one, and the route's \
+             hostname is a wildcard, the scheme's own port is written (`https://a.com:443/`): the \
+             same address.",
+        ]),
+        module: None,
     },
 };

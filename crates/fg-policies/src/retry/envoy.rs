@@ -48,11 +48,6 @@ pub(crate) fn without(action: &mut RouteAction) {
     });
 }
 
-/// Whether these are the retries of a rule that has no such policy, or none at all.
-pub(crate) fn is_default(retries: &RetryPolicy) -> bool {
-    retries.retry_on == UNSEEN || retries.num_retries.is_some_and(|count| count.value == 0)
-}
-
 fn tries(count: u32, backoff: Duration) -> RetryPolicy {
     let backoff = backoff.max(SHORTEST);
     RetryPolicy {

@@ -14,7 +14,7 @@ mod translate;
 pub use ir::Ir;
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -25,7 +25,14 @@ pub const META: Meta = Meta {
     per_backend: false,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "The time before a try is drawn between nothing and the time that our own proxy waits at \
+             least: it may be shorter than `backoff`.",
+            "A try that took longer than `timeouts.backendRequest` is tried again only when `codes` \
+             name 504, and then connections that broke are tried again as well.",
+            "`backoff: 0s` is 1 ms.",
+        ]),
+        module: None,
     },
 };

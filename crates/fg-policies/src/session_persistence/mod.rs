@@ -14,7 +14,7 @@ mod translate;
 pub use ir::{Carrier, Ir};
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -25,7 +25,19 @@ pub const META: Meta = Meta {
     per_backend: false,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "A rule with several backends of a weight above 0 is refused: Envoy draws the backend \
+             before it looks at the session.",
+            "A session by header with `absoluteTimeout` is refused: Envoy does not know when it \
+             began.",
+            "The token is the endpoint's address, neither sealed nor hidden: a client can choose \
+             among the endpoints of the backend.",
+            "A cookie with `absoluteTimeout` has `Max-Age` also with `lifetimeType: Session`.",
+            "On Envoy 1.36 and other versions that count the time of a process, sessions with \
+             `absoluteTimeout` hold at the Envoy that began them only.",
+            "A cookie without a name has another name than in our own proxy.",
+        ]),
+        module: Some("sealed tokens, several backends, sessions by header that end"),
     },
 };

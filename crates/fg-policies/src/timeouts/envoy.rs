@@ -11,15 +11,14 @@ use crate::envoy::{Sink, duration};
 /// Writes the policy.
 ///
 /// The time for the whole exchange is that of the stream, which begins with the request's head:
-/// Envoy's route timeout would begin with the end of its body. One try has Envoy's time per try,
-/// which ends with the head of the reply; where there is but one, the route timeout does what is
-/// meant, and also limits the body.
+/// Envoy's route timeout would begin with the end of its body, and is nothing where streams have a
+/// time. One try has Envoy's time per try, which ends with the head of the reply.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     let Some(action) = sink.forward() else {
         return;
     };
-    let stream = action.max_stream_duration.get_or_insert_default();
     if let Some(limit) = ir.request.map(duration) {
+        let stream = action.max_stream_duration.get_or_insert_default();
         stream.max_stream_duration = Some(limit);
         // What the caller of a gRPC method waits, but not longer.
         stream.grpc_timeout_header_max = Some(limit);
@@ -28,10 +27,6 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         return;
     };
     let retries = action.retry_policy.get_or_insert_default();
-    if crate::retry::envoy::is_default(retries) {
-        action.timeout = Some(limit);
-        return;
-    }
     retries.per_try_timeout = Some(limit);
     if tries_again(retries, 504) {
         // A try that takes too long counts as its status. Envoy's word for that is wider: it also
@@ -50,9 +45,8 @@ fn tries_again(retries: &RetryPolicy, status: u32) -> bool {
 pub(crate) fn without(action: &mut RouteAction) {
     action.timeout = Some(Duration::default());
     action.max_stream_duration = Some(MaxStreamDuration {
-        max_stream_duration: Some(Duration::default()),
         // 0 is no limit to what the caller says.
         grpc_timeout_header_max: Some(Duration::default()),
-        grpc_timeout_header_offset: None,
+        ..MaxStreamDuration::default()
     });
 }

@@ -16,7 +16,7 @@ pub use duration::parse_duration;
 pub use ir::Ir;
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -27,7 +27,13 @@ pub const META: Meta = Meta {
     per_backend: false,
     protective: false,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Partly(&[
+            "`request`: a request whose body is not complete yet is answered when the time is over \
+             all the same; what Envoy calls it differs in the access log.",
+            "`backendRequest` begins when the request is sent, without the time to connect, and ends \
+             with the head of the reply: it does not limit the reply's body.",
+        ]),
+        module: None,
     },
 };

@@ -14,7 +14,7 @@ mod translate;
 pub use ir::Ir;
 pub use translate::{read, translate};
 
-use crate::{Meta, Reads, Stage, Support};
+use crate::{Extent, Meta, Reads, Stage, Support};
 
 /// Name, place and support.
 pub const META: Meta = Meta {
@@ -25,7 +25,8 @@ pub const META: Meta = Meta {
     per_backend: true,
     protective: true,
     support: Support {
-        native: true,
-        envoy: false,
+        native: Extent::Full,
+        envoy: Extent::Full,
+        module: None,
     },
 };
