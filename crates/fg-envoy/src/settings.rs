@@ -1,5 +1,7 @@
 //! What is the same for all resources of one Envoy.
 
+use std::collections::BTreeMap;
+
 /// How resources are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -10,6 +12,18 @@ pub struct Settings {
     /// Addresses of the sockets that Envoy keeps for itself, none of which it may call as a backend.
     /// Ports on loopback; see decision 13 of the architecture.
     pub reserved_ports: Vec<u16>,
+    /// Listener port → port really bound, so that `80` needs no privilege. Others are bound as
+    /// written.
+    pub port_map: BTreeMap<u16, u16>,
+    /// Whether "all addresses" are those of IPv6 too. Default on; off where the kernel has none.
+    pub ipv6: bool,
+    /// File with the certificate authorities of the system, as Envoy sees it. Units: path. Default
+    /// that of Debian, and of images made from it.
+    pub system_authorities: String,
+    /// A line of JSON to Envoy's standard output for every request. Default off.
+    pub access_log: bool,
+    /// Say the reason of answers that are made here in `X-Ferrogate-Reason`. Default on.
+    pub reason_header: bool,
 }
 
 impl Default for Settings {
@@ -18,6 +32,11 @@ impl Default for Settings {
             version: Version::OLDEST,
             routes: RouteShape::PerHost,
             reserved_ports: vec![19000, 8082, 9091],
+            port_map: BTreeMap::new(),
+            ipv6: true,
+            system_authorities: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+            access_log: false,
+            reason_header: true,
         }
     }
 }
@@ -52,4 +71,10 @@ impl Version {
         major: 1,
         minor: 40,
     };
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
 }

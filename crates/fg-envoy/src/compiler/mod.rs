@@ -46,8 +46,11 @@ impl Compiler {
         let (settings, output) = (&self.settings, &mut self.output);
         // Routes say which filters listeners need and which clusters are used, and how.
         let routed = self.routes.update(settings, ir, change, output);
-        self.listeners.update(settings, ir, change, &routed, output);
-        self.clusters.update(settings, ir, change, &routed, output);
+        let (routes, secrets) = ((&self.routes, &routed), &mut self.secrets);
+        self.listeners
+            .update(settings, change, routes, secrets, output);
+        self.clusters
+            .update(settings, ir, change, routes, secrets, output);
         self.secrets.update(ir, change, output);
         output.take()
     }
