@@ -7,12 +7,16 @@
 
 mod clusters;
 mod compiler;
+mod fences;
+mod http;
 mod listeners;
 mod resource;
 mod routes;
 mod secrets;
 mod settings;
+mod values;
 
 pub use compiler::Compiler;
+pub use fences::{Fence, Fences};
 pub use resource::{Kind, Resource, Update};
 pub use settings::{RouteShape, Settings, Version};
