@@ -51,6 +51,7 @@ fn the_deployer_on_a_real_api_server() -> anyhow::Result<()> {
         let (teller, told) = unbounded_channel();
         let fleet = Fleet {
             image: "none:1".to_owned(),
+            envoy_image: "none:1".to_owned(),
             control: "control:9977".to_owned(),
             version: "1".to_owned(),
         };

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use fg_api::Object;
+use fg_api::classes::ENVOY;
 use fg_api::gateway::ParametersReference;
 use fg_api::gateway_parameters::{
     Bootstrap, ContainerParameters, GatewayParametersSpec, Kube, ServiceParameters,
+    is_managed_argument,
 };
 use fg_base::Text;
 use fg_model::{FindingKind, kinds};
@@ -97,6 +99,14 @@ pub(crate) fn findings(spec: &GatewayParametersSpec, notes: &mut Notes) {
             "is not supported and has no effect",
         );
     }
+    for (field, _) in of_envoy(kube).iter().filter(|(_, present)| *present) {
+        notes.info(
+            &format!("spec.kube.{field}"),
+            FindingKind::UnsupportedValue,
+            format!("has an effect only on Gateways that Envoy serves (controller `{ENVOY}`)"),
+        );
+    }
+    arguments(kube, notes);
     let replicas = kube
         .deployment
         .as_ref()
@@ -125,7 +135,26 @@ pub(crate) fn findings(spec: &GatewayParametersSpec, notes: &mut Notes) {
     }
 }
 
-fn unsupported(kube: &Kube) -> [(&'static str, bool); 12] {
+/// Fields that no data plane heeds.
+fn unsupported(kube: &Kube) -> [(&'static str, bool); 6] {
+    [
+        ("sdsContainer", kube.sds_container.is_some()),
+        ("istio", kube.istio.is_some()),
+        ("deploymentOverlay", kube.deployment_overlay.is_some()),
+        ("serviceOverlay", kube.service_overlay.is_some()),
+        (
+            "serviceAccountOverlay",
+            kube.service_account_overlay.is_some(),
+        ),
+        (
+            "verticalPodAutoscaler",
+            kube.vertical_pod_autoscaler.is_some(),
+        ),
+    ]
+}
+
+/// Fields that only Envoy heeds.
+fn of_envoy(kube: &Kube) -> [(&'static str, bool); 6] {
     let none = ContainerParameters::default();
     let container = kube.envoy_container.as_ref().unwrap_or(&none);
     let none = Bootstrap::default();
@@ -133,7 +162,7 @@ fn unsupported(kube: &Kube) -> [(&'static str, bool); 12] {
     [
         (
             "envoyContainer.bootstrap.componentLogLevels",
-            bootstrap.component_log_levels.is_some(),
+            !bootstrap.component_log_levels.is_empty(),
         ),
         (
             "envoyContainer.bootstrap.logFormat",
@@ -148,18 +177,24 @@ fn unsupported(kube: &Kube) -> [(&'static str, bool); 12] {
             bootstrap.enable_readiness_probe_proxy_protocol == Some(true),
         ),
         ("envoyContainer.extraArgs", !container.extra_args.is_empty()),
-        ("sdsContainer", kube.sds_container.is_some()),
-        ("istio", kube.istio.is_some()),
         ("stats", kube.stats.is_some()),
-        ("deploymentOverlay", kube.deployment_overlay.is_some()),
-        ("serviceOverlay", kube.service_overlay.is_some()),
-        (
-            "serviceAccountOverlay",
-            kube.service_account_overlay.is_some(),
-        ),
-        (
-            "verticalPodAutoscaler",
-            kube.vertical_pod_autoscaler.is_some(),
-        ),
     ]
+}
+
+/// Arguments that Envoy is given in any case may not be given once more.
+fn arguments(kube: &Kube, notes: &mut Notes) {
+    let container = kube.envoy_container.as_ref();
+    let arguments = container.map_or(&[][..], |container| &container.extra_args);
+    let managed = arguments.iter().enumerate();
+    for (index, argument) in managed.filter(|(_, argument)| is_managed_argument(argument)) {
+        notes
+            .error(
+                &format!("spec.kube.envoyContainer.extraArgs[{index}]"),
+                FindingKind::InvalidParameters,
+                format!(
+                    "`{argument}` is given to Envoy in any case; none of these arguments is added"
+                ),
+            )
+            .hint("remove it; there are fields for the log and for its levels");
+    }
 }

@@ -78,6 +78,7 @@ impl ClusterOutlet {
         tokio::spawn(discovery.run(acting.subscribe()));
         let fleet = Fleet {
             image: install.proxy_image.clone(),
+            envoy_image: fg_deploy::ENVOY_IMAGE.to_owned(),
             control: format!(
                 "{}.{}.svc:{}",
                 install.service,

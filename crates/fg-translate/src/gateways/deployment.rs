@@ -78,6 +78,7 @@ pub(super) fn wish(
         gateway: gateway.id.clone(),
         uid: gateway.meta.uid.clone().unwrap_or_default(),
         class: gateway.spec.gateway_class_name.clone(),
+        plane: draft.plane,
         labels: infrastructure.labels.clone(),
         annotations: infrastructure.annotations.clone(),
         ports: ports.map(|listener| listener.port).collect(),

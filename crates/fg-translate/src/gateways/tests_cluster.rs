@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fg_api::deployment::{Deployment, Wish};
 use fg_api::report::Subject;
-use fg_model::{ObjectRef, kinds};
+use fg_model::{ObjectRef, Plane, kinds};
 use fg_testkit::objects::objects;
 
 use crate::testing::{findings, listeners, put, remove, report, translated};
@@ -284,18 +284,39 @@ fn addresses_are_asked_for_not_bound() {
 fn fields_without_effect_are_told() {
     let spec = "{kube: {istio: {}, envoyContainer: {extraArgs: [-x]}, deployment: {replicas: 1}, horizontalPodAutoscaler: {}, service: {type: ExternalName}}}";
     let world = cluster(&parameters("own", spec));
-    let at = |field: &str| {
-        format!("Warning UnsupportedValue GatewayParameters default/own spec.kube.{field}")
+    let at = |severity: &str, field: &str| {
+        format!("{severity} UnsupportedValue GatewayParameters default/own spec.kube.{field}")
     };
     assert_eq!(
         findings(&world),
         [
-            at("deployment.replicas"),
-            at("envoyContainer.extraArgs"),
-            at("istio"),
-            at("service.type"),
+            at("Warning", "deployment.replicas"),
+            // It depends on who serves the Gateways that refer to them.
+            at("Info", "envoyContainer.extraArgs"),
+            at("Warning", "istio"),
+            at("Warning", "service.type"),
         ]
     );
+}
+
+#[test]
+fn arguments_that_envoy_is_given_in_any_case_are_refused() {
+    let spec = "{kube: {envoyContainer: {extraArgs: [--concurrency, '2', --log-level=debug]}}}";
+    let world = cluster(&parameters("own", spec));
+    let found = findings(&world);
+    let refused = "Error InvalidParameters GatewayParameters default/own spec.kube.envoyContainer.extraArgs[2]";
+    assert!(found.iter().any(|finding| finding == refused), "{found:?}");
+}
+
+#[test]
+fn the_class_says_which_proxy_is_deployed() {
+    let envoy = gateway("b", HTTP).replace(
+        "gatewayClassName: ferrogate",
+        "gatewayClassName: ferrogate-envoy",
+    );
+    let world = cluster(&format!("{}{envoy}", gateway("a", HTTP)));
+    assert_eq!(deployed(&world, "a").plane, Plane::Native);
+    assert_eq!(deployed(&world, "b").plane, Plane::Envoy);
 }
 
 #[test]

@@ -55,6 +55,7 @@ async fn a_former_leader_applies_nothing_more() {
     let count = || log.lock().expect("not poisoned").len();
     let fleet = Fleet {
         image: "ferrogate:1".to_owned(),
+        envoy_image: "envoy:1".to_owned(),
         control: "control:9977".to_owned(),
         version: "1".to_owned(),
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fg_api::deployment::{Deployment, Wish};
 use fg_deploy::{Fleet, MANAGED_BY, MANAGER, Owner};
-use fg_model::{ObjectRef, kinds};
+use fg_model::{ObjectRef, Plane, kinds};
 use serde_json::json;
 
 use super::kinds::{Child, Kind};
@@ -17,6 +17,7 @@ use super::state::{Action, Change, Done, Failure, Seen, State, Unit};
 fn state() -> State {
     let fleet = Fleet {
         image: "ferrogate:1".to_owned(),
+        envoy_image: "envoy:1".to_owned(),
         control: "control:9977".to_owned(),
         version: "1".to_owned(),
     };
@@ -37,6 +38,7 @@ fn deploy(name: &str, ports: &[u16]) -> Option<Wish> {
         gateway: gateway(name),
         uid: format!("uid-{name}").into(),
         class: "ferrogate".into(),
+        plane: Plane::Native,
         labels: Default::default(),
         annotations: Default::default(),
         ports: ports.iter().copied().collect(),
