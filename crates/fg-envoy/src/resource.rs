@@ -68,16 +68,15 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// A resource of this message.
+    /// A resource of this message, encoded.
     pub(crate) fn new(
         kind: Kind,
         name: Arc<str>,
-        message: &impl prost::Message,
+        body: Bytes,
         mut about: Vec<Arc<ObjectRef>>,
     ) -> Self {
         about.sort_unstable();
         about.dedup();
-        let body = Bytes::from(message.encode_to_vec());
         let version = format!("{:016x}", twox_hash::XxHash3_64::oneshot(&body)).into();
         Self {
             kind,

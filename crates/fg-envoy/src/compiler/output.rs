@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use fg_model::ObjectRef;
 
 use crate::resource::{Kind, Resource, Update};
@@ -24,8 +25,19 @@ impl Output {
         message: &impl prost::Message,
         about: Vec<Arc<ObjectRef>>,
     ) {
+        self.put_encoded(kind, name, message.encode_to_vec().into(), about);
+    }
+
+    /// As [`Self::put`], of a message that is encoded already.
+    pub(crate) fn put_encoded(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        body: Bytes,
+        about: Vec<Arc<ObjectRef>>,
+    ) {
         let name: Arc<str> = name.into();
-        let resource = Resource::new(kind, name.clone(), message, about);
+        let resource = Resource::new(kind, name.clone(), body, about);
         let key = (kind, name);
         let before = self.made.insert(key.clone(), resource);
         let version = before.map(|before| before.version);

@@ -1,0 +1,72 @@
+//! Which rule answers a CORS preflight: the same as in our own proxy (`fg_router`, `preflight.rs`).
+//!
+//! A preflight is an `OPTIONS` request. The rule that gets it as it came answers, if it has a CORS
+//! policy or its match names `OPTIONS`; else that of the method asked about, if that has a CORS
+//! policy. Envoy takes the first route that fits, so a match with another method gets a second
+//! route, for preflights that ask about this method: behind the routes that would answer by
+//! themselves, and before the first one that would not.
+//!
+//! One difference stays: a preflight whose method belongs to a rule without CORS goes to that rule,
+//! when such a second route of another rule comes behind it.
+
+use bytes::Bytes;
+use envoy_types::pb::envoy::config::route::v3::VirtualHost;
+use prost::Message as _;
+
+use super::table::Entry;
+use super::write::Written;
+use super::{encode, matches};
+
+/// The routes of one virtual host, in their order, with those for preflights between them.
+pub(super) fn with_preflights<'a>(
+    entries: impl Iterator<Item = (&'a Entry, Written)>,
+) -> Vec<Bytes> {
+    let mut all = Vec::new();
+    let mut pending: Vec<(&Entry, Written, &str)> = Vec::new();
+    for (entry, written) in entries {
+        match entry
+            .matched()
+            .and_then(|matched| matched.method.as_deref())
+        {
+            Some("OPTIONS") => {}
+            Some(method) => pending.push((entry, written.clone(), method)),
+            None if entry.has_cors() => {}
+            None => flush(&mut pending, &mut all),
+        }
+        all.push(written.routes);
+    }
+    flush(&mut pending, &mut all);
+    all
+}
+
+/// Writes those that wait, up to the last one that answers preflights.
+fn flush(pending: &mut Vec<(&Entry, Written, &str)>, all: &mut Vec<Bytes>) {
+    let last = pending.iter().rposition(|(entry, ..)| entry.has_cors());
+    let Some(last) = last else {
+        return;
+    };
+    let asked = pending.drain(..=last);
+    all.extend(
+        asked.filter_map(|(entry, written, method)| match entry.has_cors() {
+            true => Some(written.preflights),
+            false => asking(&written.routes, method),
+        }),
+    );
+}
+
+/// Routes without a CORS policy, for preflights that ask about this method.
+fn asking(routes: &Bytes, method: &str) -> Option<Bytes> {
+    let host = VirtualHost::decode(routes.clone()).ok()?;
+    let mut fields = Vec::new();
+    for mut route in host.routes {
+        let headers = &mut route.r#match.as_mut()?.headers;
+        headers.retain(|header| header.name != ":method");
+        headers.extend([
+            matches::is(":method", "OPTIONS"),
+            matches::is_there("origin"),
+            matches::is("access-control-request-method", method),
+        ]);
+        encode::field(encode::ROUTES, &encode::route(route), &mut fields);
+    }
+    Some(fields.into())
+}
