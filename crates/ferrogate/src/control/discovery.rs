@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fg_ads::{Authenticator, Metrics, Security, Server, Store};
+use fg_envoy::Kind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -52,7 +53,7 @@ impl Discovery {
 
     /// Serves one term.
     async fn serve(&self, listener: TcpListener, mut acting: watch::Receiver<bool>) {
-        let options = fg_ads::server::Options::default();
+        let options = fg_ads::server::Options::for_envoy(Kind::ALL.map(Kind::type_url));
         let (server, mut news) = Server::new(self.store.clone(), self.reviewer.clone(), options);
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = server.metrics();
         let sender = self.sender.clone();

@@ -7,6 +7,7 @@
 mod discovery;
 mod metrics;
 mod outlet;
+mod planes;
 mod pods;
 mod steering;
 
@@ -56,10 +57,10 @@ const CLOCK: Duration = Duration::from_secs(60);
 /// Runs until a signal ends it.
 pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
     // What the API server refuses is told by whoever asked, with the object's name.
-    let quiet = if args.log.contains(['=', ',']) {
-        args.log.clone()
+    let quiet = if args.logging.log.contains(['=', ',']) {
+        args.logging.log.clone()
     } else {
-        format!("{},kube_client=off", args.log)
+        format!("{},kube_client=off", args.logging.log)
     };
     let level = match logging::start(&quiet) {
         Ok(level) => level,
@@ -71,7 +72,11 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
     };
     let install = &args.install;
     let sites = [
-        bind(install.admin_address, "admin pages", "--admin-address")?,
+        bind(
+            install.admin.admin_address,
+            "admin pages",
+            "--admin-address",
+        )?,
         bind(
             install.readiness_address,
             "readiness",

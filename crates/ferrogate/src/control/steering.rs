@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fg_ads::message::Any;
-use fg_ads::{ClientId, Event, Rejection, Store};
+use fg_ads::{ClientId, Event, Rejection, Serial, Store};
 use fg_api::deployment::Wish;
 use fg_api::report::{ParentReport, Report, Subject};
+use fg_base::Text;
 use fg_control::fleet::{self, Fleet, Moment};
-use fg_control::{Objects, Step};
+use fg_control::{Control, Objects, Step};
 use fg_model::{ObjectRef, kinds};
 use fg_sources::kube::Batch;
 use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
-use fg_wire::{CONFIGURATION_TYPE, Name, Transaction, Views};
+use fg_wire::Name;
 
 use super::metrics::Timings;
+use super::planes::{Planes, WHOLE};
 use super::pods::Pods;
 use crate::folder::now;
 use crate::run::pages::Shared;
@@ -37,12 +38,12 @@ pub(crate) trait Outlet {
 pub(crate) struct Steering<O> {
     started: Instant,
     state: Shared,
-    views: Views,
+    planes: Planes,
     store: Store,
     fleet: Fleet,
     pods: Pods,
     /// Resources that each proxy does not use.
-    refusals: BTreeMap<ClientId, BTreeSet<String>>,
+    refusals: BTreeMap<ClientId, BTreeSet<Text>>,
     /// Words on Gateways whose objects could not be applied.
     failures: BTreeMap<GatewayKey, String>,
     timings: Arc<Timings>,
@@ -61,7 +62,7 @@ impl<O: Outlet> Steering<O> {
         Self {
             started: Instant::now(),
             state,
-            views: Views::new(),
+            planes: Planes::new(store.clone()),
             store,
             fleet: Fleet::new(Duration::ZERO),
             pods: Pods::default(),
@@ -87,7 +88,7 @@ impl<O: Outlet> Steering<O> {
             findings: batch.findings,
         });
         self.timings.translated(batch.since, begun);
-        self.send(state.control.ir(), &step);
+        self.send(&state.control, &step);
         self.timings.sent(batch.since);
         for (gateway, wish) in step.deployments {
             self.outlet.deploy(&gateway, wish);
@@ -138,6 +139,7 @@ impl<O: Outlet> Steering<O> {
                 let Some(gateway) = key_of(&scope) else {
                     return;
                 };
+                self.planes.connected(&gateway, &scope);
                 let text = |key: &str| node.text(key).unwrap_or_default();
                 let claimed = text("address").parse().ok();
                 let Some(address) = claimed.or(peer.map(|peer| peer.ip())) else {
@@ -157,29 +159,41 @@ impl<O: Outlet> Steering<O> {
             }
             Event::Acked {
                 client,
+                scope,
                 serial,
                 took,
                 ..
             } => {
                 self.timings.confirmed(took);
-                self.refused(client, Vec::new());
-                self.fleet.acknowledged(client.0, serial, moment);
+                // An Envoy's answer is about one type of several: it is asked when it has all.
+                if !self.is_envoy(&scope) {
+                    self.refused(client, Vec::new());
+                    self.fleet.acknowledged(client.0, serial, moment);
+                }
             }
             Event::Rejected {
                 client,
                 scope,
+                type_url,
                 serial,
                 took,
                 resources,
                 message,
-                ..
             } => {
                 tracing::error!(gateway = %scope, %client, serial, message, "a proxy cannot use a part of what it was sent");
                 self.timings.confirmed(took);
-                self.refused(client, resources);
-                self.fleet.acknowledged(client.0, serial, moment);
+                if self.is_envoy(&scope) {
+                    self.refused_by_envoy(client, &scope, &type_url, &resources);
+                } else {
+                    self.refused(client, resources);
+                    self.fleet.acknowledged(client.0, serial, moment);
+                }
             }
-            Event::Settled { .. } => {}
+            Event::Settled {
+                client,
+                scope,
+                serial,
+            } => self.settled(client, &scope, serial),
             Event::Report {
                 client, resources, ..
             } => self.refused(client, resources),
@@ -272,26 +286,17 @@ impl<O: Outlet> Steering<O> {
     }
 
     /// Sends each Gateway's proxies its part of a change.
-    fn send(&mut self, ir: &fg_ir::Ir, step: &Step) {
-        for (gateway, change) in self.views.update(ir, &step.change) {
-            let sent = Transaction::new(&change);
-            self.store.apply(&scope_of(&gateway), transaction(sent));
-        }
+    fn send(&mut self, control: &Control, step: &Step) {
+        let plane = |gateway: &GatewayKey| control.plane(gateway);
+        self.planes.send(control.ir(), &step.change, plane);
         for (id, report) in &step.reports {
             if !id.is(kinds::GATEWAY) {
                 continue;
             }
-            let scope = scope_of(&GatewayKey::new(&id.namespace, &id.name));
-            match report {
-                // A Gateway without anything to serve has proxies, too, which are ready with that.
-                Some(_) if self.store.serial(&scope) == 0 => {
-                    self.store.apply(&scope, fg_ads::Transaction::new());
-                }
-                Some(_) => {}
-                // They let go of everything and end by themselves.
-                None => {
-                    self.store.replace(&scope, Vec::new());
-                }
+            let key = GatewayKey::new(&id.namespace, &id.name);
+            match report.as_deref().map(|report| &report.subject) {
+                Some(Subject::Gateway(report)) => self.planes.exists(&key, report.plane),
+                _ => self.planes.gone(&key),
             }
         }
     }
@@ -320,22 +325,71 @@ impl<O: Outlet> Steering<O> {
         }
     }
 
+    /// Takes a proxy's word on all that it cannot use.
     fn refused(&mut self, client: ClientId, resources: Vec<Rejection>) {
+        let rejections = resources.into_iter().map(rejection).collect();
+        self.stand(client, rejections);
+    }
+
+    /// These are all the resources that a proxy does not use.
+    fn stand(&mut self, client: ClientId, rejections: Vec<fleet::Rejection>) {
         let moment = self.moment();
-        let now: BTreeSet<String> = resources.iter().map(|one| one.name.clone()).collect();
-        let before = self
-            .refusals
-            .insert(client, now.clone())
-            .unwrap_or_default();
-        if now.is_empty() {
-            self.refusals.remove(&client);
-        }
-        let mended = before.difference(&now).map(String::as_str);
+        let now: BTreeSet<Text> = rejections.iter().map(|one| one.resource.clone()).collect();
+        let before = if now.is_empty() {
+            self.refusals.remove(&client)
+        } else {
+            self.refusals.insert(client, now.clone())
+        };
+        let before = before.unwrap_or_default();
+        let mended = before.difference(&now).map(|name| &**name);
         self.fleet.accepted(client.0, mended, moment);
-        if !resources.is_empty() {
-            let rejections = resources.into_iter().map(rejection).collect();
+        if !rejections.is_empty() {
             self.fleet.rejected(client.0, rejections, moment);
         }
+    }
+
+    /// Whether the clients of a scope are Envoys.
+    fn is_envoy(&self, scope: &str) -> bool {
+        key_of(scope).is_some_and(|gateway| self.planes.is_envoy(&gateway))
+    }
+
+    /// An Envoy refused resources of a type: all of the Gateway's are sent their last good versions.
+    fn refused_by_envoy(
+        &mut self,
+        client: ClientId,
+        scope: &str,
+        type_url: &str,
+        resources: &[Rejection],
+    ) {
+        let Some(gateway) = key_of(scope) else {
+            return;
+        };
+        let refused = resources
+            .iter()
+            .map(|one| (&*one.name, &*one.version, &*one.reason));
+        self.planes.refused(&gateway, scope, type_url, refused);
+        let rejections = self.planes.rejections(&gateway, scope);
+        self.stand(client, rejections);
+    }
+
+    /// An Envoy has answered all that there is for it.
+    fn settled(&mut self, client: ClientId, scope: &str, serial: Serial) {
+        let Some(gateway) = key_of(scope).filter(|gateway| self.planes.is_envoy(gateway)) else {
+            return;
+        };
+        self.planes.confirmed(&gateway, scope, serial);
+        let rejections = self.planes.rejections(&gateway, scope);
+        self.stand(client, rejections);
+        // What objects need is counted by the serials of the Gateway's own scope.
+        let own = scope_of(&gateway);
+        let serial = if scope == own {
+            serial
+        } else if serial == self.store.serial(scope) {
+            self.store.serial(&own)
+        } else {
+            return;
+        };
+        self.fleet.acknowledged(client.0, serial, self.moment());
     }
 
     /// The Gateways whose Service this is: one, as names are made.
@@ -414,7 +468,7 @@ impl<O: Outlet> Steering<O> {
                 let key = GatewayKey::new(&set.gateway.0, &set.gateway.1);
                 verdicts.refused = self.fleet.refused_listeners(&key);
             }
-            Subject::GatewayClass | Subject::Backend | Subject::Policy(_) => {}
+            Subject::GatewayClass(_) | Subject::Backend | Subject::Policy(_) => {}
         }
         verdicts
     }
@@ -438,7 +492,7 @@ fn gateways_of(
                 .filter_map(|parent| gateway_of_parent(parent, &report.object, reports))
                 .collect()
         }
-        Subject::GatewayClass | Subject::Backend | Subject::Policy(_) => BTreeSet::new(),
+        Subject::GatewayClass(_) | Subject::Backend | Subject::Policy(_) => BTreeSet::new(),
     }
 }
 
@@ -461,7 +515,7 @@ fn gateway_of_parent(
     }
 }
 
-fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {
+pub(crate) fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {
     let (group, kind) = kinds::GATEWAY;
     Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.name))
 }
@@ -472,24 +526,8 @@ pub(crate) fn scope_of(key: &GatewayKey) -> String {
 }
 
 fn key_of(scope: &str) -> Option<GatewayKey> {
-    let (namespace, name) = scope.split_once('/')?;
+    let (namespace, name) = scope.trim_end_matches(WHOLE).split_once('/')?;
     Some(GatewayKey::new(namespace, name))
-}
-
-fn transaction(sent: Transaction) -> fg_ads::Transaction {
-    let mut transaction = fg_ads::Transaction::new();
-    let kind: Arc<str> = CONFIGURATION_TYPE.into();
-    for one in sent.upserts {
-        let body = Any {
-            type_url: one.type_url.to_owned(),
-            value: one.value,
-        };
-        transaction.upsert(kind.clone(), one.name, one.version, body);
-    }
-    for name in sent.removed {
-        transaction.remove(kind.clone(), name);
-    }
-    transaction
 }
 
 /// A refusal, and the object whose status it shows in.

@@ -1,0 +1,325 @@
+//! What each Gateway's data plane is sent: the IR itself for our own proxies, Envoy's resources for
+//! Envoys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fg_ads::message::Any;
+use fg_ads::{Serial, Store};
+use fg_control::fleet;
+use fg_envoy::{Compiler, Fence, Fences, Kind, RouteShape, Settings, Update};
+use fg_ir::{Action, Change, Ir, ListenerKey, Target};
+use fg_model::{ObjectRef, Plane, kinds};
+use fg_status::GatewayKey;
+use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
+
+use super::steering::{gateway_object, scope_of};
+
+/// What is behind the scope of clients that are sent whole route configurations, since they speak
+/// the state-of-the-world protocol.
+pub(crate) const WHOLE: &str = "+whole";
+
+/// All Gateways' data planes.
+pub(crate) struct Planes {
+    views: Views,
+    store: Store,
+    envoys: BTreeMap<GatewayKey, Envoys>,
+}
+
+/// The Envoys of one Gateway.
+struct Envoys {
+    /// What those are sent that speak the delta protocol.
+    delta: Served,
+    /// What the others are sent; made when the first of them comes.
+    whole: Option<Served>,
+}
+
+/// What one scope is served.
+struct Served {
+    compiler: Compiler,
+    fences: Fences,
+}
+
+impl Planes {
+    /// Of an empty configuration.
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            views: Views::new(),
+            store,
+            envoys: BTreeMap::new(),
+        }
+    }
+
+    /// Sends each Gateway's proxies its part of a change. `ir` is the whole configuration after it,
+    /// `plane` says who serves a Gateway.
+    pub(crate) fn send(
+        &mut self,
+        ir: &Ir,
+        change: &Change,
+        plane: impl Fn(&GatewayKey) -> Option<Plane>,
+    ) {
+        for (gateway, change) in self.views.update(ir, change) {
+            // One that is gone keeps what it was until its last resource is.
+            let is_envoy = plane(&gateway).map_or(self.envoys.contains_key(&gateway), |plane| {
+                plane == Plane::Envoy
+            });
+            if self.turn(&gateway, is_envoy) {
+                continue;
+            }
+            let view = self.views.of(&gateway);
+            match self.envoys.get_mut(&gateway) {
+                Some(envoys) => {
+                    let nothing = Ir::default();
+                    let view = view.unwrap_or(&nothing);
+                    let scope = scope_of(&gateway);
+                    envoys.delta.update(&self.store, &scope, view, &change);
+                    if let Some(whole) = &mut envoys.whole {
+                        whole.update(&self.store, &format!("{scope}{WHOLE}"), view, &change);
+                    }
+                }
+                None => {
+                    let sent = Transaction::new(&change);
+                    self.store.apply(&scope_of(&gateway), transaction(sent));
+                }
+            }
+        }
+    }
+
+    /// A Gateway is there, with this plane; its proxies may have nothing else to serve.
+    pub(crate) fn exists(&mut self, gateway: &GatewayKey, plane: Plane) {
+        if self.turn(gateway, plane == Plane::Envoy) {
+            return;
+        }
+        let scope = scope_of(gateway);
+        if self.store.serial(&scope) == 0 {
+            self.store.apply(&scope, fg_ads::Transaction::new());
+        }
+    }
+
+    /// A Gateway is gone: its proxies let go of everything and end by themselves.
+    pub(crate) fn gone(&mut self, gateway: &GatewayKey) {
+        let scope = scope_of(gateway);
+        let whole = self.envoys.remove(gateway).and_then(|envoys| envoys.whole);
+        self.store.replace(&scope, Vec::new());
+        if whole.is_some() {
+            self.store.replace(&format!("{scope}{WHOLE}"), Vec::new());
+        }
+    }
+
+    /// Sees to it that a Gateway is served by that plane, and says whether it was not: then its scope
+    /// has everything anew.
+    fn turn(&mut self, gateway: &GatewayKey, is_envoy: bool) -> bool {
+        if self.envoys.contains_key(gateway) == is_envoy {
+            return false;
+        }
+        let scope = scope_of(gateway);
+        let nothing = Ir::default();
+        let view = self.views.of(gateway).unwrap_or(&nothing);
+        if is_envoy {
+            self.store.replace(&scope, Vec::new());
+            let delta = Served::new(RouteShape::PerHost, &self.store, &scope, view);
+            let envoys = Envoys { delta, whole: None };
+            self.envoys.insert(gateway.clone(), envoys);
+        } else {
+            self.gone(gateway);
+            let all = transaction(Transaction::snapshot(view));
+            self.store.replace(&scope, all.upserts);
+        }
+        true
+    }
+
+    /// A client has connected to a scope: what it needs is made if nobody needed it before.
+    pub(crate) fn connected(&mut self, gateway: &GatewayKey, scope: &str) {
+        let Some(envoys) = self.envoys.get_mut(gateway) else {
+            return;
+        };
+        if scope.ends_with(WHOLE) && envoys.whole.is_none() {
+            let nothing = Ir::default();
+            let view = self.views.of(gateway).unwrap_or(&nothing);
+            let served = Served::new(RouteShape::Whole, &self.store, scope, view);
+            envoys.whole = Some(served);
+        }
+    }
+
+    /// Whether Envoys serve a Gateway.
+    pub(crate) fn is_envoy(&self, gateway: &GatewayKey) -> bool {
+        self.envoys.contains_key(gateway)
+    }
+
+    /// An Envoy uses everything of its scope up to a serial, but for what it refused.
+    pub(crate) fn confirmed(&mut self, gateway: &GatewayKey, scope: &str, serial: Serial) {
+        if let Some(served) = self.served(gateway, scope) {
+            served.fences.confirmed(serial);
+        }
+    }
+
+    /// An Envoy refused resources: name, version and its words. Their last good versions are sent to
+    /// all.
+    pub(crate) fn refused<'a>(
+        &mut self,
+        gateway: &GatewayKey,
+        scope: &str,
+        type_url: &str,
+        refused: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+    ) {
+        let store = self.store.clone();
+        let kind = Kind::ALL.iter().find(|kind| kind.type_url() == type_url);
+        let (Some(&kind), Some(served)) = (kind, self.served(gateway, scope)) else {
+            return;
+        };
+        for (name, version, reason) in refused {
+            if let Some(update) = served.fences.refuse(kind, name, version, reason) {
+                store.apply(scope, envoy_transaction(&update));
+            }
+        }
+    }
+
+    /// What Envoys of a Gateway do not use, and the objects whose status says so.
+    pub(crate) fn rejections(&self, gateway: &GatewayKey, scope: &str) -> Vec<fleet::Rejection> {
+        let Some(envoys) = self.envoys.get(gateway) else {
+            return Vec::new();
+        };
+        let served = match &envoys.whole {
+            Some(whole) if scope.ends_with(WHOLE) => whole,
+            _ => &envoys.delta,
+        };
+        let nothing = Ir::default();
+        let view = self.views.of(gateway).unwrap_or(&nothing);
+        let fences = served.fences.all();
+        fences
+            .flat_map(|fence| rejections(gateway, view, &fence))
+            .collect()
+    }
+
+    fn served(&mut self, gateway: &GatewayKey, scope: &str) -> Option<&mut Served> {
+        let envoys = self.envoys.get_mut(gateway)?;
+        if scope.ends_with(WHOLE) {
+            envoys.whole.as_mut()
+        } else {
+            Some(&mut envoys.delta)
+        }
+    }
+}
+
+impl Served {
+    /// A scope that has everything of a Gateway.
+    fn new(shape: RouteShape, store: &Store, scope: &str, view: &Ir) -> Self {
+        let settings = Settings {
+            routes: shape,
+            ..Settings::default()
+        };
+        let mut served = Self {
+            compiler: Compiler::new(settings),
+            fences: Fences::default(),
+        };
+        served.update(store, scope, view, &Change::from(view));
+        // Also one that is empty is complete.
+        store.apply(scope, fg_ads::Transaction::new());
+        served
+    }
+
+    fn update(&mut self, store: &Store, scope: &str, view: &Ir, change: &Change) {
+        let update = self.compiler.update(view, change);
+        if !update.is_empty() {
+            let serial = store.apply(scope, envoy_transaction(&update));
+            self.fences.sent(&update, serial);
+        }
+    }
+}
+
+/// A refused resource, once for each object whose status says so.
+fn rejections(gateway: &GatewayKey, view: &Ir, fence: &Fence) -> Vec<fleet::Rejection> {
+    let resource = &fence.resource;
+    let name = format!("{:?} {}", resource.kind, resource.name);
+    let end = if fence.serves_on {
+        "its last good version serves on"
+    } else {
+        "it is closed"
+    };
+    let about = about(gateway, view, fence);
+    let several = about.len() > 1;
+    let rejection = |(object, listener): (Arc<ObjectRef>, Option<ListenerKey>)| {
+        let resource = match &listener {
+            Some(listener) if several => format!("{name} of {listener}"),
+            None if several => format!("{name} of {object}"),
+            _ => name.clone(),
+        };
+        fleet::Rejection {
+            resource: resource.into(),
+            reason: format!("{} ({end})", fence.reason),
+            object: Some(object),
+            listener,
+        }
+    };
+    about.into_iter().map(rejection).collect()
+}
+
+/// The objects that a refused resource is about: those that have a status, with the listener where
+/// it is one.
+fn about(
+    gateway: &GatewayKey,
+    view: &Ir,
+    fence: &Fence,
+) -> Vec<(Arc<ObjectRef>, Option<ListenerKey>)> {
+    let named = &fence.resource.about;
+    let is_named = |object: &ObjectRef| named.iter().any(|one| **one == *object);
+    let own = gateway_object(gateway);
+    let listeners = view.listeners.values().filter(|listener| {
+        let mut certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
+        certificates.any(|key| is_named(&key.object))
+    });
+    let mut all: Vec<_> = listeners
+        .map(|listener| (own.clone(), Some(listener.key.clone())))
+        .collect();
+    let routes = view.rules.values().filter(|rule| {
+        let backends = match &rule.action {
+            Action::Forward(backends) => backends.as_slice(),
+            Action::Refuse(_) => &[],
+        };
+        let mut targets = backends.iter().filter_map(|backend| match &backend.target {
+            Target::Backend(key) => Some(&key.object),
+            Target::Broken(_) => None,
+        });
+        is_named(&rule.key.route) || targets.any(|object| is_named(object))
+    });
+    let mut routes: Vec<_> = routes.map(|rule| (rule.key.route.clone(), None)).collect();
+    routes.dedup();
+    all.extend(routes);
+    if all.is_empty() || named.iter().any(|object| object.is(kinds::GATEWAY)) {
+        all.push((own, None));
+    }
+    all
+}
+
+fn envoy_transaction(update: &Update) -> fg_ads::Transaction {
+    let mut transaction = fg_ads::Transaction::new();
+    for resource in &update.upserts {
+        let kind = resource.kind.type_url();
+        let body = Any {
+            type_url: kind.to_owned(),
+            value: resource.body.clone(),
+        };
+        let (name, version) = (resource.name.clone(), resource.version.clone());
+        transaction.upsert(kind, name, version, body);
+    }
+    for (kind, name) in &update.removed {
+        transaction.remove(kind.type_url(), name.clone());
+    }
+    transaction
+}
+
+fn transaction(sent: Transaction) -> fg_ads::Transaction {
+    let mut transaction = fg_ads::Transaction::new();
+    let kind: Arc<str> = CONFIGURATION_TYPE.into();
+    for one in sent.upserts {
+        let body = Any {
+            type_url: one.type_url.to_owned(),
+            value: one.value,
+        };
+        transaction.upsert(kind.clone(), one.name, one.version, body);
+    }
+    for name in sent.removed {
+        transaction.remove(kind.clone(), name);
+    }
+    transaction
+}
