@@ -24,7 +24,7 @@ mod tests_sets;
 mod tests_tls;
 mod word;
 
-pub use acks::{Ack, Acknowledgements};
+pub use acks::{Ack, Acknowledgements, Remark};
 pub use cluster::{
     Address, Addresses, Confirmation, Lack, OWN_CONDITIONS, ROUTE_PROGRAMMED, ServiceAddresses,
     Verdicts,
@@ -33,7 +33,7 @@ pub use condition::{Condition, ConditionStatus};
 pub use document::{
     Document, DocumentMeta, FindingEntry, Summary, cluster_document, document, summary,
 };
-pub use features::{Feature, SUPPORTED};
+pub use features::{Feature, NOT_BY_ENVOY, SUPPORTED};
 pub use fg_ir::GatewayKey;
 pub use gateway::{GatewayStatus, ListenerSetStatus, ListenerStatus, StatusAddress};
 pub use objects::{

@@ -3,7 +3,7 @@
 use fg_api::http_route::ParentReference;
 use fg_api::report::{Report, RouteReport, Subject as Of};
 use fg_base::Text;
-use fg_model::{Finding, Scope};
+use fg_model::{Finding, Plane, Scope};
 use serde::Serialize;
 
 use crate::acks::Acknowledgements;
@@ -65,8 +65,8 @@ pub struct RouteParentStatus {
     pub parent_ref: ParentReference,
     /// Who wrote the entry.
     pub controller_name: Text,
-    /// `Accepted`, `ResolvedRefs`, `PartiallyInvalid` while it is true, and in a cluster
-    /// `ferrogate.dev/Programmed`.
+    /// `Accepted`, `ResolvedRefs`, `PartiallyInvalid` while it is true, and in a cluster, or when it
+    /// is false, `ferrogate.dev/Programmed`.
     pub conditions: Vec<Condition>,
 }
 
@@ -84,7 +84,7 @@ pub fn cluster_status(report: &Report, verdicts: &Verdicts) -> Status {
 fn any_status(report: &Report, words: Words<'_>) -> Status {
     let findings: Vec<&Finding> = report.findings.iter().map(|finding| &**finding).collect();
     match &report.subject {
-        Of::GatewayClass => class(report.generation, &findings, words),
+        Of::GatewayClass(plane) => class(report.generation, *plane, &findings, words),
         Of::Gateway(gateway) => Status::Gateway(gateway::status(report, gateway, &findings, words)),
         Of::Route(route) => Status::Route(self::route(report.generation, route, &findings, words)),
         Of::ListenerSet(set) => {
@@ -108,7 +108,7 @@ fn any_status(report: &Report, words: Words<'_>) -> Status {
     }
 }
 
-fn class(generation: i64, findings: &[&Finding], words: Words<'_>) -> Status {
+fn class(generation: i64, plane: Plane, findings: &[&Finding], words: Words<'_>) -> Status {
     let judge = Judge::new(
         Subject::Class,
         generation,
@@ -128,7 +128,7 @@ fn class(generation: i64, findings: &[&Finding], words: Words<'_>) -> Status {
         Words::Cluster(_) => Status::Class(ClassStatus {
             conditions,
             supported_features: if is_accepted {
-                features::supported()
+                features::supported(plane)
             } else {
                 Vec::new()
             },
@@ -164,8 +164,12 @@ fn route(
             partly.message = format!("Dropped Rule: {}", partly.message);
             conditions.push(partly);
         }
-        if let Words::Cluster(verdicts) = words {
-            conditions.push(route_programmed(&judge, served, verdicts, at));
+        match words {
+            Words::Cluster(verdicts) => {
+                conditions.push(route_programmed(&judge, served, verdicts, at));
+            }
+            // One process has something to say only when its data plane refused the route.
+            Words::Process(_) => conditions.extend(judge.found(ROUTE_PROGRAMMED)),
         }
         RouteParentStatus {
             parent_ref: parent.parent.clone(),

@@ -6,6 +6,7 @@
 
 use fg_model::{Finding, FindingKind, Scope, Severity};
 
+use crate::cluster::ROUTE_PROGRAMMED;
 use crate::condition::{Condition, ConditionStatus, words};
 
 /// What has conditions.
@@ -44,6 +45,7 @@ const TABLE: &[Row] = {
         Row(Gateway, Kind::RefNotPermitted, "ResolvedRefs", False, "RefNotPermitted"),
         Row(Gateway, Kind::InvalidClientCertificateRef, "ResolvedRefs", False, "InvalidClientCertificateRef"),
         Row(Gateway, Kind::AddressNotUsable, "Programmed", False, "AddressNotUsable"),
+        Row(Gateway, Kind::PlaneUnavailable, "Programmed", False, "Pending"),
         Row(Listener, Kind::ProtocolConflict, "Accepted", False, "ProtocolConflict"),
         Row(Listener, Kind::ProtocolConflict, "Conflicted", True, "ProtocolConflict"),
         Row(Listener, Kind::HostnameConflict, "Accepted", False, "HostnameConflict"),
@@ -72,6 +74,7 @@ const TABLE: &[Row] = {
         Row(Route, Kind::BackendNotFound, "ResolvedRefs", False, "BackendNotFound"),
         Row(Route, Kind::InvalidBackend, "ResolvedRefs", False, "BackendNotFound"),
         Row(Route, Kind::UnsupportedBackendProtocol, "ResolvedRefs", False, "UnsupportedProtocol"),
+        Row(Route, Kind::RefusedByPlane, ROUTE_PROGRAMMED, False, "Rejected"),
         Row(Backend, Kind::InvalidBackend, "Accepted", False, "Invalid"),
         Row(Backend, Kind::UnsupportedBackendProtocol, "Accepted", False, "Invalid"),
         Row(ListenerSet, Kind::SetNotAllowed, "Accepted", False, "NotAllowed"),

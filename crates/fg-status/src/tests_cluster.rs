@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::tests::translated;
 use super::{
-    Addresses, Confirmation, GatewayKey, Lack, SUPPORTED, ServiceAddresses, Verdicts,
+    Addresses, Confirmation, GatewayKey, Lack, NOT_BY_ENVOY, SUPPORTED, ServiceAddresses, Verdicts,
     cluster_document,
 };
 
@@ -290,6 +290,12 @@ fn a_class_names_its_features_once_it_is_accepted() {
     let names = class["supportedFeatures"].as_array().expect("features");
     assert_eq!(names.len(), SUPPORTED.len());
     assert_eq!(names[0], json!({"name": "BackendTLSPolicy"}));
+    // Each of what Envoy lacks is something that we have otherwise.
+    assert!(NOT_BY_ENVOY.iter().all(|name| SUPPORTED.contains(name)));
+    let world = translated(&WORLD.replace("dev/gateway}", "dev/envoy}"));
+    let class = status(&world, &Verdicts::default(), kinds::GATEWAY_CLASS);
+    let names = class["supportedFeatures"].as_array().expect("features");
+    assert_eq!(names.len(), SUPPORTED.len() - NOT_BY_ENVOY.len());
     let world = translated(&WORLD.replace("dev/gateway}", "dev/gateway-waypoint}"));
     let class = status(&world, &Verdicts::default(), kinds::GATEWAY_CLASS);
     assert!(condition(&class, "Accepted", 2).starts_with("False"));

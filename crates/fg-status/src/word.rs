@@ -2,7 +2,7 @@
 
 use fg_ir::{GatewayKey, ListenerKey};
 
-use crate::acks::Acknowledgements;
+use crate::acks::{Acknowledgements, Remark};
 use crate::cluster::{Confirmation, Verdicts};
 
 /// Who speaks for the data plane.
@@ -34,10 +34,14 @@ pub(crate) enum Word {
 impl Words<'_> {
     pub(crate) fn on(&self, listener: &ListenerKey) -> Word {
         match self {
-            Self::Process(acks) => match acks.listeners.get(listener) {
-                None => Word::Nothing,
-                Some(Ok(())) => Word::Serves(None),
-                Some(Err(words)) => Word::Unbound(words.clone()),
+            Self::Process(acks) => match acks.remarks.get(listener) {
+                Some(Remark::Pending(words)) => Word::Pending(words.clone()),
+                Some(Remark::Refused(words)) => Word::Refused(words.clone()),
+                None => match acks.listeners.get(listener) {
+                    None => Word::Nothing,
+                    Some(Ok(())) => Word::Serves(None),
+                    Some(Err(words)) => Word::Unbound(words.clone()),
+                },
             },
             Self::Cluster(verdicts) => {
                 if let Some(words) = verdicts.refused.get(listener) {

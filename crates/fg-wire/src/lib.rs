@@ -52,4 +52,4 @@ pub use receiver::{Incoming, Received, Receiver};
 pub use rejection::Rejection;
 pub use resource::{Decoded, Resource, decode, encode};
 pub use transaction::{Encoded, Transaction, version};
-pub use views::Views;
+pub use views::{Views, share};

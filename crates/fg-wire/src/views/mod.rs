@@ -5,16 +5,19 @@
 //! whole configuration.
 
 mod count;
+mod share;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fg_ir::{Attachment, BackendKey, Change, CredentialKey, GatewayKey, Ir, Rule, RuleKey};
+use fg_ir::{BackendKey, Change, CredentialKey, GatewayKey, Ir, Rule, RuleKey};
 
 use crate::uses::{backends_of_rule, credentials_of_backend, credentials_of_listener};
 use count::Uses;
+use share::part_of;
+pub use share::share;
 
 /// The configuration of each Gateway, kept up with the whole.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +143,9 @@ impl Views {
             };
             let all: BTreeSet<GatewayKey> = before.into_iter().flatten().chain(after).collect();
             for gateway in all {
-                let new = new.as_ref().and_then(|rule| part_of(rule, &gateway));
+                let new = new
+                    .as_ref()
+                    .and_then(|rule| part_of(rule, |one| gateway.has(&one.listener)));
                 self.update_rule(key, &gateway, new, step(steps, &gateway));
             }
         }
@@ -256,20 +261,4 @@ fn gateways_of(rule: &Rule) -> Vec<GatewayKey> {
     gateways.sort_unstable();
     gateways.dedup();
     gateways
-}
-
-/// A rule as a Gateway may see it; `None` if it is not attached there.
-fn part_of(rule: &Arc<Rule>, gateway: &GatewayKey) -> Option<Arc<Rule>> {
-    let is_its_own = |one: &&Attachment| gateway.has(&one.listener);
-    let own: Vec<&Attachment> = rule.attachments.iter().filter(is_its_own).collect();
-    if own.is_empty() {
-        None
-    } else if own.len() == rule.attachments.len() {
-        Some(rule.clone())
-    } else {
-        Some(Arc::new(Rule {
-            attachments: own.into_iter().cloned().collect(),
-            ..Rule::clone(rule)
-        }))
-    }
 }

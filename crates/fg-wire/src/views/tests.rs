@@ -231,6 +231,7 @@ fn play(history: &[Vec<Edit>]) {
             let expected = filtered(&ir, &gateway);
             let copy = copies.get(&gateway).cloned().unwrap_or_default();
             assert_eq!(copy, expected, "{gateway}");
+            assert_eq!(share(&ir, |key| gateway.has(key)), expected);
             assert_eq!(views.of(&gateway).cloned().unwrap_or_default(), expected);
             let listed = views.gateways().any(|one| *one == gateway);
             assert_eq!(listed, expected != Ir::default());
