@@ -23,7 +23,7 @@ mod process;
 mod record;
 
 pub use bench::{Bench, bench};
-pub use cache::{ENVOY_GATEWAY, GATEWAY_API, KUBERNETES, Programs};
+pub use cache::{ENVOY_GATEWAY, GATEWAY_API, KUBERNETES, Programs, ensure_envoys};
 pub use cluster::{Cluster, Options, Part};
 pub use conformance::{Conformance, conformance};
 pub use folders::{built, root, runs};

@@ -32,6 +32,51 @@ spec:
   ports: [{port: 80, targetPort: 3000}]
 ";
 
+/// Envoy as a control plane would run it: something before it, something beside it, its whole configuration in its words.
+const ENVOY: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: echo}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      securityContext: {runAsNonRoot: true, runAsUser: 65532}
+      initContainers:
+      - name: version
+        image: docker.io/envoyproxy/envoy:distroless-v1.VERSION
+        command: [envoy, --version]
+      containers:
+      - name: envoy
+        image: docker.io/envoyproxy/envoy:distroless-v1.VERSION
+        command: [envoy]
+        args:
+        - --config-yaml
+        - 'admin: {address: {socket_address: {address: 0.0.0.0, port_value: $(PORT)}}}'
+        - --service-node
+        - $(NAME)
+        env:
+        - {name: PORT, value: '19000'}
+        - {name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+        startupProbe: {httpGet: {path: /ready, port: 19000}, periodSeconds: 1, failureThreshold: 30}
+        readinessProbe: {httpGet: {path: /ready, port: 19000}, periodSeconds: 1}
+        lifecycle: {preStop: {httpGet: {path: /, port: 3000}}}
+        ports: [{containerPort: 19000}]
+      - name: beside
+        image: gateway-api/conformance/echo-basic:v0.1.0
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  type: LoadBalancer
+  selector: {app: echo}
+  ports: [{port: 80, targetPort: 19000}]
+";
+
 /// Longer than anything takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -52,15 +97,15 @@ fn get(cluster: &Cluster, path: &str) -> Option<Value> {
     object.ok()
 }
 
-/// Asks the load balancer until it answers 200.
-fn serves(cluster: &Cluster) {
+/// Asks the load balancer until it answers 200; gives the answer.
+fn serves(cluster: &Cluster, path: &str) -> String {
     let until = Instant::now() + PATIENCE;
     let ask = |address: &str| -> std::io::Result<String> {
         let mut stream = TcpStream::connect((address, 80))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         write!(
             stream,
-            "GET / HTTP/1.1\r\nhost: echo\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: echo\r\nconnection: close\r\n\r\n"
         )?;
         let mut reply = String::new();
         stream.read_to_string(&mut reply)?;
@@ -73,8 +118,8 @@ fn serves(cluster: &Cluster) {
             let reply = cluster.inside(|| Ok(ask(address)?));
             reply.ok()
         });
-        if reply.is_some_and(|reply| reply.starts_with("HTTP/1.1 200")) {
-            return;
+        if let Some(reply) = reply.filter(|reply| reply.starts_with("HTTP/1.1 200")) {
+            return reply;
         }
         assert!(Instant::now() < until, "{} serves nothing", cluster.id());
         std::thread::yield_now();
@@ -90,19 +135,19 @@ fn clusters_side_by_side_serve_survive_and_leave_nothing() {
     let deployment = "/apis/apps/v1/namespaces/default/deployments/echo";
     one.apply(ECHO).unwrap();
     one.wait_for(&[deployment], "Available", PATIENCE).unwrap();
-    serves(&one);
+    serves(&one, "/");
     assert!(get(&other, deployment).is_none(), "clusters share a store");
 
     // Objects and traffic outlive the API server.
     one.kill(Part::Api);
     one.begin(Part::Api).unwrap();
     assert!(get(&one, deployment).is_some());
-    serves(&one);
+    serves(&one, "/");
 
     // A new node runs the pods of the one that crashed.
     one.kill(Part::Node);
     one.begin(Part::Node).unwrap();
-    serves(&one);
+    serves(&one, "/");
 
     // What ends without its node leaves nothing either.
     let (id, folder, namespace) = (
@@ -122,8 +167,26 @@ fn clusters_side_by_side_serve_survive_and_leave_nothing() {
     assert!(!down(&id).unwrap(), "there was something left to end");
 
     other.apply(ECHO).unwrap();
-    serves(&other);
+    serves(&other, "/");
     let folder = other.folder().to_path_buf();
     other.down().unwrap();
     assert!(!Path::new(&folder).exists());
+}
+
+#[test]
+fn pods_are_the_envoy_that_their_image_names() {
+    fg_testcluster::ensure_envoys().unwrap();
+    let cluster = cluster().unwrap();
+    for version in ["36.4", "40.0"] {
+        cluster.apply(&ENVOY.replace("VERSION", version)).unwrap();
+        let deployment = "/apis/apps/v1/namespaces/default/deployments/echo";
+        let until = Instant::now() + PATIENCE;
+        let wanted = format!("/1.{version}/");
+        while !serves(&cluster, "/server_info").contains(&wanted) {
+            let pods = get(&cluster, "/api/v1/namespaces/default/pods");
+            assert!(Instant::now() < until, "no Envoy {wanted}: {pods:?}");
+        }
+        let wait = cluster.wait_for(&[deployment], "Available", PATIENCE);
+        wait.unwrap();
+    }
 }

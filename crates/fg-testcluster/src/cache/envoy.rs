@@ -35,9 +35,9 @@ pub(crate) fn envoys() -> anyhow::Result<Vec<(String, PathBuf)>> {
     Ok(all)
 }
 
-/// Installs the versions that are missing.
+/// Installs the versions of Envoy that pods may be and that are missing; a cluster that starts later knows them.
 /// Errors: no Python, no network.
-pub(crate) fn ensure_envoys() -> anyhow::Result<()> {
+pub fn ensure_envoys() -> anyhow::Result<()> {
     let all = folders::root()?.join("envoy");
     for (_, version) in VERSIONS {
         let program = program(version)?;

@@ -15,7 +15,8 @@ use anyhow::Context as _;
 
 use crate::folders;
 
-pub(crate) use envoy::{ensure_envoys, envoys};
+pub use envoy::ensure_envoys;
+pub(crate) use envoy::envoys;
 use recipe::Recipe;
 pub use recipe::{ENVOY_GATEWAY, GATEWAY_API, KUBERNETES};
 

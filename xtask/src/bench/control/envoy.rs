@@ -13,7 +13,7 @@ const OURS: &str = "ferrogate-envoy";
 const PEER: &str = "envoy-gateway";
 
 /// Scenario, figure, what a reader calls it, unit.
-const LINES: [(&str, &str, &str, &str); 25] = [
+const LINES: [(&str, &str, &str, &str); 27] = [
     ("idle", "median_ms", "a new route is live, median", "ms"),
     (
         "idle",
@@ -36,6 +36,18 @@ const LINES: [(&str, &str, &str, &str); 25] = [
     ),
     ("adding", "proxy_cpu_ms", "… CPU of Envoy, a route", "ms"),
     ("adding", "kib", "… to Envoy, a route", "KiB"),
+    (
+        "idle",
+        "gaps",
+        "answers of the new routes that were neither 404 nor 200",
+        "",
+    ),
+    (
+        "adding",
+        "gaps",
+        "… the same while 3,000 routes are added",
+        "",
+    ),
     ("few", "median_ms", "an edit among 100 routes, median", "ms"),
     (
         "edit",
@@ -146,7 +158,7 @@ const RATIOS: [(&str, &str, &str, f64); 5] = [
 ];
 
 /// Scenario, figure, what a reader calls it, limit, unit.
-const LIMITS: [(&str, &str, &str, f64, &str); 6] = [
+const LIMITS: [(&str, &str, &str, f64, &str); 9] = [
     (
         "idle",
         "median_ms",
@@ -166,6 +178,27 @@ const LIMITS: [(&str, &str, &str, f64, &str); 6] = [
         "series",
         "5,000 routes, series of Envoy",
         2000.0,
+        "",
+    ),
+    (
+        "idle",
+        "gaps",
+        "idle: wrong answers of routes becoming live",
+        0.0,
+        "",
+    ),
+    (
+        "adding",
+        "gaps",
+        "adding 3,000: wrong answers of routes becoming live",
+        0.0,
+        "",
+    ),
+    (
+        "edit",
+        "gaps",
+        "edits among 5,000: wrong answers of edited routes",
+        0.0,
         "",
     ),
     (
@@ -291,10 +324,13 @@ pub(crate) fn targets(results: &Results) -> Vec<Target> {
     targets
 }
 
-/// What went wrong, a line each, which begins with the side and the scenario's name.
+/// What went wrong, a line each, which begins with the side and the scenario's name. Requests that fail at the peer's
+/// are figures of its own.
 pub(crate) fn failures(results: &Results) -> impl Iterator<Item = String> {
     results.envoy.iter().flat_map(|(side, scenarios)| {
-        scenarios.iter().filter_map(move |(name, one)| {
+        let counts = move |one: &ControlPlane| side == OURS || one.figures.is_empty();
+        let wrong = scenarios.iter().filter(move |(_, one)| counts(one));
+        wrong.filter_map(move |(name, one)| {
             Some(format!("{side}, {name}: {}", one.failed.as_ref()?))
         })
     })
