@@ -112,16 +112,15 @@ impl Planes {
         if self.envoys.contains_key(gateway) == is_envoy {
             return false;
         }
+        self.gone(gateway);
         let scope = scope_of(gateway);
         let nothing = Ir::default();
         let view = self.views.of(gateway).unwrap_or(&nothing);
         if is_envoy {
-            self.store.replace(&scope, Vec::new());
             let delta = Served::new(RouteShape::PerHost, &self.store, &scope, view);
             let envoys = Envoys { delta, whole: None };
             self.envoys.insert(gateway.clone(), envoys);
         } else {
-            self.gone(gateway);
             let all = transaction(Transaction::snapshot(view));
             self.store.replace(&scope, all.upserts);
         }
