@@ -16,6 +16,12 @@ pub(crate) fn usage(wrong: &dyn fmt::Display) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// Says what failed and gives the exit code.
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    say(&format!("ferrogate: {error:#}"));
+    FAILED
+}
+
 /// Prints to standard output. Whoever closed it does not want to read on, which is no error.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -34,13 +34,15 @@ impl LogLevel {
             .unwrap_or_else(|_| "unknown".to_owned())
     }
 
-    /// Changes it.
+    /// Changes it, and says so.
     ///
     /// # Errors
     /// When the level is none.
     pub(crate) fn set(&self, level: &str) -> Result<(), String> {
         let filter = filter(level)?;
-        self.0.reload(filter).map_err(|error| error.to_string())
+        self.0.reload(filter).map_err(|error| error.to_string())?;
+        tracing::info!(level, "log level changed");
+        Ok(())
     }
 }
 

@@ -6,14 +6,17 @@ mod control;
 mod descriptors;
 mod drain;
 mod echo;
+mod envoy;
 mod exit;
 mod explain;
 mod folder;
 mod get;
+mod leash;
 mod loaded;
 mod logging;
 mod manifests;
 mod memory;
+mod native;
 mod pages;
 mod proxy;
 mod question;
@@ -36,8 +39,11 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    memory::avoid_huge_pages();
     let cli = Cli::parse();
+    // Its settings of memory are its own, and those here would stay with it.
+    if !matches!(cli.command, Command::Leashed(_)) {
+        memory::avoid_huge_pages();
+    }
     let outcome = match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(args),
@@ -48,9 +54,7 @@ fn main() -> ExitCode {
         Command::Control(args) => control::control(args),
         Command::Proxy(args) => proxy::proxy(args),
         Command::Drain(args) => drain::drain(args),
+        Command::Leashed(args) => Err(leash::leashed(args)),
     };
-    outcome.unwrap_or_else(|error| {
-        exit::say(&format!("ferrogate: {error:#}"));
-        exit::FAILED
-    })
+    outcome.unwrap_or_else(|error| exit::failed(&error))
 }

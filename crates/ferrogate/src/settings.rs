@@ -60,7 +60,7 @@ pub(crate) fn settings(args: &PlaneArgs) -> Settings {
     let sockets = &args.sockets;
     settings.port_map = sockets.port_map.iter().copied().collect();
     settings.reserved = vec![
-        sockets.admin_address,
+        sockets.admin.admin_address,
         sockets.readiness_address,
         sockets.metrics_address,
     ];

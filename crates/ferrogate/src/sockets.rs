@@ -4,8 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use fg_admin::{AdminSite, AdminSource, MetricsSite, Readiness, ReadinessSite, Site};
-use fg_telemetry::Registry;
+use fg_admin::{AdminSite, AdminSource, Readiness, ReadinessSite, Site};
 
 use crate::cli::SocketArgs;
 use crate::exit;
@@ -35,7 +34,7 @@ impl Sockets {
     /// When one is taken, with a word on the flag that moves it.
     pub(crate) fn bind(args: &SocketArgs) -> anyhow::Result<Self> {
         Ok(Self {
-            admin: bind(args.admin_address, "admin pages", "--admin-address")?,
+            admin: bind(args.admin.admin_address, "admin pages", "--admin-address")?,
             readiness: bind(args.readiness_address, "readiness", "--readiness-address")?,
             metrics: bind(args.metrics_address, "metrics", "--metrics-address")?,
         })
@@ -50,7 +49,7 @@ impl Sockets {
         self,
         pages: Arc<dyn AdminSource>,
         readiness: Readiness,
-        registry: Arc<Registry>,
+        metrics: Arc<dyn Site>,
         told: impl Fn(Asked) -> bool + Send + 'static,
         others: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
@@ -65,7 +64,7 @@ impl Sockets {
         let sites: [(TcpListener, Arc<dyn Site>); 3] = [
             (self.admin, Arc::new(AdminSite(pages))),
             (self.readiness, Arc::new(ReadinessSite(readiness))),
-            (self.metrics, Arc::new(MetricsSite(registry))),
+            (self.metrics, metrics),
         ];
         let served = async move {
             for (socket, site) in sites {

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fg_admin::Readiness;
+use fg_admin::{MetricsSite, Readiness};
 use fg_ads::client::{Link, Options, State};
 use fg_ads::message::{Locality, Node};
 use fg_ads::{Client, Delivery, Rejection, Verdict};
@@ -24,6 +24,7 @@ use fg_telemetry::Registry;
 use fg_wire::{CONFIGURATION_TYPE, Incoming};
 
 use crate::cli::{FleetArgs, ProxyArgs};
+use crate::native::Native;
 use crate::signals::Asked;
 use crate::sockets::Sockets;
 use crate::{descriptors, exit, logging, settings};
@@ -46,7 +47,7 @@ const BIND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal ends it.
 pub(crate) fn proxy(args: &ProxyArgs) -> anyhow::Result<ExitCode> {
-    let level = match logging::start(&args.plane.logging.log) {
+    let level = match logging::start(&args.plane.logging.process.log) {
         Ok(level) => level,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
@@ -79,7 +80,7 @@ pub(crate) fn proxy(args: &ProxyArgs) -> anyhow::Result<ExitCode> {
     sockets.serve(
         Arc::new(pages),
         readiness.clone(),
-        registry.clone(),
+        Arc::new(MetricsSite(registry.clone())),
         {
             let sender = sender.clone();
             move |asked| match asked {
@@ -90,7 +91,7 @@ pub(crate) fn proxy(args: &ProxyArgs) -> anyhow::Result<ExitCode> {
         },
         follow_control_plane(options(&args.fleet), link.clone(), sender),
     )?;
-    let mut serving = Serving::new(proxy, registry, state);
+    let mut serving = Serving::new(Native::new(proxy, registry), state);
     serve(&mut serving, &leaving, &events, &link, &readiness);
     readiness.not_ready("draining");
     serving.drain(args.plane.serving.drain_timeout);

@@ -1,8 +1,8 @@
 //! What the admin pages show of a proxy in a cluster.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
 use fg_ir::Ir;
@@ -11,8 +11,8 @@ use fg_wire::{Receiver, Rejection};
 use serde::Serialize;
 
 use crate::logging::LogLevel;
-use crate::pages::{configuration, json};
-use crate::question::{Asked, Known};
+use crate::pages::{self, configuration, json};
+use crate::question::Known;
 
 /// What the proxy was sent, changed by the main thread and read by the admin pages.
 #[derive(Default)]
@@ -50,17 +50,8 @@ impl State {
     }
 }
 
-/// The way to the state. Held for one step, or for copying what a page shows.
-#[derive(Clone, Default)]
-pub(crate) struct Shared(Arc<Mutex<State>>);
-
-impl Shared {
-    /// The state.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A page that panicked has changed nothing.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The way to the state.
+pub(crate) type Shared = pages::Shared<State>;
 
 /// The pages.
 pub(crate) struct Pages {
@@ -121,25 +112,16 @@ impl AdminSource for Pages {
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<String, String> {
-        let method = if query.method.is_empty() {
-            "GET"
-        } else {
-            &query.method
-        };
-        let asked = Asked::new(method, &query.url, &query.headers)?;
         let ir = self.state.lock().receiver.ir().clone();
-        let explanation = asked.explain(&Known {
-            ir: &ir,
-            // They are known to the control plane only: `ferrogate explain --cluster` tells them.
-            findings: &[],
-            asking: &|_| Vec::new(),
-            locate: &|_| None,
-            settings: &self.settings,
-        });
-        Ok(if query.json {
-            json(&explanation)
-        } else {
-            explanation.to_string()
+        pages::explanation(query, |asked| {
+            asked.explain(&Known {
+                ir: &ir,
+                // They are known to the control plane only: `ferrogate explain --cluster` tells them.
+                findings: &[],
+                asking: &|_| Vec::new(),
+                locate: &|_| None,
+                settings: &self.settings,
+            })
         })
     }
 
@@ -148,9 +130,7 @@ impl AdminSource for Pages {
     }
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
-        self.level.set(level)?;
-        tracing::info!(level, "log level changed");
-        Ok(())
+        self.level.set(level)
     }
 
     fn drain(&self, leave: bool) -> Option<Drain> {

@@ -1,42 +1,24 @@
 //! From what the control plane sends to a changed proxy.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use fg_control::Names;
 use fg_ir::Change;
-use fg_proxy::{Ack, Proxy};
-use fg_telemetry::Registry;
+use fg_proxy::Ack;
 use fg_wire::{Incoming, Name, Received, Rejection};
 
 use super::pages::{Shared, State};
+use crate::native::Native;
 
 /// The proxy, and what it has been sent.
 pub(crate) struct Serving {
-    proxy: Proxy,
-    registry: Arc<Registry>,
+    native: Native,
     state: Shared,
-    /// Of what serves. The registry reads them when a worker asks for a new series.
-    names: Arc<RwLock<Names>>,
 }
 
 impl Serving {
     /// Serves nothing yet.
-    pub(crate) fn new(proxy: Proxy, registry: Arc<Registry>, state: Shared) -> Self {
-        let names = Arc::new(RwLock::new(Names::default()));
-        let wanted = names.clone();
-        registry.set_wanted(move |labels| {
-            let names = wanted.read().unwrap_or_else(PoisonError::into_inner);
-            names.has_listener(&labels.gateway, &labels.listener)
-                && (labels.route.is_empty() || names.has_route(&labels.route))
-                && (labels.backend.is_empty() || names.has_backend(&labels.backend))
-        });
-        Self {
-            proxy,
-            registry,
-            state,
-            names,
-        }
+    pub(crate) fn new(native: Native, state: Shared) -> Self {
+        Self { native, state }
     }
 
     /// Takes one transaction, serves it, and says which resources are not in use, those of earlier
@@ -73,7 +55,7 @@ impl Serving {
     /// Tries again to bind what could not be bound. `Some` when that changed: everything that is
     /// not in use now.
     pub(crate) fn bind_again(&mut self) -> Option<Vec<Rejection>> {
-        let acks = self.proxy.bind_again()?;
+        let acks = self.native.bind_again()?;
         let mut state = self.state.lock();
         state.unbound = unbound(acks);
         Some(state.all_refused())
@@ -83,23 +65,13 @@ impl Serving {
         if change.is_empty() {
             return;
         }
-        self.names().extend(change);
-        state.unbound = unbound(self.proxy.apply(change));
-        let gone = self.names().shrink(change, state.receiver.ir());
-        if gone {
-            self.registry.purge();
-        }
-    }
-
-    fn names(&self) -> RwLockWriteGuard<'_, Names> {
-        // Each change of it is whole before anything can panic.
-        self.names.write().unwrap_or_else(PoisonError::into_inner)
+        state.unbound = unbound(self.native.apply(change, state.receiver.ir()));
     }
 
     fn note(&self, state: &mut State, serial: u64, received: &Received, start: Instant) {
         let change = &received.change;
         state.serial = serial;
-        state.generation = self.proxy.generation();
+        state.generation = self.native.generation();
         tracing::info!(
             serial,
             generation = state.generation,
@@ -113,7 +85,7 @@ impl Serving {
             "configuration applied"
         );
         let routes = state.receiver.ir().rules.len() as u64;
-        self.registry.control(|stats| {
+        self.native.note(|stats| {
             stats.reloads += 1;
             stats.generation = state.generation;
             stats.applied_at = Some(SystemTime::now());
@@ -128,13 +100,7 @@ impl Serving {
 
     /// Lets requests under way finish.
     pub(crate) fn drain(self, timeout: Duration) {
-        let connections = self.proxy.connections();
-        tracing::info!(connections, ?timeout, "draining");
-        if self.proxy.drain(timeout) {
-            tracing::info!("drained");
-        } else {
-            tracing::warn!("requests under way were cut off at the drain timeout");
-        }
+        self.native.drain(timeout);
     }
 }
 

@@ -22,13 +22,16 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
     if state.control.bound().is_empty() {
         line(
             &mut text,
-            "no listener serves yet: the folder needs a Gateway of class `ferrogate`",
+            "no listener serves yet: the folder needs a Gateway of class `ferrogate` or `ferrogate-envoy`",
         );
     }
     let sockets = &args.plane.sockets;
     line(
         &mut text,
-        &format!("admin pages   http://{}/", reach(sockets.admin_address)),
+        &format!(
+            "admin pages   http://{}/",
+            reach(sockets.admin.admin_address)
+        ),
     );
     line(
         &mut text,

@@ -6,8 +6,12 @@
 
 mod addresses;
 mod banner;
+mod envoy;
+mod metrics;
 pub(crate) mod pages;
+mod planes;
 mod serving;
+mod shares;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,18 +23,23 @@ use fg_admin::Readiness;
 use fg_proxy::Proxy;
 use fg_sources::watch::{Changes, Watch};
 use fg_telemetry::Registry;
+use fg_translate::Options;
 
 use crate::cli::RunArgs;
 use crate::folder::{Source, options};
+use crate::native::Native;
 use crate::signals::Asked;
 use crate::sockets::Sockets;
 use crate::{descriptors, echo, exit, logging, quickstart};
+use planes::{EnvoyAdmin, Planes};
 use serving::Serving;
 
 /// What the control plane waits for.
 pub(crate) enum Event {
     /// Files may have changed.
     Changed(Changes),
+    /// Something happened to Envoy.
+    Envoy(Box<envoy::News>),
     /// SIGHUP: look at everything.
     Reload,
     /// SIGTERM or SIGINT: drain and end.
@@ -45,7 +54,7 @@ const CLOCK: Duration = Duration::from_secs(60);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let level = match logging::start(&args.plane.logging.log) {
+    let level = match logging::start(&args.plane.logging.process.log) {
         Ok(level) => level,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
@@ -69,7 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let pages = pages::Pages {
         state: state.clone(),
         level,
-        settings,
+        settings: settings.clone(),
     };
     let mut example = match folder {
         Some(_) => None,
@@ -78,10 +87,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let echoes = example
         .as_mut()
         .map(|example| std::mem::take(&mut example.echoes));
+    let envoy_admin = EnvoyAdmin::default();
     sockets.serve(
         Arc::new(pages),
         readiness.clone(),
-        registry.clone(),
+        Arc::new(metrics::Both::new(registry.clone(), envoy_admin.clone())),
         {
             let sender = sender.clone();
             move |asked| {
@@ -103,10 +113,24 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     // The watch is in place before the first look, so that nothing falls between them.
     let watch = match &args.folder {
-        Some(folder) => Some(watch(folder, sender)?),
+        Some(folder) => Some(watch(folder, sender.clone())?),
         None => None,
     };
-    let mut serving = Serving::new(proxy, registry, state, options(args.translation));
+    let tell = move |news| {
+        // Without a receiver everything is over.
+        let _ = sender.send(Event::Envoy(Box::new(news)));
+    };
+    let planes = Planes::new(
+        Native::new(proxy, registry),
+        envoy::Options::new(args, &settings),
+        Arc::new(tell),
+        envoy_admin,
+    );
+    let options = Options {
+        plane: args.envoy.plane.map(Into::into),
+        ..options(args.translation)
+    };
+    let mut serving = Serving::new(planes, state, options);
     match (folder, &example) {
         (Some(mut folder), _) => {
             let objects = folder.load();
@@ -118,9 +142,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
         (None, None) => {}
     }
-    banner::print(&serving, args, example.is_some());
-    readiness.ready();
-    follow(&mut serving, &events, watch.as_ref());
+    let mut start = Start {
+        readiness: &readiness,
+        banner: Some(Box::new(|serving: &Serving| {
+            banner::print(serving, args, example.is_some());
+        })),
+    };
+    follow(&mut serving, &mut start, &events, watch.as_ref());
     readiness.not_ready("draining");
     drop(watch);
     serving.drain(args.plane.serving.drain_timeout);
@@ -132,13 +160,39 @@ fn watch(folder: &std::path::Path, sender: Sender<Event>) -> anyhow::Result<Watc
     Watch::start(folder, send).with_context(|| format!("cannot watch {}", folder.display()))
 }
 
+/// What remains to be said of the start.
+struct Start<'a> {
+    readiness: &'a Readiness,
+    /// Printed once, when it is known what serves.
+    banner: Option<Box<dyn FnOnce(&Serving) + 'a>>,
+}
+
+impl Start<'_> {
+    fn look_at(&mut self, serving: &Serving) {
+        if serving.is_decided()
+            && let Some(banner) = self.banner.take()
+        {
+            banner(serving);
+        }
+        if self.readiness.why_not().is_some() && serving.is_ready() {
+            self.readiness.ready();
+        }
+    }
+}
+
 /// Does what comes, until the end is asked for.
-fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>) {
+fn follow(
+    serving: &mut Serving,
+    start: &mut Start<'_>,
+    events: &Receiver<Event>,
+    watch: Option<&Watch>,
+) {
     if let Some(watch) = watch {
         watch.follow(serving.outside());
     }
     let mut clock = Instant::now();
     loop {
+        start.look_at(serving);
         let event = match events.recv_timeout(BIND_AGAIN) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => {
@@ -153,6 +207,10 @@ fn follow(serving: &mut Serving, events: &Receiver<Event>, watch: Option<&Watch>
         };
         let (changes, asked) = match event {
             Event::Changed(changes) => (changes, false),
+            Event::Envoy(news) => {
+                serving.hear(*news);
+                continue;
+            }
             Event::Reload => {
                 tracing::info!("reading everything again, as asked by SIGHUP");
                 (Changes::everything(), true)

@@ -1,7 +1,5 @@
 //! What the admin pages show of a running process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use fg_admin::{AdminSource, ExplainQuery};
 use fg_control::Control;
 use fg_model::{Origin, Place};
@@ -10,7 +8,7 @@ use fg_proxy::Settings;
 use crate::folder::Source;
 use crate::logging::LogLevel;
 use crate::pages::{self, json};
-use crate::question::{Asked, Known};
+use crate::question::Known;
 use crate::report::Report;
 
 /// The control plane's state, changed by the main thread and read by the admin pages.
@@ -24,17 +22,8 @@ pub(crate) struct State {
     pub(crate) generation: u64,
 }
 
-/// The way to the state. Held for one step, or for copying what a page shows.
-#[derive(Clone, Default)]
-pub(crate) struct Shared(Arc<Mutex<State>>);
-
-impl Shared {
-    /// The state.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A page that panicked has changed nothing.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The way to the state.
+pub(crate) type Shared = pages::Shared<State>;
 
 /// The pages.
 pub(crate) struct Pages {
@@ -68,12 +57,6 @@ impl AdminSource for Pages {
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<String, String> {
-        let method = if query.method.is_empty() {
-            "GET"
-        } else {
-            &query.method
-        };
-        let asked = Asked::new(method, &query.url, &query.headers)?;
         // The lock is held for copying and for looking up lines, not while tables are compiled.
         let (ir, findings) = {
             let state = self.state.lock();
@@ -82,21 +65,18 @@ impl AdminSource for Pages {
                 .placed_findings(&|origin| place(&state, origin));
             (state.control.ir().clone(), findings)
         };
-        let explanation = asked.explain(&Known {
-            ir: &ir,
-            findings: &findings,
-            asking: &|host| {
-                let state = self.state.lock();
-                let source = state.source.as_ref();
-                source.map(|source| source.asking(host)).unwrap_or_default()
-            },
-            locate: &|origin| self.state.lock().source.as_ref()?.place(origin),
-            settings: &self.settings,
-        });
-        Ok(if query.json {
-            json(&explanation)
-        } else {
-            explanation.to_string()
+        pages::explanation(query, |asked| {
+            asked.explain(&Known {
+                ir: &ir,
+                findings: &findings,
+                asking: &|host| {
+                    let state = self.state.lock();
+                    let source = state.source.as_ref();
+                    source.map(|source| source.asking(host)).unwrap_or_default()
+                },
+                locate: &|origin| self.state.lock().source.as_ref()?.place(origin),
+                settings: &self.settings,
+            })
         })
     }
 
@@ -105,9 +85,7 @@ impl AdminSource for Pages {
     }
 
     fn set_log_level(&self, level: &str) -> Result<(), String> {
-        self.level.set(level)?;
-        tracing::info!(level, "log level changed");
-        Ok(())
+        self.level.set(level)
     }
 }
 

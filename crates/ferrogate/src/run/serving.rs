@@ -1,20 +1,19 @@
-//! From changed files to a changed proxy.
+//! From changed files to changed data planes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use fg_control::{Bound, Control, Names, News, Objects};
+use fg_control::{Control, News, Objects};
 use fg_ir::Change;
-use fg_proxy::{Ack, Proxy};
 use fg_sources::watch::Changes;
 use fg_status::summary;
-use fg_telemetry::{FindingCounts, Registry};
+use fg_telemetry::FindingCounts;
 use fg_translate::Options;
 
-use super::addresses;
 use super::pages::{Shared, State};
+use super::planes::Planes;
+use super::{addresses, envoy};
 use crate::exit;
 use crate::folder::{Source, now};
 use crate::report::counted;
@@ -22,38 +21,20 @@ use crate::report::counted;
 /// Findings told at once; whoever has more is better served by `ferrogate check`.
 const TOLD: usize = 50;
 
-/// The control plane and the proxy that follows it.
+/// The control plane and the data planes that follow it.
 pub(crate) struct Serving {
-    proxy: Proxy,
-    registry: Arc<Registry>,
+    planes: Planes,
     state: Shared,
     options: Options,
-    /// Of what serves. The registry reads them when a worker asks for a new series.
-    names: Arc<RwLock<Names>>,
 }
 
 impl Serving {
     /// Serves nothing yet.
-    pub(crate) fn new(
-        proxy: Proxy,
-        registry: Arc<Registry>,
-        state: Shared,
-        options: Options,
-    ) -> Self {
-        let names = Arc::new(RwLock::new(Names::default()));
-        let wanted = names.clone();
-        registry.set_wanted(move |labels| {
-            let names = wanted.read().unwrap_or_else(PoisonError::into_inner);
-            names.has_listener(&labels.gateway, &labels.listener)
-                && (labels.route.is_empty() || names.has_route(&labels.route))
-                && (labels.backend.is_empty() || names.has_backend(&labels.backend))
-        });
+    pub(crate) fn new(planes: Planes, state: Shared, options: Options) -> Self {
         Self {
-            proxy,
-            registry,
+            planes,
             state,
             options,
-            names,
         }
     }
 
@@ -96,7 +77,7 @@ impl Serving {
         if !change.is_empty() {
             self.serve(control, &change);
         }
-        self.registry.control(|stats| stats.reloads += 1);
+        self.planes.note(|stats| stats.reloads += 1);
         self.told(&mut state, &change, start);
         true
     }
@@ -104,14 +85,31 @@ impl Serving {
     /// Tries again to bind listeners that could not be bound.
     pub(crate) fn bind_again(&mut self) {
         let start = Instant::now();
-        if let Some(acks) = self.proxy.bind_again() {
-            let state = self.state.clone();
-            let mut state = state.lock();
-            state
-                .control
-                .acknowledge(acks.into_iter().map(bound).collect());
+        let state = self.state.clone();
+        let mut state = state.lock();
+        if self.planes.bind_again(&mut state.control) {
             self.told(&mut state, &Change::default(), start);
         }
+    }
+
+    /// Takes what happened to Envoy.
+    pub(crate) fn hear(&mut self, news: envoy::News) {
+        let start = Instant::now();
+        let state = self.state.clone();
+        let mut state = state.lock();
+        if self.planes.hear(&mut state.control, news) {
+            self.told(&mut state, &Change::default(), start);
+        }
+    }
+
+    /// Whether nothing is waited for that would change what serves.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.planes.is_decided()
+    }
+
+    /// Whether what was asked for first serves, as far as it can.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.planes.is_ready()
     }
 
     /// Tells of certificates that have expired since the last time.
@@ -123,20 +121,9 @@ impl Serving {
         self.told(&mut state, &Change::default(), start);
     }
 
-    /// Hands a change to the proxy and takes its word on every listener.
+    /// Hands a change to the data planes and takes their word on every listener.
     fn serve(&mut self, control: &mut Control, change: &Change) {
-        self.names().extend(change);
-        let acks = self.proxy.apply(change);
-        control.acknowledge(acks.into_iter().map(bound).collect());
-        let gone = self.names().shrink(change, control.ir());
-        if gone {
-            self.registry.purge();
-        }
-    }
-
-    fn names(&self) -> RwLockWriteGuard<'_, Names> {
-        // Each change of it is whole before anything can panic.
-        self.names.write().unwrap_or_else(PoisonError::into_inner)
+        self.planes.apply(control, change);
     }
 
     /// Tells what a step has changed: to the log, to whoever reads findings, and to metrics.
@@ -148,7 +135,7 @@ impl Serving {
             generation,
             ..
         } = state;
-        let (generation_before, generation_now) = (*generation, self.proxy.generation());
+        let (generation_before, generation_now) = (*generation, self.planes.generation());
         *generation = generation_now;
         if !change.is_empty() || generation_before == 0 {
             tracing::info!(
@@ -176,7 +163,7 @@ impl Serving {
             );
         }
         let objects = source.as_ref().map_or(0, Source::objects);
-        self.registry.control(|stats| {
+        self.planes.note(|stats| {
             stats.generation = generation_now;
             if generation_now != generation_before {
                 stats.applied_at = Some(SystemTime::now());
@@ -209,20 +196,7 @@ impl Serving {
 
     /// Lets requests under way finish.
     pub(crate) fn drain(self, timeout: Duration) {
-        let connections = self.proxy.connections();
-        tracing::info!(connections, ?timeout, "draining");
-        if self.proxy.drain(timeout) {
-            tracing::info!("drained");
-        } else {
-            tracing::warn!("requests under way were cut off at the drain timeout");
-        }
-    }
-}
-
-fn bound(ack: Ack) -> Bound {
-    Bound {
-        listener: ack.listener,
-        addresses: ack.bound,
+        self.planes.drain(timeout);
     }
 }
 

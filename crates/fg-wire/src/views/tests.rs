@@ -12,7 +12,7 @@ use fg_model::HostPattern;
 use fg_policies::{external_auth, request_mirror, traffic};
 use proptest::prelude::*;
 
-use super::Views;
+use super::{Views, share};
 use crate::encode;
 use crate::part::Part;
 use crate::samples::{

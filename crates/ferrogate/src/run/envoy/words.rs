@@ -1,0 +1,105 @@
+//! What is said of Gateways, listeners and routes when Envoy does not run, or refuses something.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fg_api::report::Subject;
+use fg_control::{Control, Remarks};
+use fg_envoy::{Fence, Kind};
+use fg_ir::{Action, Ir, Listener, Rule, Target};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Plane};
+use fg_status::Remark;
+
+/// Nothing that Envoy should serve is served, for a reason and with a word on what to do.
+pub(super) fn unavailable(
+    (words, hint): (&str, Option<&str>),
+    control: &Control,
+    ir: &Ir,
+    remarks: &mut Remarks,
+) {
+    for report in control.reports().values() {
+        let Subject::Gateway(gateway) = &report.subject else {
+            continue;
+        };
+        if gateway.plane != Plane::Envoy {
+            continue;
+        }
+        let about = Origin::of(report.object.clone(), report.generation);
+        let mut finding = Finding::error(
+            about,
+            FindingKind::PlaneUnavailable,
+            format!("Envoy does not serve it: {words}"),
+        );
+        finding.hint = hint.map(str::to_owned);
+        remarks.findings.push(Arc::new(finding));
+    }
+    let pending = Remark::Pending(words.to_owned());
+    let keys = ir.listeners.keys();
+    remarks
+        .listeners
+        .extend(keys.map(|key| (key.clone(), pending.clone())));
+}
+
+/// Envoy has refused a resource: every object behind it says so.
+pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut Remarks) {
+    let resource = &fence.resource;
+    let end = if fence.serves_on {
+        "its last good version serves on"
+    } else {
+        "it is closed"
+    };
+    let words = format!(
+        "Envoy refuses {:?} {}: {} ({end})",
+        resource.kind, resource.name, fence.reason
+    );
+    let mut objects: BTreeSet<Arc<ObjectRef>> = resource.about.iter().cloned().collect();
+    for listener in ir.listeners.values().filter(|one| shows_in(one, fence)) {
+        let refused = Remark::Refused(words.clone());
+        remarks.listeners.insert(listener.key.clone(), refused);
+        objects.insert(listener.origin.object.clone());
+    }
+    let is_named = |object: &ObjectRef| resource.about.iter().any(|one| **one == *object);
+    for rule in ir.rules.values() {
+        if sends_to(rule, is_named) {
+            objects.insert(rule.key.route.clone());
+        }
+    }
+    for object in objects {
+        let report = control.reports().get(&object);
+        let generation = report.map_or(0, |report| report.generation);
+        let about = Origin::of(object, generation);
+        let kind = FindingKind::RefusedByPlane;
+        let finding = Finding::error(about, kind, words.clone());
+        remarks.findings.push(Arc::new(finding));
+    }
+}
+
+/// Whether what is refused is a listener's socket, or something that it shows to clients.
+fn shows_in(listener: &Listener, fence: &Fence) -> bool {
+    let resource = &fence.resource;
+    match resource.kind {
+        Kind::Listener => {
+            let names = listener.sockets().map(|(address, port)| match address {
+                None => port.to_string(),
+                Some(address) => std::net::SocketAddr::new(address, port).to_string(),
+            });
+            names.into_iter().any(|name| *name == *resource.name)
+        }
+        Kind::Secret => {
+            let mut keys = listener.tls.iter().flat_map(|tls| &tls.certificates);
+            keys.any(|key| resource.about.iter().any(|one| **one == *key.object))
+        }
+        Kind::Cluster | Kind::Endpoints | Kind::RouteConfiguration | Kind::VirtualHost => false,
+    }
+}
+
+/// Whether a rule sends something to one of these.
+fn sends_to(rule: &Rule, is_named: impl Fn(&ObjectRef) -> bool) -> bool {
+    let Action::Forward(backends) = &rule.action else {
+        return false;
+    };
+    backends.iter().any(|backend| match &backend.target {
+        Target::Backend(key) => is_named(&key.object),
+        Target::Broken(_) => false,
+    })
+}
