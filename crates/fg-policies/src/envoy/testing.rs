@@ -1,12 +1,15 @@
 //! What tests of policies share: surroundings that note what they are asked for.
 
+use std::sync::Arc;
+
 use envoy_types::pb::envoy::config::route::v3::{
-    Route, RouteMatch, WeightedCluster, route::Action, route_action::ClusterSpecifier,
+    Route, RouteAction, RouteMatch, WeightedCluster, route::Action, route_action::ClusterSpecifier,
     route_match::PathSpecifier, weighted_cluster::ClusterWeight,
 };
 use envoy_types::pb::google::protobuf::Any;
-use fg_model::BackendKey;
-use prost::{Message, Name};
+use fg_api::http_route::HttpRouteRule;
+use fg_model::{BackendKey, FindingKind, ObjectRef, Origin, kinds};
+use prost::Name;
 
 use super::{Call, HttpFilter, Outcome, Sink, Site, Surroundings, Target, plain};
 use crate::{Meta, traffic};
@@ -31,6 +34,22 @@ impl Surroundings for Notes {
         self.filters.push(filter);
         self.filters.sort_by(|a, b| a.place().cmp(&b.place()));
     }
+}
+
+/// The policies of a rule, as its YAML has them; a rule with mistakes fails.
+pub(crate) fn set(yaml: &str) -> traffic::Set {
+    let rule: HttpRouteRule = serde_saphyr::from_str(yaml).expect("a rule");
+    let mut set = traffic::Set::default();
+    let mut findings: Vec<(String, FindingKind, String)> = Vec::new();
+    let route = ObjectRef::new(kinds::HTTP_ROUTE.0, kinds::HTTP_ROUTE.1, "default", "r");
+    let origin = Origin::of(Arc::new(route), 1);
+    let filters = rule.filters.iter().map(crate::Written::Filter);
+    for written in filters.chain([crate::Written::Rule(&rule)]) {
+        let read = set.read(written, &origin, &mut findings);
+        assert_ne!(read, crate::Read::Broken, "{findings:?}");
+    }
+    assert_eq!(findings, []);
+    set
 }
 
 /// A route that was written.
@@ -73,6 +92,21 @@ pub(crate) fn route() -> Route {
 /// Lets the policies of a rule write.
 pub(crate) fn written(set: &traffic::Set, site: Site<'_>) -> Written {
     written_to(set, site, route())
+}
+
+/// As [`written`], and nothing was refused.
+pub(crate) fn accepted(yaml: &str, site: Site<'_>) -> Written {
+    let written = written(&set(yaml), site);
+    assert_eq!(written.outcome.refusals, [], "{yaml}");
+    written
+}
+
+/// How a route forwards.
+pub(crate) fn forward(route: &Route) -> &RouteAction {
+    match &route.action {
+        Some(Action::Route(action)) => action,
+        other => panic!("it does not forward: {other:?}"),
+    }
 }
 
 /// Lets the policies of a rule write to this route.

@@ -16,6 +16,8 @@ mod messages;
 pub mod native;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_envoy;
 mod translate;
 
 pub use ir::{Ir, Protocol};

@@ -1,9 +1,22 @@
 //! Edges that the examples of the README do not show.
 
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::config::common::mutation_rules::v3::{
+    HeaderMutation, header_mutation::Action,
+};
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
+use envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::{
+    HeaderMutation as FilterConfig, HeaderMutationPerRoute, Mutations,
+};
+use envoy_types::pb::google::protobuf::Any;
 use fg_api::http_route::{HttpHeader, HttpHeaderFilter};
 use fg_base::Text;
 
 use super::{Changes, Ir, translate};
+use crate::envoy::testing::{SITE, accepted, forward, route, said, set, shared, written_alone};
+use prost::Message as _;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -148,4 +161,88 @@ fn described_it_keeps_credentials_to_itself_and_sends_them() {
     filter.request(&mut request, &facts);
     let sent = request.head.get_named("authorization");
     assert_eq!(sent, Some(&b"Bearer hunter2"[..]));
+}
+
+/// `-name`, `name=value` (replaces) and `name+value`, in the order in which Envoy does it.
+fn words(changes: &[HeaderMutation]) -> Vec<String> {
+    let word = |change: &HeaderMutation| match change.action.as_ref().expect("an action") {
+        Action::Remove(name) => format!("-{name}"),
+        Action::Append(option) => {
+            assert!(option.keep_empty_value);
+            let header = option.header.as_ref().expect("a header");
+            let sign = match option.append_action() {
+                HeaderAppendAction::OverwriteIfExistsOrAdd => '=',
+                HeaderAppendAction::AppendIfExistsOrAdd => '+',
+                other => panic!("{other:?}"),
+            };
+            format!("{}{sign}{}", header.key, header.value)
+        }
+        Action::RemoveOnMatch(_) => panic!("nothing asks for that"),
+    };
+    changes.iter().map(word).collect()
+}
+
+fn mutations(filters: &HashMap<String, Any>, name: &str) -> Mutations {
+    let here: HeaderMutationPerRoute = said(filters, name).expect("changes");
+    here.mutations.expect("changes")
+}
+
+#[test]
+fn envoy_makes_the_same_changes_in_the_same_order() {
+    let yaml = "
+filters:
+- type: RequestHeaderModifier
+  requestHeaderModifier:
+    add: [{name: X-Team, value: green}, {name: X-Empty, value: ''}]
+    set: [{name: X-Team, value: '100% blue %REQ(a)%'}]
+    remove: [X-Team]
+- type: ResponseHeaderModifier
+  responseHeaderModifier: {remove: [server]}
+";
+    let written = accepted(yaml, SITE);
+    let filters = &written.route.typed_per_filter_config;
+    let request = mutations(filters, "header_modifier/request").request_mutations;
+    assert_eq!(
+        words(&request),
+        [
+            "-x-team",
+            "x-team=100%% blue %%REQ(a)%%",
+            "x-team+green",
+            "x-empty+"
+        ]
+    );
+    let reply = mutations(filters, "header_modifier/response").response_mutations;
+    assert_eq!(words(&reply), ["-server"]);
+    // Requests: the backend's changes last; replies: first.
+    let filters = written.notes.filters.iter();
+    let order = filters.map(|filter| {
+        let config = FilterConfig::decode(filter.config.value.as_slice()).expect("its message");
+        (&*filter.name, config.most_specific_header_mutations_wins)
+    });
+    let expected = [
+        ("header_modifier/request", true),
+        ("header_modifier/response", false),
+    ];
+    assert_eq!(order.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_backends_changes_stand_in_its_share_on_envoy() {
+    let changes =
+        set("filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [x-a]}}]");
+    let (share, outcome) = shared(&changes);
+    assert!(!outcome.wants_own, "a share can say that");
+    let request = mutations(&share.typed_per_filter_config, "header_modifier/request");
+    assert_eq!(words(&request.request_mutations), ["-x-a"]);
+    let own = written_alone(&changes, route());
+    assert_eq!(
+        own.route.typed_per_filter_config.len(),
+        0,
+        "beside the rule's, not in its place"
+    );
+    let Some(ClusterSpecifier::WeightedClusters(weighted)) = &forward(&own.route).cluster_specifier
+    else {
+        panic!("{:?}", own.route);
+    };
+    assert_eq!(weighted.clusters[0].typed_per_filter_config.len(), 1);
 }

@@ -1,8 +1,15 @@
 //! Edges that the examples of the README do not show.
 
+use envoy_types::pb::envoy::config::route::v3::{
+    RedirectAction, Route,
+    redirect_action::{PathRewriteSpecifier, RedirectResponseCode},
+    route::Action,
+};
 use fg_api::http_route::HttpRequestRedirect;
 
 use super::translate;
+use crate::envoy::Site;
+use crate::envoy::testing::{SITE, accepted};
 
 #[test]
 fn everything_wrong_is_reported_at_once_and_nothing_is_kept() {
@@ -162,4 +169,93 @@ mod native {
             assert_eq!(to, expected);
         }
     }
+}
+
+/// What Envoy is told: the redirect for hosts that need none of their own, and the one for hosts
+/// with a port.
+fn on_envoy(redirect: &str, site: Site<'_>) -> (RedirectAction, Option<RedirectAction>) {
+    let yaml = format!("filters: [{{type: RequestRedirect, requestRedirect: {{{redirect}}}}}]");
+    let written = accepted(&yaml, site);
+    let action = |route: &Route| match &route.action {
+        Some(Action::Redirect(action)) => action.clone(),
+        other => panic!("{other:?}"),
+    };
+    let before = written.outcome.before;
+    for route in &before {
+        let headers = &route.r#match.as_ref().expect("a match").headers;
+        assert!(headers.iter().all(|header| header.name == ":authority"));
+    }
+    assert!(before.len() < 2);
+    (action(&written.route), before.first().map(action))
+}
+
+#[test]
+fn envoy_writes_the_port_that_our_own_proxy_writes() {
+    let http = |port| Site { port, ..SITE };
+    let https = |port| Site {
+        port,
+        https: true,
+        ..SITE
+    };
+    for (redirect, site, port, with_port) in [
+        ("hostname: a.com", http(80), 0, None),
+        ("hostname: a.com", http(8080), 8080, None),
+        ("hostname: a.com", https(443), 0, None),
+        ("hostname: a.com", https(80), 80, None),
+        ("hostname: a.com, scheme: https", http(8080), 0, None),
+        ("hostname: a.com, port: 443", https(8443), 0, None),
+        ("hostname: a.com, port: 443", http(80), 443, None),
+        ("port: 8080", http(80), 8080, None),
+        ("statusCode: 301", http(8080), 8080, None),
+        ("statusCode: 301", http(80), 0, Some(80)),
+        ("scheme: https", http(8080), 0, Some(443)),
+        ("scheme: https, port: 443", http(8080), 0, Some(443)),
+        ("scheme: http", https(443), 0, Some(80)),
+    ] {
+        let (action, before) = on_envoy(redirect, site);
+        let before = before.map(|action| action.port_redirect);
+        assert_eq!(
+            (action.port_redirect, before),
+            (port, with_port),
+            "{redirect} {site:?}"
+        );
+    }
+    let known = Site {
+        host: Some("a.com"),
+        ..SITE
+    };
+    let (action, before) = on_envoy("scheme: https", known);
+    assert_eq!((&*action.host_redirect, action.port_redirect), ("a.com", 0));
+    assert_eq!(before, None);
+}
+
+#[test]
+fn envoy_has_every_status_and_keeps_the_query() {
+    for (status, expected) in [
+        (301, RedirectResponseCode::MovedPermanently),
+        (302, RedirectResponseCode::Found),
+        (303, RedirectResponseCode::SeeOther),
+        (307, RedirectResponseCode::TemporaryRedirect),
+        (308, RedirectResponseCode::PermanentRedirect),
+    ] {
+        let (action, _) = on_envoy(&format!("statusCode: {status}"), SITE);
+        assert_eq!(action.response_code(), expected);
+        assert!(!action.strip_query);
+    }
+    let (action, _) = on_envoy("path: {type: ReplaceFullPath, replaceFullPath: /x}", SITE);
+    let full = PathRewriteSpecifier::PathRedirect("/x".to_owned());
+    assert_eq!(action.path_rewrite_specifier, Some(full));
+    let site = Site {
+        prefix: Some("/old"),
+        ..SITE
+    };
+    let (action, _) = on_envoy(
+        "path: {type: ReplacePrefixMatch, replacePrefixMatch: /new/}",
+        site,
+    );
+    let Some(PathRewriteSpecifier::RegexRewrite(rule)) = action.path_rewrite_specifier else {
+        panic!("{action:?}");
+    };
+    let regex = rule.pattern.expect("a pattern").regex;
+    assert_eq!((&*regex, &*rule.substitution), ("^/old/?", "/new/"));
 }

@@ -1,9 +1,12 @@
 //! Edges that the examples of the README do not show.
 
+use envoy_types::pb::envoy::config::route::v3::route_action::HostRewriteSpecifier;
 use fg_api::http_route::{HttpPathModifier, HttpUrlRewrite};
 use fg_base::Text;
 
 use super::{Ir, translate};
+use crate::envoy::Site;
+use crate::envoy::testing::{SITE, accepted, forward, set, shared, written_alone};
 
 fn rewrite(hostname: Option<&str>, path: Option<&str>) -> HttpUrlRewrite {
     HttpUrlRewrite {
@@ -49,4 +52,65 @@ fn everything_wrong_is_reported_at_once_and_nothing_is_kept() {
             "{bad}"
         );
     }
+}
+
+/// What Envoy is told: host, pattern and substitution of the path.
+fn on_envoy(yaml: &str, prefix: Option<&str>) -> (Option<String>, Option<(String, String)>) {
+    let site = Site { prefix, ..SITE };
+    let written = accepted(yaml, site);
+    let action = forward(&written.route).clone();
+    let host = action.host_rewrite_specifier.map(|host| match host {
+        HostRewriteSpecifier::HostRewriteLiteral(host) => host,
+        other => panic!("{other:?}"),
+    });
+    let path = action
+        .regex_rewrite
+        .map(|rule| (rule.pattern.expect("a pattern").regex, rule.substitution));
+    (host, path)
+}
+
+#[test]
+fn envoy_is_told_host_and_path() {
+    let of = |path: &str| format!("filters: [{{type: URLRewrite, urlRewrite: {{{path}}}}}]");
+    let prefix = |new: &str| {
+        of(&format!(
+            "path: {{type: ReplacePrefixMatch, replacePrefixMatch: \"{new}\"}}"
+        ))
+    };
+    let path = |regex: &str, new: &str| (None, Some((regex.to_owned(), new.to_owned())));
+    assert_eq!(
+        on_envoy(&of("hostname: A.b"), None),
+        (Some("a.b".to_owned()), None)
+    );
+    let full = of("path: {type: ReplaceFullPath, replaceFullPath: /x}");
+    assert_eq!(on_envoy(&full, None), path("^/.*$", "/x"));
+    assert_eq!(on_envoy(&prefix("/x"), Some("/a.b")), path("^/a\\.b", "/x"));
+    assert_eq!(on_envoy(&prefix("/"), Some("/foo")), path("^/foo/?", "/"));
+    assert_eq!(
+        on_envoy(&prefix("/x/"), Some("/foo")),
+        path("^/foo/?", "/x/")
+    );
+    assert_eq!(on_envoy(&prefix("/x"), Some("")), path("^/", "/x/"));
+    assert_eq!(on_envoy(&prefix("/"), Some("")), (None, None));
+    assert_eq!(on_envoy(&prefix("/x"), None), (None, None));
+}
+
+#[test]
+fn the_rewrite_of_a_backend_stands_in_for_that_of_its_rule() {
+    let of_rule = "filters: [{type: URLRewrite, urlRewrite: {hostname: rule.com, \
+                   path: {type: ReplaceFullPath, replaceFullPath: /rule}}}]";
+    let of_backend = set(
+        "filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /own}}}]",
+    );
+    let (share, outcome) = shared(&of_backend);
+    assert!(outcome.wants_own, "a share has no path");
+    assert_eq!(share.host_rewrite_specifier, None);
+    let route = accepted(of_rule, SITE).route;
+    let own = written_alone(&of_backend, route);
+    let action = forward(&own.route);
+    assert!(!own.outcome.wants_own);
+    let host = HostRewriteSpecifier::HostRewriteLiteral("rule.com".to_owned());
+    assert_eq!(action.host_rewrite_specifier, Some(host));
+    let path = action.regex_rewrite.as_ref().expect("a path");
+    assert_eq!(path.substitution, "/own");
 }

@@ -9,6 +9,7 @@
 
 #![expect(clippy::panic, reason = "an example that cannot be read is a failure")]
 
+mod envoy;
 mod exchange;
 mod markdown;
 mod rule;
@@ -37,6 +38,23 @@ fn every_example_does_what_it_says() {
         for example in examples {
             let place = format!("{}: {}", path.display(), example.heading);
             run(&example, &place);
+        }
+    }
+}
+
+/// What Envoy cannot do is refused there, and said to the user beforehand; all else it is told.
+#[test]
+fn every_example_can_be_told_to_envoy_or_says_why_not() {
+    for path in readmes() {
+        let text = std::fs::read_to_string(&path).expect("every policy has a README");
+        for example in markdown::examples(&text) {
+            let place = format!("{}: {}", path.display(), example.heading);
+            let compiled = Compiled::new(&example.yaml)
+                .unwrap_or_else(|error| panic!("{place}: the rule cannot be read: {error}"));
+            for set in compiled.sets() {
+                let lacks: Vec<&str> = set.lacks_on_envoy().iter().map(|lack| lack.0).collect();
+                assert_eq!(envoy::refusals(set), lacks, "{place}");
+            }
         }
     }
 }

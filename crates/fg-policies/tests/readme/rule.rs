@@ -20,6 +20,8 @@ pub(crate) struct Compiled {
     pub(crate) backend_filters: Vec<Box<dyn Filter>>,
     settings: Vec<Setting>,
     session: Option<Session>,
+    /// The policies of the rule and of its first backend.
+    sets: [traffic::Set; 2],
 }
 
 /// Notes findings below a place.
@@ -55,7 +57,8 @@ impl Compiled {
             .first()
             .map(|backend| filters(&backend.filters, "backendRefs[0].filters", &mut findings));
         let chain = Chain::of(&set);
-        let of_backend = Chain::of(&of_backend.unwrap_or_default());
+        let sets = [set, of_backend.unwrap_or_default()];
+        let of_backend = Chain::of(&sets[1]);
         Ok(Self {
             rule,
             findings,
@@ -64,7 +67,13 @@ impl Compiled {
             backend_filters: of_backend.filters,
             settings: chain.settings,
             session: chain.session,
+            sets,
         })
+    }
+
+    /// The policies of each place.
+    pub(crate) fn sets(&self) -> &[traffic::Set] {
+        &self.sets
     }
 
     /// What every filter says about itself.
