@@ -6,7 +6,7 @@
 mod output;
 mod uses;
 
-use fg_ir::{Change, Ir};
+use fg_ir::{Change, Ir, RuleKey};
 
 use crate::clusters::Clusters;
 use crate::listeners::Listeners;
@@ -53,6 +53,12 @@ impl Compiler {
             .update(settings, ir, change, routes, secrets, output);
         self.secrets.update(ir, change, output);
         output.take()
+    }
+
+    /// What no policy could write for Envoy, and so the rule, or the share of one backend, is answered
+    /// 500: the rule, the name of the policy, and its words.
+    pub fn refusals(&self) -> impl Iterator<Item = (&RuleKey, &'static str, &str)> {
+        self.routes.refusals()
     }
 
     /// All resources, as an update of one who has none.

@@ -1,6 +1,6 @@
 //! What was made so far, and what of it differs from what was given out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -50,16 +50,6 @@ impl Output {
         if let Some(before) = self.made.remove(&key) {
             self.touched.entry(key).or_insert(Some(before.version));
         }
-    }
-
-    /// The names of a kind that begin so, sorted.
-    pub(crate) fn names(&self, kind: Kind, prefix: &str) -> BTreeSet<Arc<str>> {
-        let from = (kind, Arc::from(prefix));
-        self.made
-            .range(from..)
-            .take_while(|((of, name), _)| *of == kind && name.starts_with(prefix))
-            .map(|((_, name), _)| name.clone())
-            .collect()
     }
 
     /// What differs from what was given out before.

@@ -39,9 +39,4 @@ impl<K: Ord + Clone> Uses<K> {
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.0.contains_key(key)
     }
-
-    /// All that is used, sorted.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &K> {
-        self.0.keys()
-    }
 }

@@ -178,7 +178,7 @@ impl Configuration {
         let by_host = self.shape == RouteShape::PerHost;
         let message = RouteConfiguration {
             name: self.name.clone(),
-            vhds: by_host.then(|| Vhds {
+            vhds: by_host.then_some(Vhds {
                 config_source: Some(source),
             }),
             // What the policies of a backend set stands, over what those of the rule set.

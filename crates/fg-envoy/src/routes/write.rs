@@ -122,7 +122,11 @@ impl<'a> Writer<'a> {
             .as_deref()
             .is_none_or(|method| method == "OPTIONS");
         let (mut routes, mut preflights) = (Vec::new(), Vec::new());
-        for block in blocks {
+        for mut block in blocks {
+            let of_policies = block.preflights.iter_mut().chain(&mut block.before);
+            for route in of_policies.filter(|route| route.name.is_empty()) {
+                route.name.clone_from(&block.route.name);
+            }
             let to = if as_any { &mut routes } else { &mut preflights };
             put(block.preflights, to);
             put(block.before, &mut routes);

@@ -1,0 +1,149 @@
+//! Laws: a history gives the bytes that a fresh start gives, and Envoy takes the route of the rule
+//! that our own router finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fg_exchange::{Method, Reason, Request};
+use fg_ir::{Change, Ir, Protocol, Rule, Socket};
+use fg_router::{Builder, Router};
+use proptest::prelude::*;
+
+use super::build::World;
+use super::evaluate::{self, Plain};
+use super::generate::{a_change, a_request, the_end};
+use crate::routes::configuration;
+use crate::{Kind, Resource, RouteShape, Update};
+
+/// What somebody has who followed all updates.
+type Followed = BTreeMap<(Kind, Arc<str>), Resource>;
+
+fn follow(all: &mut Followed, update: Update) {
+    for key in update.removed {
+        assert!(all.remove(&key).is_some(), "{key:?} was there");
+    }
+    for resource in update.upserts {
+        let key = (resource.kind, resource.name.clone());
+        let before = all.insert(key, resource.clone());
+        assert_ne!(before.as_ref(), Some(&resource), "it differs");
+    }
+}
+
+fn everything(ir: &Ir) -> Change {
+    fn all<K: Ord + Clone, V>(map: &BTreeMap<K, Arc<V>>) -> BTreeMap<K, Option<Arc<V>>> {
+        let entries = map.iter();
+        entries
+            .map(|(key, one)| (key.clone(), Some(one.clone())))
+            .collect()
+    }
+    Change {
+        listeners: all(&ir.listeners),
+        rules: all(&ir.rules),
+        backends: all(&ir.backends),
+        endpoints: all(&ir.endpoints),
+        credentials: all(&ir.credentials),
+    }
+}
+
+fn from_scratch(ir: &Ir, shape: RouteShape) -> Vec<Resource> {
+    let mut world = World::new(shape);
+    world.apply(&everything(ir));
+    world.compiler.all().upserts
+}
+
+/// The request as our own proxy has it.
+fn request(plain: &Plain) -> Request {
+    let mut request = Request::new();
+    for (name, value) in &plain.headers {
+        request.head.append(name, value.as_bytes());
+    }
+    let text = request.head.keep(plain.method.as_bytes());
+    request.set_method(Method::resolve(plain.method.as_bytes()), text);
+    request.set_authority(plain.host.as_bytes());
+    let query = plain.query.as_ref();
+    let query = query.map(|query| request.head.keep(query.as_bytes()));
+    let path = request.head.keep(plain.path.as_bytes());
+    request.set_target(path, query);
+    request
+}
+
+/// The name of the route that ours would take: of a rule, or of an answer. `tls` is the listener
+/// that the connection was made for.
+fn ours(router: &Router<Arc<Rule>>, socket: Socket, view: &str, plain: &Plain) -> String {
+    let request = request(plain);
+    let table = router.socket(socket.0, socket.1).expect("a socket");
+    let Some(owner) = table.listener(request.host()) else {
+        return Reason::NoListener.text().to_owned();
+    };
+    if configuration(socket, owner.listener()) != view {
+        return Reason::Misdirected.text().to_owned();
+    }
+    match owner.find(&request) {
+        None => Reason::NoRoute.text().to_owned(),
+        Some(found) => format!(
+            "HTTPRoute/shop/{}/{}/{}",
+            found.rule.key.route.name, found.rule.key.rule, found.match_index
+        ),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_history_gives_what_a_fresh_start_gives(
+        history in prop::collection::vec(a_change(), 1..6),
+    ) {
+        for shape in [RouteShape::PerHost, RouteShape::Whole] {
+            let mut world = World::new(shape);
+            let mut followed = Followed::new();
+            for change in history.iter().chain([&the_end()]) {
+                follow(&mut followed, world.apply(change));
+                let all: Vec<Resource> = followed.values().cloned().collect();
+                prop_assert_eq!(&all, &world.compiler.all().upserts);
+                prop_assert_eq!(&all, &from_scratch(&world.ir, shape));
+            }
+            prop_assert!(followed.is_empty(), "{:?}", followed.keys());
+        }
+    }
+
+    #[test]
+    fn envoy_takes_the_rule_that_our_own_router_finds(
+        history in prop::collection::vec(a_change(), 1..4),
+        requests in prop::collection::vec(a_request(), 1..12),
+    ) {
+        let mut world = World::new(RouteShape::PerHost);
+        let mut builder = Builder::new();
+        for change in &history {
+            world.apply(change);
+            let router = builder.apply(change, &mut Arc::clone);
+            let hosts = world.hosts();
+            for (socket, table) in router.sockets() {
+                let views: BTreeSet<String> = table
+                    .listeners()
+                    .map(|owner| configuration(socket, owner.listener()))
+                    .collect();
+                for (view, plain) in views.iter().flat_map(|view| {
+                    requests.iter().map(move |plain| (view, plain))
+                }) {
+                    let route = evaluate::route(&hosts, view, plain);
+                    let name = route.map(|route| route.name.clone());
+                    let ours = ours(&router, socket, view, plain);
+                    prop_assert_eq!(name, Some(ours), "{} {:?}", view, plain);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_clear_text_is_told_by_the_name() {
+    let ir = Ir::default();
+    assert!(from_scratch(&ir, RouteShape::PerHost).is_empty());
+    let listener = super::build::secure("x", "");
+    assert_eq!(listener.protocol, Protocol::Https);
+    assert_eq!(
+        configuration((None, 443), &listener),
+        "https/443/infra/edge/x"
+    );
+}
