@@ -115,11 +115,14 @@ macro_rules! catalogue {
 
                     /// What the configured policies ask of Envoy that it cannot do, by the policy's
                     /// name.
-                    pub fn lacks_on_envoy(&self) -> Vec<(&'static str, &'static str)> {
+                    pub fn lacks_on_envoy(
+                        &self,
+                        around: crate::Around,
+                    ) -> Vec<(&'static str, &'static str)> {
                         let mut lacks = Vec::new();
                         $(
                             if let Some(ir) = &self.$policy
-                                && let Some(why) = ir.lacks_on_envoy()
+                                && let Some(why) = ir.lacks_on_envoy(around)
                             {
                                 lacks.push((crate::$policy::META.name, why));
                             }

@@ -25,7 +25,7 @@ pub mod session_persistence;
 pub mod timeouts;
 pub mod url_rewrite;
 
-pub use meta::{Extent, Meta, Reads, Stage, Support};
+pub use meta::{Around, Extent, Meta, Reads, Stage, Support};
 pub use read::{Read, Written};
 pub use scope::TranslateScope;
 

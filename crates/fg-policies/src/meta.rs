@@ -83,6 +83,13 @@ pub struct Support {
     pub module: Option<&'static str>,
 }
 
+/// What a policy may know of its rule when it says what Envoy cannot do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// How many of the rule's backends have a weight above 0.
+    pub backends: usize,
+}
+
 /// A policy's name, place and support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {

@@ -17,6 +17,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher:
 use envoy_types::pb::google::protobuf::BoolValue;
 
 use super::{Hosts, Ir, Names, OriginPattern, Origins};
+use crate::Around;
 use crate::envoy::{Append, Sink, clear, expression, header, literal, matches_fully, mutation};
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
@@ -46,7 +47,7 @@ const OWNS: &str = "cors/owns";
 /// Writes the policy. It writes after all others of the place, so that a copy of the route has
 /// what they wrote.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
-    if let Some(why) = ir.lacks_on_envoy() {
+    if let Some(why) = ir.lacks_on_envoy(Around::default()) {
         sink.refuse(why);
         return;
     }

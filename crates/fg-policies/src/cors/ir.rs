@@ -5,6 +5,7 @@ use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
 use super::OriginPattern;
+use crate::Around;
 
 /// Which pages of other origins may read the replies, and send what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         // Browsers take no `*` with credentials, and Envoy cannot list a reply's fields.
         (self.credentials && self.expose == Names::Any).then_some(
             "`exposeHeaders: [\"*\"]` together with `allowCredentials: true`; name the headers",

@@ -4,6 +4,8 @@ use fg_base::Text;
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
+
 /// Who decides, and what it is told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
@@ -22,7 +24,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user; nothing.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         None
     }
 }

@@ -4,6 +4,8 @@ use fg_base::Text;
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
+
 /// Header changes of both directions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
@@ -20,7 +22,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user; nothing.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         None
     }
 }

@@ -3,6 +3,8 @@
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
+
 /// The mirrors of one place, in the order of their filters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
@@ -17,7 +19,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user; nothing.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         None
     }
 }

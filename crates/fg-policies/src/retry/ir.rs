@@ -5,6 +5,8 @@ use std::time::Duration;
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
+
 /// When and how often a request is sent again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
@@ -23,7 +25,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user; nothing.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         None
     }
 }

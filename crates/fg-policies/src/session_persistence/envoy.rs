@@ -13,21 +13,22 @@ use envoy_types::pb::envoy::extensions::http::stateful_session::{
 use envoy_types::pb::envoy::r#type::http::v3::{Cookie, CookieAttribute};
 
 use super::{Carrier, Ir};
+use crate::Around;
 use crate::envoy::{Sink, duration, pack};
 
 /// Writes the policy.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
-    if let Some(why) = ir.lacks_on_envoy() {
-        sink.refuse(why);
-        return;
-    }
     let site = sink.site();
+    // A route of one backend's own has a part of the requests.
+    let is_part = sink
+        .condition()
+        .is_some_and(|asks| asks.runtime_fraction.is_some());
     let Some(action) = sink.forward() else {
         return;
     };
-    if !is_one(action.cluster_specifier.as_ref()) {
-        // The backend is drawn before the session is looked at.
-        sink.refuse("sessions of a rule with several backends; write one backend");
+    let backends = drawn(action.cluster_specifier.as_ref()) + usize::from(is_part);
+    if let Some(why) = ir.lacks_on_envoy(Around { backends }) {
+        sink.refuse(why);
         return;
     }
     let state = match &ir.carrier {
@@ -78,14 +79,14 @@ fn attributes(https: bool) -> Vec<CookieAttribute> {
     secure.into_iter().chain([same_site]).collect()
 }
 
-/// Whether no more than one cluster gets requests.
-fn is_one(clusters: Option<&ClusterSpecifier>) -> bool {
+/// How many clusters get requests.
+fn drawn(clusters: Option<&ClusterSpecifier>) -> usize {
     let Some(ClusterSpecifier::WeightedClusters(weighted)) = clusters else {
-        return true;
+        return 1;
     };
     let shares = weighted.clusters.iter();
     let drawn = shares.filter(|share| share.weight.is_none_or(|weight| weight.value > 0));
-    drawn.count() <= 1
+    drawn.count()
 }
 
 /// The name of the cookie of a rule that names none.

@@ -6,6 +6,8 @@ use fg_base::Text;
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
+
 /// How clients carry their session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ir {
@@ -22,7 +24,11 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, around: Around) -> Option<&'static str> {
+        if around.backends > 1 {
+            // The backend is drawn before the session is looked at.
+            return Some("sessions of a rule with several backends; write one backend");
+        }
         let by_header = matches!(self.carrier, Carrier::Header(_));
         (by_header && self.lifetime.is_some())
             .then_some("an `absoluteTimeout` of sessions by header; use a cookie, or leave it out")

@@ -1,6 +1,6 @@
 //! Edges that the examples of the README do not show.
 
-use envoy_types::pb::envoy::config::core::v3::TypedExtensionConfig;
+use envoy_types::pb::envoy::config::core::v3::{RuntimeFractionalPercent, TypedExtensionConfig};
 use envoy_types::pb::envoy::config::route::v3::{route::Action, route_action::ClusterSpecifier};
 use envoy_types::pb::envoy::extensions::filters::http::stateful_session::v3::{
     StatefulSessionPerRoute, stateful_session_per_route::Override,
@@ -13,6 +13,7 @@ use envoy_types::pb::google::protobuf::UInt32Value;
 use fg_api::session_persistence::{CookieConfig, HeaderConfig, SessionPersistence};
 
 use super::{Carrier, Ir, translate};
+use crate::Around;
 use crate::envoy::Site;
 use crate::envoy::testing::{SITE, route, said, set, written, written_to};
 use prost::Message as _;
@@ -139,7 +140,11 @@ fn what_envoys_sessions_cannot_do_is_refused() {
     let ends = "sessionPersistence: {type: Header, absoluteTimeout: 1h, header: {name: X-S}}";
     let refused = written(&set(ends), SITE);
     assert_eq!(refused.outcome.refusals.len(), 1);
-    assert_eq!(set(ends).lacks_on_envoy().len(), 1, "the status says so");
+    assert_eq!(
+        set(ends).lacks_on_envoy(Around { backends: 1 }).len(),
+        1,
+        "the status says so"
+    );
 
     let mut several = route();
     if let Some(Action::Route(action)) = &mut several.action
@@ -161,4 +166,10 @@ fn what_envoys_sessions_cannot_do_is_refused() {
     }
     let fine = written_to(&set(by_header), SITE, several);
     assert_eq!(fine.outcome.refusals, [], "nothing is drawn");
+
+    let mut part = route();
+    let asks = part.r#match.as_mut().expect("a match");
+    asks.runtime_fraction = Some(RuntimeFractionalPercent::default());
+    let refused = written_to(&set(by_header), SITE, part);
+    assert_eq!(refused.outcome.refusals.len(), 1, "a backend of several");
 }

@@ -4,6 +4,7 @@ use fg_base::Text;
 use fg_model::BackendKey;
 use serde::{Deserialize, Serialize};
 
+use crate::Around;
 use crate::path_modifier::PathChange;
 
 /// A rewrite; what is absent is kept.
@@ -22,7 +23,7 @@ impl Ir {
     }
 
     /// What of it Envoy cannot do, in words for the user; nothing.
-    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+    pub fn lacks_on_envoy(&self, _: Around) -> Option<&'static str> {
         None
     }
 }

@@ -2,6 +2,7 @@
 //! to rules.
 
 mod backends;
+mod envoy;
 mod filters;
 mod matches;
 mod parents;
@@ -9,6 +10,8 @@ pub(crate) mod resolve;
 pub(crate) mod sharing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_envoy;
 #[cfg(test)]
 mod tests_grpc;
 mod written;
@@ -103,6 +106,7 @@ pub(crate) fn translate(
         attached.clear();
         claims = Arc::default();
     }
+    envoy::lacks(&rules, &parents.of_envoy, &mut notes);
     if attachments.is_empty() {
         rules.clear();
     }

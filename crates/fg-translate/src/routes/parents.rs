@@ -8,7 +8,7 @@ use fg_api::reference::ParentReference;
 use fg_api::report::ParentReport;
 use fg_base::Text;
 use fg_ir::{Attachment, ListenerKey};
-use fg_model::{FindingKind, HostPattern, ObjectRef, Scope, kinds};
+use fg_model::{FindingKind, HostPattern, ObjectRef, Plane, Scope, kinds};
 
 use super::{InTheWay, Written};
 use crate::gateways::{GatewayView, ListenerView};
@@ -21,6 +21,8 @@ use fg_api::schema::nearest;
 pub(super) struct Parents {
     /// The parents that are ours.
     pub(super) reports: Vec<ParentReport>,
+    /// The indexes of those that Envoy serves.
+    pub(super) of_envoy: Vec<usize>,
     /// The serving listeners that it is attached to, sorted by listener, each once.
     pub(super) attachments: Vec<Attachment>,
     /// The listeners that count it, sorted, each once, serving or not.
@@ -58,6 +60,9 @@ pub(super) fn parents(
         let Some(controller) = gateway.controller.clone() else {
             continue;
         };
+        if gateway.plane == Plane::Envoy {
+            found.of_envoy.push(index);
+        }
         found.reports.push(ParentReport {
             index,
             parent: ParentReference {
