@@ -16,6 +16,7 @@ use envoy_types::pb::google::protobuf::BoolValue;
 use fg_base::Text;
 use fg_exchange::Reason;
 use fg_model::{HostPattern, ObjectRef};
+use fg_policies::envoy::plain;
 use prost::Message as _;
 
 use super::sockets::{Owners, Serves};
@@ -236,9 +237,12 @@ impl Configuration {
         otherwise: Reason,
         about: Vec<Arc<ObjectRef>>,
     ) -> Host {
+        let forwards = !routes.is_empty();
         let head = VirtualHost {
             name: names::virtual_host(&self.name, name),
             domains,
+            // What rules without policies say: once, not in each of them.
+            retry_policy: forwards.then(plain).and_then(|plain| plain.retry_policy),
             ..VirtualHost::default()
         };
         let mut body = head.encode_to_vec();

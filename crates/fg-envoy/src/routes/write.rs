@@ -40,6 +40,8 @@ pub(super) struct Writer<'a> {
     rule: &'a Rule,
     name: String,
     spot: Spot<'a>,
+    /// How a rule forwards that has no policies.
+    plain: RouteAction,
     needs: Needs,
 }
 
@@ -89,6 +91,7 @@ impl<'a> Writer<'a> {
             rule,
             name: names::rule(&rule.key),
             spot,
+            plain: plain(),
             needs: Needs::default(),
         }
     }
@@ -128,9 +131,9 @@ impl<'a> Writer<'a> {
                 route.name.clone_from(&block.route.name);
             }
             let to = if as_any { &mut routes } else { &mut preflights };
-            put(block.preflights, to);
-            put(block.before, &mut routes);
-            put([block.route], &mut routes);
+            self.put(block.preflights, to);
+            self.put(block.before, &mut routes);
+            self.put([block.route], &mut routes);
         }
         if self.rule.policies.cors.is_none() {
             // Only a rule's policy answers preflights about another method than their own.
@@ -167,6 +170,18 @@ impl<'a> Writer<'a> {
             _ => ClusterSpecifier::WeightedClusters(weighted(shares.iter().map(weight).collect())),
         };
         Ok(vec![self.forwarding(bare, prefix, clusters)?])
+    }
+
+    /// Writes routes as fields of a virtual host, without what that says for all of them.
+    fn put(&self, routes: impl IntoIterator<Item = Route>, fields: &mut Vec<u8>) {
+        for mut route in routes {
+            if let Some(Action::Route(forward)) = &mut route.action
+                && forward.retry_policy == self.plain.retry_policy
+            {
+                forward.retry_policy = None;
+            }
+            encode::field(encode::ROUTES, &encode::route(route), fields);
+        }
     }
 
     /// The cluster of a backend, and that it is used; or why nothing may be sent there.
@@ -237,7 +252,7 @@ impl<'a> Writer<'a> {
                 cluster_specifier: Some(clusters),
                 cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError
                     .into(),
-                ..plain()
+                ..self.plain.clone()
             })),
             ..bare.clone()
         };
@@ -360,13 +375,6 @@ impl From<Route> for Block {
             before: Vec::new(),
             route,
         }
-    }
-}
-
-/// Writes routes as fields of a virtual host.
-fn put(routes: impl IntoIterator<Item = Route>, fields: &mut Vec<u8>) {
-    for route in routes {
-        encode::field(encode::ROUTES, &encode::route(route), fields);
     }
 }
 

@@ -86,6 +86,15 @@ fn shares_are_by_weight_and_nothing_is_left_out() {
 fn a_route_has_no_time_limit_of_envoys_own() {
     let forward = forward(&of(vec![to("a", 1)]));
     assert_eq!(forward.timeout, Some(Duration::default()));
+    assert_eq!(forward.retry_policy, None, "that of the virtual host counts");
+}
+
+#[test]
+fn a_rule_without_policies_tries_again_as_our_own_proxy_does() {
+    let hosts = of(vec![to("a", 1)]).hosts();
+    let usual = fg_policies::envoy::plain().retry_policy;
+    assert!(usual.is_some());
+    assert_eq!(hosts[HOST].retry_policy, usual);
 }
 
 #[test]
