@@ -31,16 +31,12 @@ use fg_policies::envoy::pack;
 
 use crate::values::flag;
 
-/// The path as the client wrote it, for [`path`]. Envoy reads `\` as `/` before a filter could see
-/// it.
-const RAW_PATH: &str = "x-ferrogate-raw-path";
-
 /// The name of the rule in [`path`]; stands in the details of the answer.
 pub(super) const BAD_PATH: &str = "bad_path";
 
 /// Fields by which a client could claim another address, host, scheme or path, besides
 /// `X-Forwarded-…`. Those of `fg_proxy`'s `serve/trust.rs`.
-const CLAIMS: [&str; 9] = [
+const CLAIMS: [&str; 8] = [
     "forwarded",
     "true-client-ip",
     "x-client-ip",
@@ -49,13 +45,13 @@ const CLAIMS: [&str; 9] = [
     "x-real-ip",
     "x-request-id",
     "x-rewrite-url",
-    RAW_PATH,
 ];
 
 /// Fields that Envoy writes into requests.
-const OWN: [&str; 3] = [RAW_PATH, "x-envoy-external-address", "x-envoy-internal"];
+const OWN: [&str; 2] = ["x-envoy-external-address", "x-envoy-internal"];
 
-/// A path that can be read in one way only, and any query. Source: `fg_model::path`.
+/// A path that can be read in one way only, and any query. Source: `fg_model::path`. Envoy has made
+/// it canonical before; what it made of `\` is no longer seen: `/`.
 const GOOD_PATH: &str = concat!(
     "(?s)/(?:[!-\"$&->@-\\[\\]-~]",
     "|%(?:0[1-9A-Fa-f]|2[0-9A-Ea-e]|5[0-9ABDEFabdef]|[1346-9A-Fa-f][0-9A-Fa-f]))*",
@@ -73,7 +69,11 @@ pub(super) fn arriving() -> Vec<HeaderMutation> {
     });
     let told = [
         ("x-forwarded-host", "%REQ(:authority)%"),
-        (RAW_PATH, "%REQ(:path)%"),
+        // Envoy would write its own address for a client on the same machine.
+        (
+            "x-forwarded-for",
+            "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+        ),
     ];
     let told = told.map(|(name, value)| Action::Append(set(name, value)));
     mutations(claims.into_iter().chain([forwarded]).chain(told))
@@ -94,7 +94,7 @@ pub(super) fn leaving() -> Any {
 /// Refuses paths that two readers could read in two ways.
 pub(super) fn path() -> Any {
     let good = HeaderMatcher {
-        name: RAW_PATH.to_owned(),
+        name: ":path".to_owned(),
         header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
             match_pattern: Some(MatchPattern::SafeRegex(RegexMatcher {
                 regex: GOOD_PATH.to_owned(),

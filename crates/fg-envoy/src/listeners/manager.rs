@@ -82,7 +82,6 @@ fn bounds(manager: &mut HttpConnectionManager) {
     manager.http_protocol_options = Some(Http1ProtocolOptions {
         accept_http_10: true,
         enable_trailers: true,
-        allow_custom_methods: true,
         header_key_format: Some(http::names_as_received()),
         ..Default::default()
     });
@@ -106,6 +105,8 @@ fn paths(manager: &mut HttpConnectionManager) {
 /// Who the client is, and what backends are told of it. Nobody is trusted.
 fn clients(manager: &mut HttpConnectionManager, tls: Option<&ListenerTls>) {
     manager.use_remote_address = flag(true);
+    // It is written on arrival, see `edge`.
+    manager.skip_xff_append = true;
     manager.internal_address_config = Some(InternalAddressConfig::default());
     manager.early_header_mutation_extensions = vec![TypedExtensionConfig {
         name: "envoy.http.early_header_mutation.header_mutation".to_owned(),
