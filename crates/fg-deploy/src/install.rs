@@ -1,7 +1,7 @@
 //! What installs Ferrogate itself: plain manifests, with no right that the control plane does not
 //! use.
 
-use fg_api::classes::BUILT_IN;
+use fg_api::classes::{BUILT_IN, ENVOY, GATEWAY};
 use fg_model::kinds;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ pub fn definitions() -> Vec<Value> {
     fg_api::schema::definitions()
 }
 
-/// Namespace, rights, control plane and class, in the order in which they are to be applied. The
+/// Namespace, rights, control plane and classes, in the order in which they are to be applied. The
 /// definitions of the Gateway API must be there before.
 pub fn manifests(installation: &Installation) -> Vec<Value> {
     vec![
@@ -71,8 +71,10 @@ pub fn manifests(installation: &Installation) -> Vec<Value> {
         ),
         service(installation),
         deployment(installation),
-        class(),
     ]
+    .into_iter()
+    .chain(classes())
+    .collect()
 }
 
 /// What is read and written in all namespaces.
@@ -240,15 +242,19 @@ fn probe(period: u32, failures: u32) -> Value {
     })
 }
 
-/// The class that our own proxy serves; the others are not served yet.
-fn class() -> Value {
-    let (name, controller) = BUILT_IN.first().copied().unwrap_or_default();
-    labelled(json!({
-        "apiVersion": format!("{}/v1", kinds::GATEWAY_API),
-        "kind": kinds::GATEWAY_CLASS.1,
-        "metadata": { "name": name },
-        "spec": { "controllerName": controller },
-    }))
+/// The classes that are served: that of our own proxy, and that of Envoy.
+fn classes() -> impl Iterator<Item = Value> {
+    let served = BUILT_IN
+        .iter()
+        .filter(|(_, controller)| matches!(*controller, GATEWAY | ENVOY));
+    served.map(|(name, controller)| {
+        labelled(json!({
+            "apiVersion": format!("{}/v1", kinds::GATEWAY_API),
+            "kind": kinds::GATEWAY_CLASS.1,
+            "metadata": { "name": name },
+            "spec": { "controllerName": controller },
+        }))
+    })
 }
 
 fn selector() -> Value {
@@ -367,6 +373,25 @@ mod tests {
             assert_eq!(any.len(), 1, "{resource}");
             assert_eq!(any[0]["verbs"], json!(["create"]));
         }
+    }
+
+    #[test]
+    fn there_is_a_class_for_each_data_plane() {
+        let classes = installed().into_iter();
+        let classes = classes.filter(|object| object["kind"] == "GatewayClass");
+        let classes: Vec<(Value, Value)> = classes
+            .map(|class| {
+                let controller = class["spec"]["controllerName"].clone();
+                (class["metadata"]["name"].clone(), controller)
+            })
+            .collect();
+        assert_eq!(
+            classes,
+            [
+                (json!("ferrogate"), json!("ferrogate.dev/gateway")),
+                (json!("ferrogate-envoy"), json!("ferrogate.dev/envoy")),
+            ]
+        );
     }
 
     #[test]

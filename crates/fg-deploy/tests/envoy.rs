@@ -1,7 +1,7 @@
 //! Real Envoys, of the oldest and of the newest version that is served, started with a bootstrap.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -12,6 +12,7 @@ use fg_deploy::bootstrap::{
     Address, Control, Drain, FILE, LogFormat, Matcher, Node, Protocol, Settings, StatsMatcher, Tls,
     files,
 };
+use fg_testkit::Message;
 use fg_testkit::address::{own_address, own_ip};
 use fg_testkit::certificates::Authority;
 use fg_testkit::envoy::{OLDEST, VERSIONS, program};
@@ -83,14 +84,11 @@ fn ask(method: &str, to: SocketAddr, path: &str) -> Option<(u16, String)> {
     socket.set_read_timeout(Some(PATIENCE)).ok()?;
     write!(
         socket,
-        "{method} {path} HTTP/1.1\r\nhost: site\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: site\r\ncontent-length: 0\r\n\r\n"
     )
     .ok()?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).ok()?;
-    let status = answer.split(' ').nth(1)?.parse().ok()?;
-    let (_, body) = answer.split_once("\r\n\r\n")?;
-    Some((status, body.to_owned()))
+    let reply = Message::read(&mut BufReader::new(socket), false).ok()?;
+    Some((reply.status, reply.text().to_owned()))
 }
 
 fn get(to: SocketAddr, path: &str) -> Option<(u16, String)> {
@@ -154,8 +152,6 @@ fn every_version_takes_every_bootstrap_without_a_word_of_complaint() {
     let authority = Authority::new("any");
     put(&folder.path().join("ca"), "ca.crt", &authority.pem);
     put(&folder.path().join("token"), "token", "any");
-    let all = folder.path().join("all.pem");
-    fs::write(&all, &authority.pem).expect("a file");
     let (plain, _) = settings(Control::Plain(Address::Path("/nowhere.sock".to_owned())));
     let (full, _) = settings(remote(folder.path(), "control.example", 9977));
     let full = Settings {
@@ -164,7 +160,6 @@ fn every_version_takes_every_bootstrap_without_a_word_of_complaint() {
         heap: Some(300 << 20),
         log: Some(LogFormat::Json(json!({ "at": "%Y", "words": "%j" }))),
         dns_queries: 0,
-        authorities: Some(all.display().to_string()),
         ..full
     };
     let (mut numbered, _) = settings(remote(folder.path(), "10.0.0.7", 9977));
@@ -274,7 +269,8 @@ fn an_envoy_that_is_to_go_says_so_while_it_waits() {
         let begun = Instant::now();
         let (status, _) = get(readiness, "/drain/secret").expect("it answers");
         assert_eq!(status, 200, "{version}");
-        assert!(begun.elapsed() >= Duration::from_secs(1), "{version}");
+        // Its clock is coarse.
+        assert!(begun.elapsed() >= Duration::from_millis(900), "{version}");
     }
 }
 

@@ -37,10 +37,6 @@ pub const CONTROL_CLUSTER: &str = "ferrogate-control";
 /// The name of the cluster of Envoy's own admin pages.
 pub const ADMIN_CLUSTER: &str = "ferrogate-admin";
 
-/// The name of the secret with the certificate authorities of the system; it is there if
-/// [`Settings::authorities`] is.
-pub const SYSTEM_AUTHORITIES: &str = "ferrogate-system-authorities";
-
 /// The name of the file that [`bootstrap`] is, among [`files`].
 pub const FILE: &str = "envoy.json";
 
@@ -62,7 +58,6 @@ pub fn bootstrap(settings: &Settings) -> String {
         json!({
             "listeners": sites::listeners(settings),
             "clusters": [control::cluster(&settings.control), sites::admin(settings)],
-            "secrets": authorities(settings),
         }),
     );
     // Most of what Envoy knows of a cluster is not made before its first request.
@@ -123,17 +118,6 @@ fn node(node: &Node) -> Value {
         value["locality"] = json!({ "zone": zone });
     }
     value
-}
-
-/// The certificate authorities of the system, for backends that are checked by those.
-fn authorities(settings: &Settings) -> Vec<Value> {
-    let authorities = settings.authorities.iter().map(|path| {
-        json!({
-            "name": SYSTEM_AUTHORITIES,
-            "validation_context": { "trusted_ca": { "filename": path } },
-        })
-    });
-    authorities.collect()
 }
 
 fn runtime() -> Value {

@@ -38,9 +38,6 @@ pub struct Settings {
     /// How many questions a socket to a DNS server is used for; 0: any number. Default: 100. Source:
     /// kgateway.
     pub dns_queries: u32,
-    /// The file with the certificate authorities of the system, PEM. Envoy does not start if it is
-    /// not there. Default: `None`, there are none.
-    pub authorities: Option<String>,
 }
 
 impl Settings {
@@ -61,7 +58,6 @@ impl Settings {
             connections: 100_000,
             log: None,
             dns_queries: 100,
-            authorities: None,
         }
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Address, Control, Drain, Matcher, Node, Protocol, SYSTEM_AUTHORITIES, Settings, StatsMatcher,
-    Tls, bootstrap, files,
+    Address, Control, Drain, Matcher, Node, Protocol, Settings, StatsMatcher, Tls, bootstrap, files,
 };
 
 fn plain() -> Settings {
@@ -145,20 +144,5 @@ fn figures_are_chosen_by_settings_instead() {
             { "prefix": "cluster." },
             { "contains": "grpc", "ignore_case": true },
         ] } })
-    );
-}
-
-#[test]
-fn authorities_of_the_system_are_a_secret_if_there_are_some() {
-    let settings = Settings {
-        authorities: Some("/etc/ssl/all.pem".to_owned()),
-        ..plain()
-    };
-    let secrets = &read(&settings)["static_resources"]["secrets"];
-    assert_eq!(all(secrets, "name"), [SYSTEM_AUTHORITIES]);
-    assert_eq!(all(secrets, "filename"), ["/etc/ssl/all.pem"]);
-    assert_eq!(
-        read(&plain())["static_resources"]["secrets"],
-        serde_json::json!([])
     );
 }

@@ -48,7 +48,7 @@ pub struct Owner {
 
 /// What is to be there for a Gateway, in the order in which it is to be applied: ServiceAccount,
 /// Service, the ConfigMap with Envoy's bootstrap, Deployment, and those that settings ask for. All in the Gateway's namespace, named by
-/// [`name`], and owned by the Gateway, so that they go with it.
+/// [`name`] (with `-envoy` behind it for the ConfigMap), and owned by the Gateway, so that they go with it.
 ///
 /// A Service needs a port: without any there is none.
 ///
@@ -92,6 +92,9 @@ fn account(wish: &Deployment, fleet: &Fleet) -> Value {
 fn config(wish: &Deployment, fleet: &Fleet, proxy: &Proxy<'_>) -> Option<Value> {
     let config = proxy.config.as_ref()?;
     let mut object = object("v1", "ConfigMap", wish, fleet, None);
+    if let Some(metadata) = object.get_mut("metadata") {
+        metadata["name"] = (*config.name).into();
+    }
     object.insert("data".into(), json!(config.files));
     Some(Value::Object(object))
 }

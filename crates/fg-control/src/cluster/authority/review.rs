@@ -22,6 +22,12 @@ pub const AUDIENCE: &str = "ferrogate";
 /// The key of a node's metadata under which it says `NAMESPACE/NAME` of its Gateway.
 pub const GATEWAY: &str = "gateway";
 
+/// Behind the scope of those who ask for the state of the world: their routes are cut otherwise.
+pub const WHOLE: &str = "+whole";
+
+/// The oldest Envoy that is served: major and minor.
+const OLDEST: (u32, u32) = (1, 36);
+
 /// How long it is believed that a token is good, unless it ends before.
 const BELIEVED: Duration = Duration::from_secs(60);
 /// How long it is believed that a token is not.
@@ -51,7 +57,8 @@ struct Owner {
 
 /// Asks the API server whose a token is, and holds the node to it: its ServiceAccount must be that of
 /// the Gateway that it names in its metadata (`gateway`: `NAMESPACE/NAME`), and its id the pod that the
-/// token is bound to, if it is bound to one. The scope is `NAMESPACE/NAME`.
+/// token is bound to, if it is bound to one. An Envoy must not be older than those that are served. The
+/// scope is `NAMESPACE/NAME`, with [`WHOLE`] behind it for the state of the world.
 ///
 /// Answers are remembered for a minute at most.
 ///
@@ -145,7 +152,7 @@ impl Authenticator for TokenReviewer {
         token: Option<&str>,
         node: &Node,
         _: Option<SocketAddr>,
-        _: Protocol,
+        protocol: Protocol,
     ) -> Result<Identity, Status> {
         let token = token.ok_or_else(|| {
             Status::unauthenticated("send a ServiceAccount token: `authorization: Bearer …`")
@@ -177,11 +184,34 @@ impl Authenticator for TokenReviewer {
         if valid_for == Some(Duration::ZERO) {
             return Err(Status::unauthenticated("the token expired"));
         }
-        Ok(Identity {
-            scope: gateway.to_owned(),
-            valid_for,
-        })
+        is_served(node)?;
+        let scope = match protocol {
+            Protocol::Delta => gateway.to_owned(),
+            Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
+        };
+        Ok(Identity { scope, valid_for })
     }
+}
+
+/// Whether a node's program can be served.
+///
+/// # Errors
+/// It is an Envoy that is too old.
+fn is_served(node: &Node) -> Result<(), Status> {
+    let build = node.user_agent_build_version.as_ref();
+    let version = build.and_then(|build| build.version.as_ref());
+    let Some(version) = version.filter(|_| node.user_agent_name == "envoy") else {
+        return Ok(());
+    };
+    let (major, minor) = OLDEST;
+    if (version.major_number, version.minor_number) >= OLDEST {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!(
+        "Envoy {}.{}.{} is too old: Envoys of {major}.{minor} and later are served; \
+         change `spec.kube.envoyContainer.image` of the GatewayParameters",
+        version.major_number, version.minor_number, version.patch
+    )))
 }
 
 /// How long until then.

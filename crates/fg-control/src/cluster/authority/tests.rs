@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use fg_ads::Authenticator as _;
 use fg_ads::Protocol;
-use fg_ads::message::Node;
+use fg_ads::message::{BuildVersion, Node, SemanticVersion};
 use k8s_openapi::ByteString;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -362,4 +362,46 @@ async fn an_answer_is_believed_for_a_minute() {
         .await
         .unwrap_err();
     assert_eq!(reviews(), 3);
+}
+
+#[tokio::test]
+async fn what_envoys_get_depends_on_how_they_ask() {
+    let (_, reviewer) = reviewer();
+    let mine = node("front-1", "shop/front");
+    for (protocol, scope) in [
+        (Protocol::Delta, "shop/front"),
+        (Protocol::StateOfTheWorld, "shop/front+whole"),
+    ] {
+        let identity = reviewer.identify(Some("good"), &mine, None, protocol).await;
+        assert_eq!(identity.unwrap().scope, scope);
+    }
+}
+
+#[tokio::test]
+async fn an_envoy_that_is_too_old_is_told_so() {
+    let (_, reviewer) = reviewer();
+    let ask = async |program: &str, minor: u32| {
+        let mut mine = node("front-1", "shop/front");
+        mine.user_agent_name = program.to_owned();
+        mine.user_agent_build_version = Some(BuildVersion {
+            version: Some(SemanticVersion {
+                major_number: 1,
+                minor_number: minor,
+                patch: 2,
+            }),
+            metadata: None,
+        });
+        let asked = reviewer.identify(Some("good"), &mine, None, Protocol::Delta);
+        asked.await.map(|identity| identity.scope)
+    };
+    for (program, minor) in [("envoy", 36), ("envoy", 40), ("ferrogate", 1)] {
+        assert_eq!(ask(program, minor).await.unwrap(), "shop/front");
+    }
+    let refused = ask("envoy", 35).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let words = refused.message();
+    assert!(
+        words.contains("Envoy 1.35.2") && words.contains("1.36"),
+        "{words}"
+    );
 }

@@ -1,6 +1,7 @@
 //! The kinds that are applied.
 
 use fg_base::Text;
+use fg_deploy::AUTHORITY;
 use kube::api::ApiResource;
 use serde_json::Value;
 
@@ -89,6 +90,12 @@ pub(super) struct Child {
 }
 
 impl Child {
+    /// Whether it belongs to all Gateways of its namespace, one after the other: the ConfigMap that
+    /// proxies know the control plane by.
+    pub(super) fn is_shared(&self) -> bool {
+        self.kind == Kind::ConfigMap && &*self.name == AUTHORITY
+    }
+
     /// The name of an object that is to be applied; `None` for one of another kind.
     pub(super) fn of(object: &Value) -> Option<Self> {
         let kind = object.get("kind")?.as_str()?;

@@ -190,13 +190,14 @@ impl State {
             self.applied.remove(&child);
         }
         let owners = [&seen, &before].into_iter().flatten();
-        let units: Vec<Unit> = match child.kind {
-            Kind::ConfigMap => vec![Unit::Authority(child.namespace.clone())],
-            _ => owners
+        let units: Vec<Unit> = if child.is_shared() {
+            vec![Unit::Authority(child.namespace.clone())]
+        } else {
+            owners
                 .flat_map(|seen| &seen.owners)
                 .filter_map(|owner| self.gateway(&child.namespace, &owner.name))
                 .map(Unit::Gateway)
-                .collect(),
+                .collect()
         };
         for unit in units {
             let last = self.standings.get(&unit).and_then(|standing| standing.last);
@@ -256,7 +257,7 @@ impl State {
         let owned = |seen: &Seen| seen.owners.iter().any(|owner| *owner.name == *id.name);
         let unwanted = self.seen.iter().filter(|(child, seen)| {
             child.namespace == id.namespace
-                && child.kind != Kind::ConfigMap
+                && !child.is_shared()
                 && owned(seen)
                 && !named.contains(child)
         });

@@ -312,8 +312,7 @@ fn belongs(there: &Metadata, object: &Value) -> bool {
     let mut wanted = wanted.into_iter().flatten();
     let owners = owners(there);
     let is_owned = wanted.any(|wanted| owners.iter().any(|owner| wanted["name"] == *owner.name));
-    // The ConfigMap of a namespace belongs to all of its Gateways, one after the other.
-    let is_shared = Child::of(object).is_some_and(|child| child.kind == Kind::ConfigMap);
+    let is_shared = Child::of(object).is_some_and(|child| child.is_shared());
     is_managed == Some(MANAGER) && (is_owned || is_shared)
 }
 

@@ -15,14 +15,11 @@ use super::{
 use crate::bootstrap::{
     Control, Drain, FILE, LogFormat, Matcher, Node, Settings, Stats, StatsMatcher, Tls, files,
 };
-use crate::name::digest;
+use crate::name::{digest, name};
 use crate::objects::{AUTHORITY_KEY, Fleet, quantity};
 
 /// Where the bootstrap is.
 const FOLDER: &str = "/etc/ferrogate";
-
-/// Where Envoy's images have the authorities of the system.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What no heap can have of a container's memory, at least: program, stacks, buffers of the kernel.
 /// Units: bytes.
@@ -45,6 +42,8 @@ pub(super) fn proxy<'a>(wish: &Deployment, fleet: &'a Fleet) -> Proxy<'a> {
         pre_stop,
         requests: json!({ "cpu": "100m", "memory": "128Mi" }),
         config: Some(Config {
+            // Nobody else's, and never that of the authority.
+            name: format!("{}-envoy", name(&wish.gateway.name)),
             folder: FOLDER,
             files: files
                 .into_iter()
@@ -82,7 +81,6 @@ fn settings(wish: &Deployment, fleet: &Fleet, drain: Option<Drain>) -> Settings 
     };
     let mut settings = Settings::new(node, control);
     settings.drain = drain;
-    settings.authorities = Some(AUTHORITIES.to_owned());
     settings.heap = heap(wish);
     if let Some(bootstrap) = bootstrap_settings(wish) {
         settings.log = bootstrap.log_format.as_ref().and_then(log_format);

@@ -63,8 +63,10 @@ pub(super) struct Proxy<'a> {
     has_metrics: bool,
 }
 
-/// Files in a ConfigMap of the Gateway's name.
+/// Files in a ConfigMap.
 pub(super) struct Config {
+    /// The ConfigMap's name.
+    pub(super) name: String,
     /// Where they are in the container.
     folder: &'static str,
     /// By name.
@@ -137,7 +139,7 @@ fn pod(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Value 
         "containers".into(),
         vec![container(wish, settings, proxy)].into(),
     );
-    spec.insert("volumes".into(), volumes(wish, settings, proxy).into());
+    spec.insert("volumes".into(), volumes(settings, proxy).into());
     let list = |list: &Vec<Value>| (!list.is_empty()).then(|| json!(list));
     put(
         &mut spec,
@@ -156,7 +158,7 @@ fn pod(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Value 
     Value::Object(spec)
 }
 
-fn volumes(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Vec<Value> {
+fn volumes(settings: &PodParameters, proxy: &Proxy<'_>) -> Vec<Value> {
     let own = [
         json!({
             "name": "ca",
@@ -175,8 +177,8 @@ fn volumes(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Ve
         }),
     ];
     let config = proxy.config.iter();
-    let config = config
-        .map(|_| json!({ "name": "config", "configMap": { "name": name(&wish.gateway.name) } }));
+    let config =
+        config.map(|config| json!({ "name": "config", "configMap": { "name": config.name } }));
     own.into_iter()
         .chain(config)
         .chain(settings.extra_volumes.iter().cloned())

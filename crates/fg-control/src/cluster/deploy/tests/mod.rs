@@ -262,6 +262,30 @@ fn what_is_not_wanted_any_more_is_deleted() {
 }
 
 #[test]
+fn a_gateway_that_changes_planes_keeps_its_service_and_loses_what_was_envoys() {
+    let (mut state, mut server, now) = deployed();
+    let Some(Wish::Deploy(wish)) = deploy("web", &[80]) else {
+        panic!("a wish");
+    };
+    let mut wish = Arc::unwrap_or_clone(wish);
+    wish.plane = Plane::Envoy;
+    let of_envoy = Some(Wish::Deploy(Arc::new(wish)));
+    state.wish(&gateway("web"), of_envoy.clone());
+    assert_eq!(
+        server.settle(&mut state, now),
+        ["+ConfigMap web-envoy", "+Deployment web"]
+    );
+    // Somebody deletes the bootstrap.
+    state.see(child(Kind::ConfigMap, "web-envoy"), None, now);
+    assert_eq!(server.settle(&mut state, now), ["+ConfigMap web-envoy"]);
+    state.wish(&gateway("web"), deploy("web", &[80]));
+    assert_eq!(
+        server.settle(&mut state, now),
+        ["+Deployment web", "-ConfigMap web-envoy"]
+    );
+}
+
+#[test]
 fn a_wish_that_cannot_be_fulfilled_keeps_what_is_there() {
     let (mut state, mut server, now) = deployed();
     state.wish(&gateway("web"), Some(Wish::Keep));

@@ -8,6 +8,8 @@ use fg_base::Text;
 use fg_model::{ObjectRef, Plane};
 use serde_json::{Value, json};
 
+mod envoy;
+
 use crate::{Fleet, GATEWAY_LABEL, Owner, authority, label_value, name, objects};
 
 fn fleet() -> Fleet {
