@@ -1,8 +1,8 @@
 //! Certificates for tests, made when they are needed: none is ever written down.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256,
-    RsaKeySize, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ED25519,
+    PKCS_RSA_SHA256, RsaKeySize, SanType, date_time_ymd,
 };
 
 /// A certificate authority.
@@ -65,6 +65,19 @@ impl Authority {
     /// A certificate with an RSA key.
     pub fn issue_rsa(&self, names: &[&str]) -> Issued {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+        self.issue_for(
+            &key.expect("there is a key"),
+            Wish {
+                names,
+                from: 2020,
+                until: 2120,
+            },
+        )
+    }
+
+    /// A certificate with an Ed25519 key, which our own proxy can show and Envoy cannot.
+    pub fn issue_ed25519(&self, names: &[&str]) -> Issued {
+        let key = KeyPair::generate_for(&PKCS_ED25519);
         self.issue_for(
             &key.expect("there is a key"),
             Wish {

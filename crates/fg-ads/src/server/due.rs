@@ -1,5 +1,6 @@
 //! What a client is sent now: each type's next response, in an order that breaks nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -131,14 +132,15 @@ impl Session {
             }
             let since = Instant::now();
             let awaited = self.awaited.entry(renewed).or_insert_with(|| Awaited {
-                names: std::collections::BTreeMap::new(),
+                names: BTreeMap::new(),
                 since,
             });
             for name in &part.removed {
                 awaited.names.remove(name);
             }
             // Of collections, those are remembered that a first subscription shall answer for.
-            if !(collections && is_known) && !names.is_empty() {
+            let is_answered = collections && is_known;
+            if !is_answered && !names.is_empty() {
                 awaited.since = since;
                 let names = names.into_iter().map(|name| (name, part.serial));
                 awaited.names.extend(names);

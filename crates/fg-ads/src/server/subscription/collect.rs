@@ -24,9 +24,15 @@ pub(in super::super) struct View<'a> {
     pub(in super::super) bound: usize,
 }
 
-/// What a response is made of: new and changed resources, and names of those that are no more with the
-/// transaction that removed them.
-type Differences = (Vec<Arc<Entry>>, Vec<(Serial, Arc<str>)>);
+/// What a response is made of.
+#[derive(Debug, Default)]
+struct Differences {
+    /// New and changed resources.
+    upserts: Vec<Arc<Entry>>,
+    /// Names of those that are no more, with the transaction that removed them; 0 of those that never
+    /// were.
+    removed: Vec<(Serial, Arc<str>)>,
+}
 
 impl Subscription {
     /// Makes the next response of what the client lacks, if it lacks something and may have it.
@@ -44,7 +50,7 @@ impl Subscription {
         let empty = Table::default();
         let table = view.state.table(&self.type_url).unwrap_or(&empty);
         let limit = view.limit.min(now);
-        let ((upserts, removed), seen) = if is_first {
+        let (Differences { upserts, removed }, seen) = if is_first {
             (self.everything(table, now), now)
         } else {
             (self.differences(table, limit)?, limit)
@@ -103,7 +109,7 @@ impl Subscription {
             has.get(&*entry.name)
                 .is_none_or(|version| *version != *entry.version)
         };
-        let upserts = table.entries().filter(differs).cloned().collect();
+        let upserts: Vec<_> = table.entries().filter(differs).cloned().collect();
         let gone = has.keys().filter(|name| table.get(name).is_none());
         let mut removed: Vec<_> = gone.map(|name| (now, Arc::from(name.as_str()))).collect();
         self.is_complete = true;
@@ -112,23 +118,22 @@ impl Subscription {
                 removed.push((0, name));
             }
         }
-        (upserts, removed)
+        Differences { upserts, removed }
     }
 
     fn differences(&mut self, table: &Table, limit: Serial) -> Result<Differences, Behind> {
-        let mut upserts = Vec::new();
-        let mut removed = Vec::new();
+        let mut made = Differences::default();
         let fresh = std::mem::take(&mut self.fresh);
         let since = self.seen.unwrap_or(Serial::MAX);
         for change in table.since(since).ok_or(Behind)? {
             match change {
                 Change::Upsert(entry) if self.wants(&entry.name, &fresh) => {
-                    self.take(entry, limit, &mut upserts);
+                    self.take(entry, limit, &mut made.upserts);
                 }
                 Change::Removed(serial, name) if self.wants(&name, &fresh) => {
                     self.captured.remove(&name);
                     if serial <= limit {
-                        removed.push((serial, name));
+                        made.removed.push((serial, name));
                     }
                 }
                 Change::Upsert(_) | Change::Removed(..) => {}
@@ -136,27 +141,27 @@ impl Subscription {
         }
         for name in fresh {
             if self.collections && table.get(&name).is_none() {
-                self.collection(table, &name, (&mut upserts, &mut removed));
+                self.collection(table, &name, &mut made);
                 continue;
             }
             let version = self.has.remove(&*name);
             match table.get(&name) {
                 Some(entry) if version.is_some_and(|version| version == *entry.version) => {}
                 Some(entry) => {
-                    if !self.take(entry.clone(), limit, &mut upserts) {
+                    if !self.take(entry.clone(), limit, &mut made.upserts) {
                         self.fresh.insert(name);
                     }
                 }
                 // Said to be no more: the client must not wait for it.
-                None => removed.push((0, name)),
+                None => made.removed.push((0, name)),
             }
         }
         let due = self.captured.extract_if(.., |_, one| one.serial() <= limit);
         for (name, entry) in due {
             self.fresh.remove(&name);
-            upserts.push(entry);
+            made.upserts.push(entry);
         }
-        Ok((upserts, removed))
+        Ok(made)
     }
 
     /// Takes a change into a response if it may be sent; if not, it is kept as it is now.
@@ -173,25 +178,21 @@ impl Subscription {
     }
 
     /// All of a collection that the client lacks. It is not left waiting for one that is empty.
-    fn collection(
-        &mut self,
-        table: &Table,
-        name: &Arc<str>,
-        (upserts, removed): (&mut Vec<Arc<Entry>>, &mut Vec<(Serial, Arc<str>)>),
-    ) {
+    fn collection(&mut self, table: &Table, name: &Arc<str>, made: &mut Differences) {
         let mut is_empty = true;
         for entry in table.within(name) {
             is_empty = false;
             self.captured.remove(&entry.name);
             let version = self.has.remove(&*entry.name);
             if version.is_none_or(|version| version != *entry.version) {
-                upserts.push(entry.clone());
+                made.upserts.push(entry.clone());
             }
         }
         let gone = self.has.extract_if(.., |one, _| parent(one) == &**name);
-        removed.extend(gone.map(|(one, _)| (0, Arc::from(one))));
+        made.removed
+            .extend(gone.map(|(one, _)| (0, Arc::from(one))));
         if is_empty {
-            removed.push((0, name.clone()));
+            made.removed.push((0, name.clone()));
         }
     }
 
