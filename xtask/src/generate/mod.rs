@@ -2,6 +2,7 @@
 
 mod gateway_api;
 mod module;
+mod support;
 
 use std::path::Path;
 
@@ -19,6 +20,11 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         [word] if word == "--check" => true,
         _ => bail!("`gen` takes `--check` or nothing"),
     };
+    let root = workspace::root()?;
+    let page = std::fs::read_to_string(root.join(support::PAGE))
+        .with_context(|| format!("cannot read {}", support::PAGE))?;
+    let written = support::within(&page, &support::section(fg_policies::traffic::ALL))?;
+    keep(&root, support::PAGE, &written, check)?;
     if !module::go_is_here() {
         if check {
             println!("    gen --check: not run: Go is not installed");
@@ -27,12 +33,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         bail!("`gen` reads a published Go module and needs Go on the PATH");
     }
     let folder = module::folder(gateway_api::MODULE, gateway_api::VERSION)?;
-    keep(
-        &workspace::root()?,
-        GATEWAY_API,
-        &gateway_api::extract(&folder)?,
-        check,
-    )
+    keep(&root, GATEWAY_API, &gateway_api::extract(&folder)?, check)
 }
 
 /// Writes one generated file, or says that it is stale.
