@@ -1,7 +1,15 @@
 //! The macro behind the catalogue: from a list of policy folders to a typed set.
 
-/// For each kind of attachment: a module with the typed [`Set`], its merge and, with the `native`
-/// facet, the chain of parts sorted by stage.
+/// For each kind of attachment: a module with the typed `Set` of its policies, their merge and, with
+/// the facets, the chain of parts for our own proxy, sorted by stage, and what Envoy is told.
+///
+/// Policies are modules in the root of the crate that calls this: here, and in tests one that has
+/// policies of its own.
+#[macro_export]
+#[expect(
+    clippy::crate_in_macro_def,
+    reason = "the policies are those of the caller"
+)]
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $kind:ident: { $($policy:ident),+ $(,)? }),+ $(,)?) => {
         $(
@@ -10,7 +18,7 @@ macro_rules! catalogue {
                 use std::sync::Arc;
 
                 /// What every policy of this kind says about itself, by name.
-                pub const ALL: &[crate::Meta] = &[$(crate::$policy::META),+];
+                pub const ALL: &[$crate::Meta] = &[$(crate::$policy::META),+];
 
                 /// The checked policies of one place. Absent means not configured there.
                 ///
@@ -41,7 +49,7 @@ macro_rules! catalogue {
                     source: D,
                 ) -> Result<Vec<(&'static str, fg_model::Origin)>, D::Error> {
                     let written = serde::Deserialize::deserialize(source)?;
-                    Ok(crate::meta::known(ALL, written))
+                    Ok($crate::known(ALL, written))
                 }
 
                 impl Set {
@@ -50,16 +58,16 @@ macro_rules! catalogue {
                     #[must_use = "what cannot work may protect something"]
                     pub fn read(
                         &mut self,
-                        written: crate::Written<'_>,
+                        written: $crate::Written<'_>,
                         origin: &fg_model::Origin,
-                        scope: &mut dyn crate::TranslateScope,
-                    ) -> crate::Read {
-                        let mut all = crate::Read::Absent;
+                        scope: &mut dyn $crate::TranslateScope,
+                    ) -> $crate::Read {
+                        let mut all = $crate::Read::Absent;
                         $({
                             let meta = crate::$policy::META;
                             if meta.reads.looks_at(written) {
                                 let read = crate::$policy::read(written, &mut self.$policy, scope);
-                                if read == crate::Read::Used && self.$policy.is_some() {
+                                if read == $crate::Read::Used && self.$policy.is_some() {
                                     self.origins.push((meta.name, meta.reads.place(origin)));
                                 }
                                 all = all.max(read);
@@ -117,7 +125,7 @@ macro_rules! catalogue {
                     /// name.
                     pub fn lacks_on_envoy(
                         &self,
-                        around: crate::Around,
+                        around: $crate::Around,
                     ) -> Vec<(&'static str, &'static str)> {
                         let mut lacks = Vec::new();
                         $(
@@ -133,9 +141,9 @@ macro_rules! catalogue {
                     /// Lets the configured policies write for Envoy: settings, then from the last stage
                     /// to the first, so that the first ones see the whole route.
                     #[cfg(feature = "envoy")]
-                    pub fn map(&self, sink: &mut crate::envoy::Sink<'_>) {
-                        type Write<'a> = Box<dyn Fn(&mut crate::envoy::Sink<'_>) + 'a>;
-                        let mut writers: Vec<(crate::Meta, Write<'_>)> = Vec::new();
+                    pub fn map(&self, sink: &mut $crate::envoy::Sink<'_>) {
+                        type Write<'a> = Box<dyn Fn(&mut $crate::envoy::Sink<'_>) + 'a>;
+                        let mut writers: Vec<($crate::Meta, Write<'_>)> = Vec::new();
                         $(
                             if let Some(ir) = &self.$policy {
                                 let write: Write<'_> =
@@ -143,7 +151,7 @@ macro_rules! catalogue {
                                 writers.push((crate::$policy::META, write));
                             }
                         )+
-                        writers.sort_by_key(|(meta, _)| crate::envoy::turn_of(meta));
+                        writers.sort_by_key(|(meta, _)| $crate::envoy::turn_of(meta));
                         for (meta, write) in writers {
                             sink.turn(meta);
                             write(sink);
@@ -152,7 +160,7 @@ macro_rules! catalogue {
 
                     /// The parts of the configured policies in the order of their stages.
                     #[cfg(feature = "native")]
-                    pub fn chain(&self) -> Vec<(crate::Meta, crate::native::Part)> {
+                    pub fn chain(&self) -> Vec<($crate::Meta, $crate::native::Part)> {
                         let mut parts = Vec::new();
                         $(
                             if let Some(ir) = &self.$policy {

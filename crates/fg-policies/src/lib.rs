@@ -25,6 +25,8 @@ pub mod session_persistence;
 pub mod timeouts;
 pub mod url_rewrite;
 
+#[doc(hidden)]
+pub use meta::known;
 pub use meta::{Around, Extent, Meta, Reads, Stage, Support};
 pub use read::{Read, Written};
 pub use scope::TranslateScope;

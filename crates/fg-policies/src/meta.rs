@@ -45,7 +45,8 @@ impl Reads {
     }
 
     /// Its own place in the filter or rule that is written there.
-    pub(crate) fn place(self, origin: &Origin) -> Origin {
+    #[doc(hidden)]
+    pub fn place(self, origin: &Origin) -> Origin {
         match self {
             Self::Filters(_) => origin.clone(),
             Self::Field(field) => origin.at(format!("{}.{field}", origin.path)),
@@ -111,7 +112,9 @@ pub struct Meta {
 }
 
 /// Names of policies that are in the list, as they stand there, each with what belongs to it.
-pub(crate) fn known<T>(all: &[Meta], written: Vec<(Text, T)>) -> Vec<(&'static str, T)> {
+/// For [`crate::catalogue`].
+#[doc(hidden)]
+pub fn known<T>(all: &[Meta], written: Vec<(Text, T)>) -> Vec<(&'static str, T)> {
     let written = written.into_iter();
     let known = written.filter_map(|(name, value)| {
         let meta = all.iter().find(|meta| meta.name == &*name)?;

@@ -32,8 +32,9 @@ pub fn plain() -> RouteAction {
     action
 }
 
-/// When a policy writes among those of a place.
-pub(crate) fn turn_of(meta: &Meta) -> (bool, std::cmp::Reverse<Stage>, &'static str) {
+/// When a policy writes among those of a place. For [`crate::catalogue`].
+#[doc(hidden)]
+pub fn turn_of(meta: &Meta) -> (bool, std::cmp::Reverse<Stage>, &'static str) {
     let is_setting = meta.stage == Stage::Setting;
     (!is_setting, std::cmp::Reverse(meta.stage), meta.name)
 }
