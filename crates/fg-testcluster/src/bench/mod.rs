@@ -3,6 +3,7 @@
 
 mod figures;
 mod ground;
+mod host;
 mod http;
 mod load;
 mod looking;

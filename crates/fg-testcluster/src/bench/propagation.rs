@@ -7,9 +7,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::figures::{Figures, median, percentile};
 use super::ground::{Ground, apply};
+use super::host;
 use super::load::Load;
 use super::looking::{Looker, Seen};
 use super::objects::{Object, Route};
+use super::plane::Plane;
 use super::watched::{Page, Watched};
 
 /// The pause between two changes that are timed one by one.
@@ -101,6 +103,9 @@ pub(super) async fn edits(ground: &mut Ground<'_>) -> anyhow::Result<Figures> {
     sleep(Duration::from_millis(500)).await;
     let mut figures = times.figures();
     span.end(ground, times.count(), &mut figures)?;
+    if ground.plane == Plane::Envoy {
+        figures.set("host_kib", host::size(ground.plan.edited)?);
+    }
     Ok(figures)
 }
 
