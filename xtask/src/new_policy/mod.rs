@@ -10,12 +10,13 @@ use anyhow::{Context, bail, ensure};
 use crate::workspace;
 
 /// The files of a policy, in the order in which one reads them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("mod.rs", include_str!("template/mod.rs.txt")),
     ("api.rs", include_str!("template/api.rs.txt")),
     ("ir.rs", include_str!("template/ir.rs.txt")),
     ("translate.rs", include_str!("template/translate.rs.txt")),
     ("native.rs", include_str!("template/native.rs.txt")),
+    ("envoy.rs", include_str!("template/envoy.rs.txt")),
     ("README.md", include_str!("template/README.md.txt")),
     ("tests.rs", include_str!("template/tests.rs.txt")),
 ];
@@ -55,6 +56,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         "next: say in mod.rs what it does and at which stage, then fill the files in this order:"
     );
     println!("  {}", FILES.map(|(file, _)| file).join(" "));
+    println!(
+        "what Envoy cannot do say in META and in `lacks_on_envoy`; `cargo xtask gen` writes it to docs/envoy.md"
+    );
     println!(
         "`cargo test -p fg-policies --all-features` asks for an example in its README until there is one"
     );

@@ -9,6 +9,16 @@ use super::Problem;
 
 const LIB: &str = "crates/fg-policies/src/lib.rs";
 
+/// What every policy has: what it does not do on a plane its facet says as well.
+const FILES: [&str; 6] = [
+    "ir.rs",
+    "translate.rs",
+    "native.rs",
+    "envoy.rs",
+    "README.md",
+    "tests.rs",
+];
+
 /// What is in the folder of the policies' crate.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Catalogue {
@@ -59,7 +69,7 @@ pub(super) fn judge(catalogue: &Catalogue) -> Vec<Problem> {
                 "is not in the catalogue: write `{name}` in the `catalogue!` of lib.rs"
             ));
         }
-        for file in ["ir.rs", "translate.rs", "README.md"] {
+        for file in FILES {
             if !files.contains(file) {
                 complain(format!("has no {file}"));
             }

@@ -268,10 +268,20 @@ catalogue! {
 }
 ";
 
+/// The files of a policy.
+const POLICY: [&str; 8] = [
+    "README.md",
+    "api.rs",
+    "envoy.rs",
+    "ir.rs",
+    "mod.rs",
+    "native.rs",
+    "tests.rs",
+    "translate.rs",
+];
+
 fn policy_problems(lib: &str, folders: &[&str]) -> Vec<Problem> {
-    let files = BTreeSet::from(
-        ["README.md", "api.rs", "ir.rs", "mod.rs", "translate.rs"].map(str::to_owned),
-    );
+    let files = BTreeSet::from(POLICY.map(str::to_owned));
     let folders = folders
         .iter()
         .map(|name| ((*name).to_owned(), files.clone()))
@@ -298,16 +308,19 @@ fn folder_module_and_catalogue_agree() {
 }
 
 #[test]
-fn a_policy_has_a_readme() {
-    let mut catalogue = policies::Catalogue {
-        lib: LIB.to_owned(),
-        ..Default::default()
-    };
-    for name in ["cors", "csrf"] {
-        let files = ["api.rs", "ir.rs", "mod.rs", "translate.rs"].map(str::to_owned);
-        catalogue
-            .folders
-            .insert(name.to_owned(), BTreeSet::from(files));
+fn a_policy_has_its_readme_and_a_facet_for_each_plane() {
+    for missing in ["README.md", "native.rs", "envoy.rs"] {
+        let files = POLICY.into_iter().filter(|file| *file != missing);
+        let files: BTreeSet<String> = files.map(str::to_owned).collect();
+        let folders = ["cors", "csrf"].map(|name| (name.to_owned(), files.clone()));
+        let found = policies::judge(&policies::Catalogue {
+            lib: LIB.to_owned(),
+            folders: folders.into(),
+        });
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found.iter().all(|one| one.what.contains(missing)),
+            "{found:?}"
+        );
     }
-    assert_eq!(policies::judge(&catalogue).len(), 2);
 }
