@@ -66,6 +66,12 @@ impl Version {
         major: 1,
         minor: 36,
     };
+    /// The oldest one that takes virtual hosts by themselves ([`RouteShape::PerHost`]) over the stream
+    /// of everything else; older ones (tried: 1.36) refuse a route configuration that says so.
+    pub const HOSTS_ALONE: Self = Self {
+        major: 1,
+        minor: 40,
+    };
     /// The newest one that this release was tried with.
     pub const NEWEST: Self = Self {
         major: 1,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fg_ads::message::Any;
 use fg_ads::{Serial, Store};
+use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet;
 use fg_envoy::{Compiler, Fence, Fences, Kind, RouteShape, Settings, Update};
 use fg_ir::{Action, Change, Ir, ListenerKey, Target};
@@ -14,10 +15,6 @@ use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
 use super::steering::{gateway_object, scope_of};
-
-/// What is behind the scope of clients that are sent whole route configurations, since they speak
-/// the state-of-the-world protocol.
-pub(crate) const WHOLE: &str = "+whole";
 
 /// All Gateways' data planes.
 pub(crate) struct Planes {

@@ -9,6 +9,7 @@ use fg_ads::{ClientId, Event, Rejection, Serial, Store};
 use fg_api::deployment::Wish;
 use fg_api::report::{ParentReport, Report, Subject};
 use fg_base::Text;
+use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet::{self, Fleet, Moment};
 use fg_control::{Control, Objects, Step};
 use fg_model::{ObjectRef, kinds};
@@ -17,7 +18,7 @@ use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 use fg_wire::Name;
 
 use super::metrics::Timings;
-use super::planes::{Planes, WHOLE};
+use super::planes::Planes;
 use super::pods::Pods;
 use crate::folder::now;
 use crate::run::pages::Shared;

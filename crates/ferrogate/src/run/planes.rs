@@ -108,12 +108,19 @@ impl Planes {
 
     /// Tries again to bind what could not be bound. Says whether something changed.
     pub(crate) fn bind_again(&mut self, control: &mut Control) -> bool {
-        let Some(acks) = self.native.bind_again() else {
-            return false;
-        };
-        self.bound = bounds(acks);
-        self.report(control);
-        true
+        let acks = self.native.bind_again();
+        let has_changed = acks.is_some();
+        if let Some(acks) = acks {
+            self.bound = bounds(acks);
+        }
+        if let Some(envoy) = &mut self.envoy {
+            // What comes of it is heard later.
+            envoy.bind_again(self.envoy_share.of(control.ir(), &Ir::default()));
+        }
+        if has_changed {
+            self.report(control);
+        }
+        has_changed
     }
 
     /// Tells the control plane how it stands with everything.
@@ -129,6 +136,7 @@ impl Planes {
         if let Some(words) = &self.failure {
             envoy::unavailable(words, control, ir, &mut remarks);
         }
+        bound.retain(|one| !remarks.listeners.contains_key(&one.listener));
         control.acknowledge(bound);
         control.remark(remarks);
     }

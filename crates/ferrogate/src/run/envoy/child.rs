@@ -53,7 +53,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const WELL: Duration = Duration::from_secs(60);
 
 /// How often a missing program is looked for.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The child, as long as it is wanted.
 pub(super) struct Child {

@@ -109,6 +109,10 @@ fn parse(line: &str) -> Option<(Level, &str)> {
 fn tell(level: Level, words: &str) {
     match level {
         Level::Trace | Level::Debug => tracing::trace!(target: "envoy", "{words}"),
+        // What we send on purpose, so that nobody else can do anything about it.
+        Level::Warning if words.contains("marked as work-in-progress") => {
+            tracing::debug!(target: "envoy", "{words}");
+        }
         Level::Info => tracing::debug!(target: "envoy", "{words}"),
         Level::Warning => tracing::warn!(target: "envoy", "{words}"),
         Level::Error | Level::Critical => tracing::error!(target: "envoy", "{words}"),

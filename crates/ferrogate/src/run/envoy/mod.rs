@@ -19,7 +19,7 @@ mod program;
 mod words;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use anyhow::Context as _;
 use fg_ads::Serial;
 use fg_control::{Bound, Control, Remarks};
 use fg_deploy::bootstrap::{self, Address};
-use fg_envoy::{Settings, Version};
+use fg_envoy::{RouteShape, Settings, Version};
 use fg_ir::{Change, Ir, Listener, ListenerKey};
 
 use crate::envoy::Served;
@@ -154,16 +154,46 @@ impl Envoy {
         if version > Version::NEWEST {
             tracing::warn!(%version, "this Envoy is newer than any that was tried");
         }
-        if self.served.as_ref().is_some_and(|(of, _)| *of == version) {
-            return;
+        if self.served.as_ref().is_none_or(|(of, _)| *of != version) {
+            self.serve(version, ir);
         }
+    }
+
+    /// Serves everything anew, also what was refused.
+    fn serve(&mut self, version: Version, ir: &Ir) {
         let settings = Settings {
             version,
+            routes: if version >= Version::HOSTS_ALONE {
+                RouteShape::PerHost
+            } else {
+                RouteShape::Whole
+            },
             ..self.options.settings.clone()
         };
         let store = self.discovery.store.clone();
         let served = Served::new(settings, store, discovery::SCOPE, ir);
         self.served = Some((version, served));
+    }
+
+    /// Asks Envoy once more to bind what it could not, when that has become possible.
+    pub(crate) fn bind_again(&mut self, ir: &Ir) {
+        let Some((version, served)) = &self.served else {
+            return;
+        };
+        let version = *version;
+        let is_possible = served.fences().any(|fence| {
+            words::is_unbound(&fence)
+                && ir.listeners.values().any(|listener| {
+                    words::is_of(listener, &fence.resource.name)
+                        && self
+                            .addresses(listener)
+                            .iter()
+                            .all(|address| TcpListener::bind(address).is_ok())
+                })
+        });
+        if is_possible {
+            self.serve(version, ir);
+        }
     }
 
     fn discovered(&mut self, event: fg_ads::Event, ir: &Ir) -> bool {

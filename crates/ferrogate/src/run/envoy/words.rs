@@ -1,6 +1,7 @@
 //! What is said of Gateways, listeners and routes when Envoy does not run, or refuses something.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fg_api::report::Subject;
@@ -48,9 +49,13 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
     } else {
         "it is closed"
     };
+    // Envoy's words may have lines of their own.
+    let reason: Vec<&str> = fence.reason.split_whitespace().collect();
     let words = format!(
         "Envoy refuses {:?} {}: {} ({end})",
-        resource.kind, resource.name, fence.reason
+        resource.kind,
+        resource.name,
+        reason.join(" ")
     );
     let mut objects: BTreeSet<Arc<ObjectRef>> = resource.about.iter().cloned().collect();
     for listener in ir.listeners.values().filter(|one| shows_in(one, fence)) {
@@ -69,7 +74,8 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
         let generation = report.map_or(0, |report| report.generation);
         let about = Origin::of(object, generation);
         let kind = FindingKind::RefusedByPlane;
-        let finding = Finding::error(about, kind, words.clone());
+        let mut finding = Finding::error(about, kind, words.clone());
+        finding.hint = hint(fence);
         remarks.findings.push(Arc::new(finding));
     }
 }
@@ -78,19 +84,48 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
 fn shows_in(listener: &Listener, fence: &Fence) -> bool {
     let resource = &fence.resource;
     match resource.kind {
-        Kind::Listener => {
-            let names = listener.sockets().map(|(address, port)| match address {
-                None => port.to_string(),
-                Some(address) => std::net::SocketAddr::new(address, port).to_string(),
-            });
-            names.into_iter().any(|name| *name == *resource.name)
-        }
+        Kind::Listener => is_of(listener, &resource.name),
         Kind::Secret => {
             let mut keys = listener.tls.iter().flat_map(|tls| &tls.certificates);
-            keys.any(|key| resource.about.iter().any(|one| **one == *key.object))
+            keys.any(|key| {
+                let object = &key.object;
+                let name = format!("{}/{}/{}", object.kind, object.namespace, object.name);
+                resource.name.ends_with(&format!("/{name}"))
+            })
         }
         Kind::Cluster | Kind::Endpoints | Kind::RouteConfiguration | Kind::VirtualHost => false,
     }
+}
+
+/// Whether a listener of the IR is one of those of Envoy's listener of that name.
+pub(super) fn is_of(listener: &Listener, name: &str) -> bool {
+    let mut names = listener.sockets().map(|(address, port)| match address {
+        None => port.to_string(),
+        Some(address) => SocketAddr::new(address, port).to_string(),
+    });
+    names.any(|own| own == name)
+}
+
+/// Whether a listener was refused since its address cannot be bound.
+pub(super) fn is_unbound(fence: &Fence) -> bool {
+    fence.resource.kind == Kind::Listener && fence.reason.contains("cannot bind")
+}
+
+/// What to do about it, if that can be said.
+fn hint(fence: &Fence) -> Option<String> {
+    if !is_unbound(fence) {
+        return None;
+    }
+    if fence.reason.contains("Permission denied") {
+        return Some(
+            "ports below 1024 need a privilege: map the port to another one with `--port-map 80=8080`"
+                .to_owned(),
+        );
+    }
+    fence
+        .reason
+        .contains("in use")
+        .then(|| "stop the process that listens there, or use another port".to_owned())
 }
 
 /// Whether a rule sends something to one of these.

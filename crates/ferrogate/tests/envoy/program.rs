@@ -1,0 +1,139 @@
+//! Which Envoy is started, and what is said when there is none.
+
+use std::process::Command;
+
+use crate::ground::{child, condition, envoy, fake, folder, gateway, wait_for_words};
+use crate::support::{Echo, Folder, Gateway, get};
+
+/// A PATH and a home in which there is nothing but what a test puts there.
+struct Home(Folder);
+
+impl Home {
+    fn new() -> Self {
+        Self(Folder::new())
+    }
+
+    fn set(&self, command: &mut Command) {
+        command.env("PATH", self.0.path());
+        command.env("HOME", self.0.path());
+        command.env_remove("XDG_CACHE_HOME");
+    }
+}
+
+#[test]
+fn what_is_native_serves_while_envoy_is_missing_or_too_old() {
+    let ip = "127.34.3.1";
+    let echo = Echo::start(ip, 9101, "shop");
+    let folder = folder(ip);
+    folder.write("own.yaml", &gateway("own", "ferrogate", ip, 81));
+    folder.service("shop", echo.address);
+    folder.write(
+        "shop.yaml",
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: web}, {name: own}]
+  rules: [{backendRefs: [{name: shop, port: 80}]}]
+",
+    );
+    let home = Home::new();
+    let args = ["--port-map", "81=8081"];
+    let gateway = Gateway::begin_with(ip, &folder, &args, |command| home.set(command));
+    gateway.wait_ready();
+    let own = get(gateway.socket(8081), "/").expect("it serves");
+    assert_eq!(own.echo().as_deref(), Some("shop"));
+    let said = wait_for_words(&gateway, "error: Gateway default/web:");
+    assert!(said.contains("there is no `envoy` in the PATH"), "{said}");
+    assert!(said.contains("install Envoy 1.36 or later"), "{said}");
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "False/Pending"
+    );
+    assert_eq!(
+        condition(&gateway, "Gateway", "own", "Programmed"),
+        "True/Programmed"
+    );
+    assert!(get(gateway.listener(), "/").is_err());
+
+    let program = home.0.path().join("envoy");
+    fake(
+        &program,
+        "envoy  version: 0123/1.35.9/Clean/RELEASE/BoringSSL",
+    );
+    let said = wait_for_words(&gateway, "is Envoy 1.35, which is too old");
+    assert!(said.contains(program.to_str().expect("UTF-8")), "{said}");
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "False/Pending"
+    );
+
+    // It is found when it comes.
+    std::fs::remove_file(&program).expect("it is ours");
+    std::os::unix::fs::symlink(envoy(), &program).expect("it can be linked");
+    gateway.wait_for_echo("/", "shop");
+    wait_for_words(&gateway, "resolved: ");
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "True/Programmed"
+    );
+}
+
+#[test]
+fn without_anything_else_to_serve_it_is_not_ready() {
+    let ip = "127.34.3.2";
+    let folder = folder(ip);
+    let args = ["--envoy", "/nowhere/envoy"];
+    let gateway = Gateway::begin_with(ip, &folder, &args, |_| ());
+    let said = wait_for_words(&gateway, "error: Gateway default/web:");
+    assert!(
+        said.contains("/nowhere/envoy is no Envoy: No such file"),
+        "{said}"
+    );
+    assert!(said.contains("with `--envoy`"), "{said}");
+    let ready = get(gateway.socket(8082), "/ready").expect("it answers");
+    assert_eq!(ready.status, 503);
+}
+
+#[test]
+fn one_that_ends_at_once_is_started_again_with_pauses() {
+    let ip = "127.34.3.3";
+    let folder = folder(ip);
+    let home = Home::new();
+    let program = home.0.path().join("envoy");
+    fake(
+        &program,
+        "envoy  version: 0123/1.38.0/Clean/RELEASE/BoringSSL",
+    );
+    let gateway = Gateway::begin_with(ip, &folder, &[], |command| home.set(command));
+    wait_for_words(
+        &gateway,
+        "Envoy ended with exit code 0; it is started again again_in=250ms",
+    );
+    wait_for_words(&gateway, "again_in=500ms");
+    wait_for_words(&gateway, "again_in=1s");
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "False/Pending"
+    );
+}
+
+#[test]
+fn an_installed_one_is_found_without_a_flag() {
+    let ip = "127.34.3.4";
+    let folder = folder(ip);
+    let home = Home::new();
+    // As `--install-envoy` leaves it.
+    for version in ["1.9.0", "1.40.0"] {
+        let at = format!(".cache/ferrogate/envoy/{version}/envoy/_bin");
+        let at = home.0.path().join(at);
+        std::fs::create_dir_all(&at).expect("it is ours");
+        std::os::unix::fs::symlink(envoy(), at.join("envoy")).expect("it can be linked");
+    }
+    let gateway = Gateway::begin_with(ip, &folder, &[], |command| home.set(command));
+    gateway.wait_ready();
+    let program = std::fs::read_link(format!("/proc/{}/exe", child(&gateway).as_raw_nonzero()));
+    assert_eq!(program.expect("it runs").to_str(), Some(&*envoy()));
+    let said = wait_for_words(&gateway, "Envoy started");
+    assert!(said.contains("envoy/1.40.0/envoy"), "the newest: {said}");
+}

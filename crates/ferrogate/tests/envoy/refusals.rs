@@ -1,0 +1,118 @@
+//! What Envoy refuses: it is said in Envoy's words, nothing else is held back, a repair heals it.
+
+use std::net::TcpListener;
+
+use fg_testkit::certificates::{Authority, secret};
+use fg_testkit::tls::Handshake;
+
+use crate::ground::{child, condition, folder, gateway, start, wait_for_words};
+use crate::support::{Echo, until};
+
+#[test]
+fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
+    let ip = "127.34.4.1";
+    let stranger = TcpListener::bind((ip, 8081)).expect("the address is ours");
+    let echo = Echo::start(ip, 9101, "shop");
+    let folder = folder(ip);
+    folder.write("other.yaml", &gateway("other", "ferrogate-envoy", ip, 8081));
+    folder.service("shop", echo.address);
+    folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
+    let gateway = start(ip, &folder, &[]);
+    assert_eq!(gateway.get("/").echo().as_deref(), Some("shop"));
+    let said = wait_for_words(&gateway, "error: Gateway default/other:");
+    assert!(said.contains("Address already in use"), "{said}");
+    assert!(
+        said.contains("stop the process that listens there"),
+        "{said}"
+    );
+    assert_eq!(
+        condition(&gateway, "Gateway", "other", "Programmed"),
+        "False/Invalid"
+    );
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "True/Programmed"
+    );
+    let process = child(&gateway);
+    drop(stranger);
+    wait_for_words(&gateway, "resolved: ");
+    assert_eq!(
+        condition(&gateway, "Gateway", "other", "Programmed"),
+        "True/Programmed"
+    );
+    assert_eq!(child(&gateway), process);
+}
+
+/// A Gateway with a certificate on port 443.
+fn secure(ip: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: secure}}
+spec:
+  gatewayClassName: ferrogate-envoy
+  addresses: [{{value: {ip}}}]
+  listeners:
+    - name: https
+      protocol: HTTPS
+      port: 443
+      tls: {{certificateRefs: [{{name: shop}}]}}
+"
+    )
+}
+
+#[test]
+fn a_certificate_that_envoy_refuses_holds_nothing_else_back() {
+    let ip = "127.34.4.2";
+    let echo = Echo::start(ip, 9101, "shop");
+    let authority = Authority::new("the shop's");
+    let first = authority.issue(&["shop.test"]);
+    let folder = folder(ip);
+    folder.write("secure.yaml", &secure(ip));
+    folder.write("secret.yaml", &secret("shop", &first));
+    folder.service("shop", echo.address);
+    folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
+    let gateway = start(ip, &folder, &["--port-map", "443=8443"]);
+    let process = child(&gateway);
+    let address = gateway.socket(8443);
+    let shown = || Handshake::new().connect(address, "shop.test");
+    assert!(shown().was_shown(&first));
+
+    let refused = authority.issue_ed25519(&["shop.test"]);
+    folder.write("secret.yaml", &secret("shop", &refused));
+    let said = wait_for_words(
+        &gateway,
+        "error: Gateway default/secure: Envoy refuses Secret",
+    );
+    assert!(said.contains("its last good version serves on"), "{said}");
+    assert_eq!(
+        condition(&gateway, "Gateway", "secure", "Programmed"),
+        "False/Invalid"
+    );
+    assert_eq!(
+        condition(&gateway, "Gateway", "web", "Programmed"),
+        "True/Programmed"
+    );
+    assert!(shown().was_shown(&first));
+    // What else is edited is live.
+    folder.route(
+        "shop",
+        "[{matches: [{path: {value: /cart}}], backendRefs: [{name: shop, port: 80}]}]",
+    );
+    until("the edit", || {
+        (gateway.get("/").status == 404).then_some(())
+    });
+    assert_eq!(gateway.get("/cart").echo().as_deref(), Some("shop"));
+
+    let good = authority.issue(&["shop.test"]);
+    folder.write("secret.yaml", &secret("shop", &good));
+    until("the repaired certificate", || {
+        shown().was_shown(&good).then_some(())
+    });
+    wait_for_words(&gateway, "resolved: ");
+    assert_eq!(
+        condition(&gateway, "Gateway", "secure", "Programmed"),
+        "True/Programmed"
+    );
+    assert_eq!(child(&gateway), process);
+}
