@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fg_ads::message::Node;
+use fg_ads::message::{Node, SemanticVersion};
 use fg_ads::{Authenticator, Identity, Protocol};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::api::{Api, PostParams};
@@ -22,11 +22,15 @@ pub const AUDIENCE: &str = "ferrogate";
 /// The key of a node's metadata under which it says `NAMESPACE/NAME` of its Gateway.
 pub const GATEWAY: &str = "gateway";
 
-/// Behind the scope of those who ask for the state of the world: their routes are cut otherwise.
+/// Behind the scope of Envoys that get whole route configurations: those that ask for the state of
+/// the world, and those before [`HOSTS_ALONE`].
 pub const WHOLE: &str = "+whole";
 
 /// The oldest Envoy that is served: major and minor.
 const OLDEST: (u32, u32) = (1, 36);
+
+/// The oldest Envoy that takes virtual hosts by themselves (ADR 0009): major and minor.
+const HOSTS_ALONE: (u32, u32) = (1, 37);
 
 /// How long it is believed that a token is good, unless it ends before.
 const BELIEVED: Duration = Duration::from_secs(60);
@@ -58,7 +62,7 @@ struct Owner {
 /// Asks the API server whose a token is, and holds the node to it: its ServiceAccount must be that of
 /// the Gateway that it names in its metadata (`gateway`: `NAMESPACE/NAME`), and its id the pod that the
 /// token is bound to, if it is bound to one. An Envoy must not be older than those that are served. The
-/// scope is `NAMESPACE/NAME`, with [`WHOLE`] behind it for the state of the world.
+/// scope is `NAMESPACE/NAME`, with [`WHOLE`] behind it for those that take no virtual hosts alone.
 ///
 /// Answers are remembered for a minute at most.
 ///
@@ -184,29 +188,37 @@ impl Authenticator for TokenReviewer {
         if valid_for == Some(Duration::ZERO) {
             return Err(Status::unauthenticated("the token expired"));
         }
-        is_served(node)?;
+        let version = envoy(node);
+        is_served(version)?;
+        let takes_hosts = version.is_none_or(|version| minor(version) >= HOSTS_ALONE);
         let scope = match protocol {
-            Protocol::Delta => gateway.to_owned(),
-            Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
+            Protocol::Delta if takes_hosts => gateway.to_owned(),
+            Protocol::Delta | Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
         };
         Ok(Identity { scope, valid_for })
     }
 }
 
-/// Whether a node's program can be served.
-///
-/// # Errors
-/// It is an Envoy that is too old.
-fn is_served(node: &Node) -> Result<(), Status> {
+/// Which Envoy a node is; `None` when it is none, or does not say.
+fn envoy(node: &Node) -> Option<&SemanticVersion> {
     let build = node.user_agent_build_version.as_ref();
     let version = build.and_then(|build| build.version.as_ref());
-    let Some(version) = version.filter(|_| node.user_agent_name == "envoy") else {
+    version.filter(|_| node.user_agent_name == "envoy")
+}
+
+const fn minor(version: &SemanticVersion) -> (u32, u32) {
+    (version.major_number, version.minor_number)
+}
+
+/// Whether an Envoy can be served.
+///
+/// # Errors
+/// It is too old.
+fn is_served(version: Option<&SemanticVersion>) -> Result<(), Status> {
+    let Some(version) = version.filter(|version| minor(version) < OLDEST) else {
         return Ok(());
     };
     let (major, minor) = OLDEST;
-    if (version.major_number, version.minor_number) >= OLDEST {
-        return Ok(());
-    }
     Err(Status::failed_precondition(format!(
         "Envoy {}.{}.{} is too old: Envoys of {major}.{minor} and later are served; \
          change `spec.kube.envoyContainer.image` of the GatewayParameters",

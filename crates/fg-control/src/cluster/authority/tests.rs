@@ -378,7 +378,7 @@ async fn what_envoys_get_depends_on_how_they_ask() {
 }
 
 #[tokio::test]
-async fn an_envoy_that_is_too_old_is_told_so() {
+async fn what_an_envoy_gets_depends_on_its_version() {
     let (_, reviewer) = reviewer();
     let ask = async |program: &str, minor: u32| {
         let mut mine = node("front-1", "shop/front");
@@ -394,8 +394,13 @@ async fn an_envoy_that_is_too_old_is_told_so() {
         let asked = reviewer.identify(Some("good"), &mine, None, Protocol::Delta);
         asked.await.map(|identity| identity.scope)
     };
-    for (program, minor) in [("envoy", 36), ("envoy", 40), ("ferrogate", 1)] {
-        assert_eq!(ask(program, minor).await.unwrap(), "shop/front");
+    for (program, minor, scope) in [
+        ("envoy", 36, "shop/front+whole"),
+        ("envoy", 37, "shop/front"),
+        ("envoy", 40, "shop/front"),
+        ("ferrogate", 1, "shop/front"),
+    ] {
+        assert_eq!(ask(program, minor).await.unwrap(), scope);
     }
     let refused = ask("envoy", 35).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
