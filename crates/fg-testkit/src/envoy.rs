@@ -133,7 +133,7 @@ impl Envoy {
             .args(["--log-level", "info"])
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(folder.path().join("stdout")).map_or(Stdio::null(), Into::into))
             .stderr(File::create(folder.path().join("stderr")).map_or(Stdio::null(), Into::into))
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
@@ -202,6 +202,11 @@ impl Envoy {
     pub fn log(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.path().join(name));
         read("stderr").unwrap_or_default() + &read("log").unwrap_or_default()
+    }
+
+    /// What it wrote to its standard output so far, such as an access log.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default()
     }
 
     /// The number of its process.
