@@ -127,10 +127,10 @@ fn listener_in(thing: usize, form: usize) -> Option<Listener> {
     if form == 0 {
         return None;
     }
-    if form % 2 == 0 {
+    if form.is_multiple_of(2) {
         value.addresses.clear();
     }
-    if form % 3 == 0 {
+    if form.is_multiple_of(3) {
         value.port = 81;
     }
     if form > 3 {
@@ -149,7 +149,7 @@ fn listener_in(thing: usize, form: usize) -> Option<Listener> {
             insecure_fallback: form > 8,
         });
     }
-    if form % 5 == 0 {
+    if form.is_multiple_of(5) {
         let key = credential_key(NAMES[form / 5], CredentialKind::KeyPair);
         value.backend_certificate = Some(key);
     }

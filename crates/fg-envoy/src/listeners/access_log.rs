@@ -15,8 +15,9 @@ use prost::{Message as _, Name as _};
 use crate::settings::Settings;
 
 /// The fields of `fg_telemetry::access_log::Entry`. What a route is, and where it came in, stands in
-/// the metadata of routes and clusters.
-const FIELDS: [(&str, &str); 23] = [
+/// the names of routes and filter chains, and in the metadata of clusters. What there is not is
+/// `null`.
+const FIELDS: [(&str, &str); 24] = [
     ("attempts", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ("backend", "%METADATA(CLUSTER:ferrogate:backend)%"),
     ("bytes_in", "%BYTES_RECEIVED%"),
@@ -38,7 +39,8 @@ const FIELDS: [(&str, &str); 23] = [
     ("status", "%RESPONSE_CODE%"),
     ("time", "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"),
     ("tls", "%DOWNSTREAM_TLS_VERSION%"),
-    ("total_ms", "%DURATION%"),
+    ("total_us", "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"),
+    ("upstream_us", "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%"),
     ("user_agent", "%REQ(USER-AGENT)%"),
 ];
 
@@ -61,7 +63,7 @@ pub(super) fn log(settings: &Settings) -> Vec<AccessLog> {
 /// as a message of its own, and one after the other they are read as one.
 fn config() -> Vec<u8> {
     let mut out = Vec::new();
-    for (index, (name, format)) in FIELDS.into_iter().enumerate() {
+    for (name, format) in FIELDS {
         let value = Value {
             kind: Some(Kind::StringValue(format.to_owned())),
         };
@@ -70,7 +72,6 @@ fn config() -> Vec<u8> {
         };
         let format = SubstitutionFormatString {
             format: Some(Format::JsonFormat(fields)),
-            omit_empty_values: index == 0,
             ..Default::default()
         };
         let part = StdoutAccessLog {

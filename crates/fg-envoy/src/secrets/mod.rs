@@ -24,11 +24,14 @@ pub(crate) struct Secrets {
     /// What each user refers to.
     users: BTreeMap<User, Vec<SecretKey>>,
     /// Who refers to each secret, and whose status says so when Envoy refuses it.
-    used: BTreeMap<SecretKey, BTreeMap<User, Arc<[Arc<ObjectRef>]>>>,
+    used: BTreeMap<SecretKey, Users>,
     /// The secrets with a credential.
     by_credential: BTreeMap<CredentialKey, BTreeSet<SecretKey>>,
     touched: BTreeSet<SecretKey>,
 }
+
+/// Who refers to a secret, and whose status says so when Envoy refuses it.
+type Users = BTreeMap<User, Arc<[Arc<ObjectRef>]>>;
 
 /// Who refers to a secret: a resource.
 pub(crate) type User = (Kind, Arc<str>);

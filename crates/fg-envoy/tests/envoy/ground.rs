@@ -70,6 +70,19 @@ impl Ground {
             routes: RouteShape::Whole,
             ..settings
         };
+        Self::start(version, protocol, settings, change)
+    }
+
+    /// With routes that are cut into resources so.
+    pub(crate) fn shaped(version: &str, routes: RouteShape, change: Change) -> Self {
+        let settings = Settings {
+            routes,
+            ..Settings::default()
+        };
+        Self::start(version, Protocol::Delta, settings, change)
+    }
+
+    fn start(version: &str, protocol: Protocol, settings: Settings, change: Change) -> Self {
         let program = envoy::program(version);
         let runtime = Runtime::new().unwrap();
         let at = address::own_address();
@@ -140,8 +153,8 @@ impl Ground {
         loop {
             let next = async { tokio::time::timeout(PATIENCE, self.events.recv()).await };
             let event = self.runtime.block_on(next);
-            let event = event.unwrap_or_else(|_| panic!("no news:\n{}", self.complaints()));
-            match event.unwrap() {
+            assert!(event.is_ok(), "no news:\n{}", self.complaints());
+            match event.unwrap().unwrap() {
                 Event::Settled { serial, .. } if serial >= wanted => return refused,
                 Event::Rejected { resources, .. } => refused = resources,
                 _ => {}

@@ -6,7 +6,7 @@ use fg_testkit::envoy::VERSIONS;
 use fg_testkit::ir::everything_to;
 use fg_testkit::{Client, Upstream, address, upstream};
 
-use crate::ground::{Ground, get};
+use crate::ground::{Ground, ask, get};
 
 #[test]
 fn a_request_goes_to_its_backend_by_both_protocols() {
@@ -97,5 +97,107 @@ fn paths_are_canonical_or_refused() {
             assert_eq!(reply.status, 400, "{version} {raw}: {reply:?}");
             assert_eq!(reply.reason(), Some("bad_path"), "{version} {raw}");
         }
+    }
+}
+
+#[test]
+fn upgrades_trailers_and_old_clients_are_served() {
+    for version in VERSIONS {
+        let backend = Upstream::start(|connection, _| {
+            while let Some(request) = connection.request_head() {
+                if request.field("upgrade").is_some() {
+                    connection.send(
+                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                         Connection: upgrade\r\n\r\nhello",
+                    );
+                    connection.receive_at_least(4);
+                    let said = connection.take_unread();
+                    connection.send(said);
+                } else {
+                    connection.send(
+                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                         2\r\nok\r\n0\r\nX-After: all\r\n\r\n",
+                    );
+                }
+            }
+        });
+        let at = address::own_address();
+        let _ground = Ground::new(version, everything_to(at, &[backend.address()]));
+        let reply = get(at, "a.com", "/");
+        let after = [("x-after".to_owned(), "all".to_owned())];
+        assert_eq!(reply.trailers, after, "{version}: {reply:?}");
+        let mut client = Client::connect(at);
+        client.send(
+            "GET / HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        );
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{version}: {head}");
+        assert_eq!(client.bytes(5), b"hello");
+        client.send("ping");
+        assert_eq!(client.bytes(4), b"ping", "{version}");
+        let mut old = Client::connect(at);
+        old.send("GET / HTTP/1.0\r\nHost: a.com\r\n\r\n");
+        let head = old.head();
+        assert!(head.contains(" 200 "), "{version}: {head}");
+    }
+}
+
+#[test]
+fn the_access_log_has_the_fields_of_our_own() {
+    for version in VERSIONS {
+        let backend = Upstream::replying(upstream::ok("four"));
+        let at = address::own_address();
+        let settings = Settings {
+            access_log: true,
+            ..Settings::default()
+        };
+        let change = everything_to(at, &[backend.address()]);
+        let ground = Ground::with(version, Protocol::Delta, settings, change);
+        let request = "POST /a%20b?secret HTTP/1.1\r\nHost: a.com\r\nUser-Agent: \"me\\\"\r\n\
+            Content-Length: 3\r\n\r\nabc";
+        assert_eq!(ask(at, request).status, 200);
+        assert_eq!(
+            ask(at, "GET /%2F HTTP/1.1\r\nHost: a.com\r\n\r\n").status,
+            400
+        );
+        let lines = || -> Vec<serde_json::Value> {
+            let said = ground.envoy.output();
+            let lines = said.lines();
+            lines
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect()
+        };
+        let begun = std::time::Instant::now();
+        while lines().len() < 2 {
+            assert!(
+                begun.elapsed() < 2 * fg_testkit::PATIENCE,
+                "{}",
+                ground.envoy.output()
+            );
+            std::thread::yield_now();
+        }
+        let (good, bad) = (&lines()[0], &lines()[1]);
+        let endpoint = backend.address().to_string();
+        for (key, value) in [
+            ("method", "POST"),
+            ("path", "/a%20b"),
+            ("host", "a.com"),
+            ("protocol", "HTTP/1.1"),
+            ("user_agent", "\"me\\\""),
+            ("backend", "Service test/backend:80"),
+            ("endpoint", &endpoint),
+        ] {
+            assert_eq!(good[key], value, "{version}: {good}");
+        }
+        for (key, value) in [("status", 200), ("bytes_in", 3), ("bytes_out", 4)] {
+            assert_eq!(good[key], value, "{version}: {good}");
+        }
+        for key in ["total_us", "upstream_us"] {
+            assert!(good[key].as_u64().is_some(), "{version}: {good}");
+        }
+        assert!(good["reason"].is_null() && good["sni"].is_null(), "{good}");
+        assert_eq!(bad["reason"], "bad_path", "{version}: {bad}");
+        assert_eq!(bad["status"], 400, "{version}: {bad}");
     }
 }
