@@ -41,8 +41,10 @@ const DRAIN: u32 = 10;
 /// Units: seconds.
 const NOTICE: u32 = 5;
 
-/// Units: seconds. Source: kgateway.
-const GRACE: u32 = 60;
+/// How long the end of a pod may take once it has drained: Kubernetes deletes a namespace in steps
+/// as long as half of all that its pods may take, so that more than is needed is waited for. Units:
+/// seconds.
+const GRACE: u32 = 20;
 
 /// The annotation with the hash of what is in the ConfigMap: a proxy reads it when it starts.
 const CONFIG: &str = "ferrogate.dev/config";
@@ -133,7 +135,9 @@ fn pod(wish: &Deployment, settings: &PodParameters, proxy: &Proxy<'_>) -> Value 
     let grace = settings.termination_grace_period_seconds;
     spec.insert(
         "terminationGracePeriodSeconds".into(),
-        grace.unwrap_or(GRACE).into(),
+        grace
+            .unwrap_or(drain_seconds(wish).unwrap_or_default() + GRACE)
+            .into(),
     );
     spec.insert(
         "containers".into(),
