@@ -2,8 +2,8 @@
 //!
 //! Envoy compares query parameters as they were sent, ours are decoded first: so an exact value
 //! becomes an expression for all ways to write it. The name has to stand there as a browser writes
-//! it. Envoy joins several fields of one name by `,` without a blank, ours by `, `: an exact value
-//! with a comma becomes an expression for both.
+//! it. Envoy 1.36 joins several fields of one name by `,` without a blank, ours by `, `: an exact
+//! value with a comma becomes an expression for both. Envoy 1.40 asks each field by itself.
 
 use envoy_types::pb::envoy::config::route::v3::{
     HeaderMatcher, QueryParameterMatcher, RouteMatch, header_matcher::HeaderMatchSpecifier,

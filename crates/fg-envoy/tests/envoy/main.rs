@@ -7,5 +7,6 @@ mod answers;
 mod backends;
 mod ground;
 mod requests;
+mod routes;
 mod secure;
 mod updates;
