@@ -2,7 +2,8 @@
 //!
 //! The main thread is the control plane: it waits for changes and signals, and does one thing at a
 //! time. Workers serve (`fg-proxy`); one more thread has a runtime for admin pages, signals and the
-//! echo servers of the quickstart.
+//! echo servers of the quickstart. Gateways of Envoy are served by a child process ([`envoy`]), which
+//! is started when the first of them comes.
 
 mod addresses;
 mod banner;
@@ -92,23 +93,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Arc::new(pages),
         readiness.clone(),
         Arc::new(metrics::Both::new(registry.clone(), envoy_admin.clone())),
-        {
-            let sender = sender.clone();
-            move |asked| {
-                let event = match asked {
-                    Asked::Reload => Event::Reload,
-                    Asked::End => Event::End,
-                };
-                sender.send(event).is_ok()
-            }
-        },
-        async {
-            if let Some(echoes) = echoes
-                && let Err(error) = echo::serve(echoes).await
-            {
-                tracing::error!(%error, "the echo servers ended");
-            }
-        },
+        to_event(sender.clone()),
+        serve_echoes(echoes),
     )?;
 
     // The watch is in place before the first look, so that nothing falls between them.
@@ -120,12 +106,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         // Without a receiver everything is over.
         let _ = sender.send(Event::Envoy(Box::new(news)));
     };
-    let planes = Planes::new(
-        Native::new(proxy, registry),
-        envoy::Options::new(args, &settings),
-        Arc::new(tell),
-        envoy_admin,
-    );
+    let native = Native::new(proxy, registry);
+    let of_envoy = envoy::Options::new(args, &settings);
+    let planes = Planes::new(native, of_envoy, Arc::new(tell), envoy_admin);
     let options = Options {
         plane: args.envoy.plane.map(Into::into),
         ..options(args.translation)
@@ -144,9 +127,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     let mut start = Start {
         readiness: &readiness,
-        banner: Some(Box::new(|serving: &Serving| {
-            banner::print(serving, args, example.is_some());
-        })),
+        args,
+        is_quickstart: example.is_some(),
+        is_told: false,
     };
     follow(&mut serving, &mut start, &events, watch.as_ref());
     readiness.not_ready("draining");
@@ -160,23 +143,44 @@ fn watch(folder: &std::path::Path, sender: Sender<Event>) -> anyhow::Result<Watc
     Watch::start(folder, send).with_context(|| format!("cannot watch {}", folder.display()))
 }
 
-/// What remains to be said of the start.
+/// What is said of the start.
 struct Start<'a> {
     readiness: &'a Readiness,
-    /// Printed once, when it is known what serves.
-    banner: Option<Box<dyn FnOnce(&Serving) + 'a>>,
+    args: &'a RunArgs,
+    is_quickstart: bool,
+    /// Whether it was told where everything serves.
+    is_told: bool,
 }
 
 impl Start<'_> {
     fn look_at(&mut self, serving: &Serving) {
-        if serving.is_decided()
-            && let Some(banner) = self.banner.take()
-        {
-            banner(serving);
+        if !self.is_told && serving.is_decided() {
+            banner::print(serving, self.args, self.is_quickstart);
+            self.is_told = true;
         }
         if self.readiness.why_not().is_some() && serving.is_ready() {
             self.readiness.ready();
         }
+    }
+}
+
+/// Makes events of what an operator asks for.
+fn to_event(sender: Sender<Event>) -> impl Fn(Asked) -> bool + Send {
+    move |asked| {
+        let event = match asked {
+            Asked::Reload => Event::Reload,
+            Asked::End => Event::End,
+        };
+        sender.send(event).is_ok()
+    }
+}
+
+/// Serves the backends of the quickstart, if it is one.
+async fn serve_echoes(echoes: Option<Vec<(std::net::TcpListener, Arc<str>)>>) {
+    if let Some(echoes) = echoes
+        && let Err(error) = echo::serve(echoes).await
+    {
+        tracing::error!(%error, "the echo servers ended");
     }
 }
 

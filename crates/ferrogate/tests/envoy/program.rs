@@ -1,8 +1,7 @@
 //! Which Envoy is started, and what is said when there is none.
 
-use std::process::Command;
-
 use crate::ground::{child, condition, envoy, fake, folder, gateway, wait_for_words};
+use crate::support::process::ferrogate;
 use crate::support::{Echo, Folder, Gateway, get};
 
 /// A PATH and a home in which there is nothing but what a test puts there.
@@ -13,10 +12,15 @@ impl Home {
         Self(Folder::new())
     }
 
-    fn set(&self, command: &mut Command) {
-        command.env("PATH", self.0.path());
-        command.env("HOME", self.0.path());
-        command.env_remove("XDG_CACHE_HOME");
+    /// Begins to serve a folder.
+    fn begin(&self, ip: &str, folder: &Folder, args: &[&str]) -> Gateway {
+        Gateway::launch(ip, Some(folder.arg()), args, |args| {
+            let mut command = ferrogate(args);
+            command.env("PATH", self.0.path());
+            command.env("HOME", self.0.path());
+            command.env_remove("XDG_CACHE_HOME");
+            command
+        })
     }
 }
 
@@ -39,7 +43,7 @@ spec:
     );
     let home = Home::new();
     let args = ["--port-map", "81=8081"];
-    let gateway = Gateway::begin_with(ip, &folder, &args, |command| home.set(command));
+    let gateway = home.begin(ip, &folder, &args);
     gateway.wait_ready();
     let own = get(gateway.socket(8081), "/").expect("it serves");
     assert_eq!(own.echo().as_deref(), Some("shop"));
@@ -84,7 +88,7 @@ fn without_anything_else_to_serve_it_is_not_ready() {
     let ip = "127.34.3.2";
     let folder = folder(ip);
     let args = ["--envoy", "/nowhere/envoy"];
-    let gateway = Gateway::begin_with(ip, &folder, &args, |_| ());
+    let gateway = Gateway::begin(ip, Some(folder.arg()), &args);
     let said = wait_for_words(&gateway, "error: Gateway default/web:");
     assert!(
         said.contains("/nowhere/envoy is no Envoy: No such file"),
@@ -105,7 +109,7 @@ fn one_that_ends_at_once_is_started_again_with_pauses() {
         &program,
         "envoy  version: 0123/1.38.0/Clean/RELEASE/BoringSSL",
     );
-    let gateway = Gateway::begin_with(ip, &folder, &[], |command| home.set(command));
+    let gateway = home.begin(ip, &folder, &[]);
     wait_for_words(
         &gateway,
         "Envoy ended with exit code 0; it is started again again_in=250ms",
@@ -130,7 +134,7 @@ fn an_installed_one_is_found_without_a_flag() {
         std::fs::create_dir_all(&at).expect("it is ours");
         std::os::unix::fs::symlink(envoy(), at.join("envoy")).expect("it can be linked");
     }
-    let gateway = Gateway::begin_with(ip, &folder, &[], |command| home.set(command));
+    let gateway = home.begin(ip, &folder, &[]);
     gateway.wait_ready();
     let program = std::fs::read_link(format!("/proc/{}/exe", child(&gateway).as_raw_nonzero()));
     assert_eq!(program.expect("it runs").to_str(), Some(&*envoy()));

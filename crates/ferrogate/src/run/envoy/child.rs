@@ -264,12 +264,7 @@ fn log_level() -> &'static str {
 fn wait(process: &mut Process, shared: &Shared) -> io::Result<ExitStatus> {
     let pid = Pid::from_child(process);
     let only_look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    loop {
-        match waitid(WaitId::Pid(pid), only_look) {
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(_) | Err(_) => break,
-        }
-    }
+    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), only_look) {}
     shared.lock().running = None;
     shared.changed.notify_all();
     process.wait()

@@ -42,21 +42,8 @@ impl Gateway {
         gateway
     }
 
-    /// The same as [`Gateway::begin`] with a command that is changed before it runs.
-    pub(crate) fn begin_with(
-        ip: &str,
-        folder: &Folder,
-        args: &[&str],
-        change: impl Fn(&mut Command),
-    ) -> Self {
-        Self::launch(ip, Some(folder.arg()), args, |args| {
-            let mut command = ferrogate(args);
-            change(&mut command);
-            command
-        })
-    }
-
-    fn launch(
+    /// Begins to serve a folder, or the quickstart without one, by a command of these arguments.
+    pub(crate) fn launch(
         ip: &str,
         folder: Option<&str>,
         args: &[&str],
