@@ -6,7 +6,7 @@ use fg_api::Object;
 use fg_api::classes::{BUILT_IN, ENVOY, GATEWAY, OURS, WAYPOINT};
 use fg_api::gateway::GatewayClassSpec;
 use fg_base::Text;
-use fg_model::FindingKind;
+use fg_model::{FindingKind, Plane};
 
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -111,8 +111,11 @@ pub(crate) fn findings(
     if let Some(reference) = &class.spec.parameters_ref {
         let path = "spec.parametersRef";
         let namespace = reference.namespace.as_ref();
-        if parameters::resolve(reference, namespace, path, lookup, notes).is_some() {
+        if let Some(found) = parameters::resolve(reference, namespace, path, lookup, notes) {
             parameters::without_effect(path, ground, notes);
+            if ground == Ground::Cluster && served == Served::Native {
+                parameters::of_another_plane(path, &found, Plane::Native, notes);
+            }
         }
     }
 }

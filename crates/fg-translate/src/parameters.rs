@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use fg_api::Object;
-use fg_api::classes::ENVOY;
 use fg_api::gateway::ParametersReference;
 use fg_api::gateway_parameters::{
     Bootstrap, ContainerParameters, GatewayParametersSpec, Kube, ServiceParameters,
     is_managed_argument,
 };
 use fg_base::Text;
-use fg_model::{FindingKind, kinds};
+use fg_model::{FindingKind, Plane, kinds};
 
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -89,6 +88,26 @@ pub(crate) fn without_effect(path: &str, ground: Ground, notes: &mut Notes) {
     }
 }
 
+/// Says which of the settings at `path` have no effect where Envoy is not what serves.
+pub(crate) fn of_another_plane(path: &str, found: &Parameters, plane: Plane, notes: &mut Notes) {
+    let Some(kube) = found.spec.kube.as_ref().filter(|_| plane == Plane::Native) else {
+        return;
+    };
+    let fields = of_envoy(kube);
+    let fields = fields.iter().filter(|(_, present)| *present);
+    let fields: Vec<String> = fields.map(|(field, _)| format!("`{field}`")).collect();
+    if !fields.is_empty() {
+        notes.warning(
+            path,
+            FindingKind::UnsupportedValue,
+            format!(
+                "{} of these settings are Envoy's and have no effect on {plane}",
+                fields.join(", ")
+            ),
+        );
+    }
+}
+
 /// Fields that have no effect are said to have none.
 pub(crate) fn findings(spec: &GatewayParametersSpec, notes: &mut Notes) {
     let Some(kube) = &spec.kube else { return };
@@ -97,13 +116,6 @@ pub(crate) fn findings(spec: &GatewayParametersSpec, notes: &mut Notes) {
             &format!("spec.kube.{field}"),
             FindingKind::UnsupportedValue,
             "is not supported and has no effect",
-        );
-    }
-    for (field, _) in of_envoy(kube).iter().filter(|(_, present)| *present) {
-        notes.info(
-            &format!("spec.kube.{field}"),
-            FindingKind::UnsupportedValue,
-            format!("has an effect only on Gateways that Envoy serves (controller `{ENVOY}`)"),
         );
     }
     arguments(kube, notes);

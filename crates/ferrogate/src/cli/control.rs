@@ -55,6 +55,9 @@ pub(crate) struct InstallArgs {
     /// Image of the proxies, unless GatewayParameters say another
     #[arg(long, env = "FERROGATE_PROXY_IMAGE", default_value = concat!("ferrogate:", env!("CARGO_PKG_VERSION")), value_name = "IMAGE")]
     pub(crate) proxy_image: String,
+    /// Image of Envoys, unless GatewayParameters say another
+    #[arg(long, env = "FERROGATE_ENVOY_IMAGE", default_value = fg_deploy::ENVOY_IMAGE, value_name = "IMAGE")]
+    pub(crate) envoy_image: String,
     /// Configuration for proxies: gRPC over TLS
     #[arg(
         long,

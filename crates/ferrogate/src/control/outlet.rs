@@ -78,7 +78,7 @@ impl ClusterOutlet {
         tokio::spawn(discovery.run(acting.subscribe()));
         let fleet = Fleet {
             image: install.proxy_image.clone(),
-            envoy_image: fg_deploy::ENVOY_IMAGE.to_owned(),
+            envoy_image: install.envoy_image.clone(),
             control: format!(
                 "{}.{}.svc:{}",
                 install.service,

@@ -8,6 +8,7 @@ use fg_api::deployment::{Deployment, Wish};
 use fg_api::gateway::{GatewaySpec, Infrastructure};
 use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_ir::Protocol;
+use fg_model::Plane;
 
 use super::Draft;
 use super::listeners::RESERVED;
@@ -16,6 +17,9 @@ use crate::lookup::Lookup;
 use crate::notes::Notes;
 use crate::options::Ground;
 use crate::parameters::{self, Parameters};
+
+/// Where a Gateway names its settings.
+const PARAMETERS: &str = "spec.infrastructure.parametersRef";
 
 /// The reference to settings cannot be used.
 pub(super) struct Unusable;
@@ -34,11 +38,18 @@ pub(super) fn parameters(
     let Some(reference) = infrastructure.and_then(|found| found.parameters_ref.as_ref()) else {
         return Ok(None);
     };
-    let path = "spec.infrastructure.parametersRef";
+    let path = PARAMETERS;
     let namespace = Some(&gateway.id.namespace);
     let found = parameters::resolve(reference, namespace, path, lookup, notes).ok_or(Unusable)?;
     parameters::without_effect(path, ground, notes);
     Ok(Some(found))
+}
+
+/// Says which of the Gateway's own settings its proxies cannot heed.
+pub(super) fn of_another_plane(found: Option<&Parameters>, plane: Plane, notes: &mut Notes) {
+    if let Some(found) = found {
+        parameters::of_another_plane(PARAMETERS, found, plane, notes);
+    }
 }
 
 /// What the Gateway wants; `parameters` are its own, `None` when it cannot be accepted as it is.

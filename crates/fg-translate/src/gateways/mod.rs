@@ -198,6 +198,8 @@ pub(crate) fn draft(
         draft.requested = addresses.unwrap_or_default();
         if ground == Ground::Machine {
             draft.addresses.clone_from(&draft.requested);
+        } else if let Ok(found) = &parameters {
+            deployment::of_another_plane(found.as_ref(), draft.plane, &mut notes);
         }
         unsupported(&gateway.spec, ground, &mut notes);
         draft.insecure_fallback = tls::frontend(&gateway.spec, &mut notes);

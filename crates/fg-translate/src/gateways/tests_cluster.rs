@@ -284,18 +284,38 @@ fn addresses_are_asked_for_not_bound() {
 fn fields_without_effect_are_told() {
     let spec = "{kube: {istio: {}, envoyContainer: {extraArgs: [-x]}, deployment: {replicas: 1}, horizontalPodAutoscaler: {}, service: {type: ExternalName}}}";
     let world = cluster(&parameters("own", spec));
-    let at = |severity: &str, field: &str| {
-        format!("{severity} UnsupportedValue GatewayParameters default/own spec.kube.{field}")
+    let at = |field: &str| {
+        format!("Warning UnsupportedValue GatewayParameters default/own spec.kube.{field}")
     };
     assert_eq!(
         findings(&world),
-        [
-            at("Warning", "deployment.replicas"),
-            // It depends on who serves the Gateways that refer to them.
-            at("Info", "envoyContainer.extraArgs"),
-            at("Warning", "istio"),
-            at("Warning", "service.type"),
-        ]
+        [at("deployment.replicas"), at("istio"), at("service.type")]
+    );
+}
+
+#[test]
+fn settings_of_envoy_have_no_effect_on_our_own_proxy_and_that_is_told() {
+    let spec = "{kube: {envoyContainer: {extraArgs: [--x]}, stats: {enabled: false}}}";
+    let objects = format!("{}{}", parameters("own", spec), with(OWN));
+    assert_eq!(
+        findings(&cluster(&objects)),
+        ["Warning UnsupportedValue Gateway default/g spec.infrastructure.parametersRef"]
+    );
+    let of_envoy = objects.replace("Name: ferrogate,", "Name: ferrogate-envoy,");
+    assert_eq!(findings(&cluster(&of_envoy)), Vec::<String>::new());
+    let class = format!(
+        "
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: edge}}
+spec: {{controllerName: ferrogate.dev/gateway, parametersRef: {{group: gateway.kgateway.dev, kind: GatewayParameters, name: own, namespace: default}}}}
+{}",
+        parameters("own", spec)
+    );
+    assert_eq!(
+        findings(&cluster(&class)),
+        ["Warning UnsupportedValue GatewayClass edge spec.parametersRef"]
     );
 }
 

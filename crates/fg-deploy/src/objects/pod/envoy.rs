@@ -7,6 +7,7 @@ use fg_api::gateway_parameters::{
     Bootstrap, LogFormatParameters, StatsMatcherParameters, StatsParameters, StringMatcher,
     is_managed_argument,
 };
+use fg_base::Text;
 use serde_json::{Value, json};
 
 use super::{
@@ -123,15 +124,13 @@ fn matcher(settings: &StatsMatcherParameters) -> StatsMatcher {
 }
 
 fn string(matcher: &StringMatcher) -> Option<Matcher> {
-    let kinds: [(_, fn(String) -> Matcher); 5] = [
-        (&matcher.exact, Matcher::Exact),
-        (&matcher.prefix, Matcher::Prefix),
-        (&matcher.suffix, Matcher::Suffix),
-        (&matcher.contains, Matcher::Contains),
-        (&matcher.safe_regex, Matcher::Regex),
-    ];
-    let mut kinds = kinds.into_iter();
-    let found = kinds.find_map(|(text, kind)| Some(kind(text.as_deref()?.to_owned())))?;
+    let text = |text: &Option<Text>| text.as_deref().map(str::to_owned);
+    let found = text(&matcher.exact)
+        .map(Matcher::Exact)
+        .or_else(|| text(&matcher.prefix).map(Matcher::Prefix))
+        .or_else(|| text(&matcher.suffix).map(Matcher::Suffix))
+        .or_else(|| text(&matcher.contains).map(Matcher::Contains))
+        .or_else(|| text(&matcher.safe_regex).map(Matcher::Regex))?;
     Some(match matcher.ignore_case {
         Some(true) => Matcher::AnyCase(Box::new(found)),
         _ => found,
