@@ -153,9 +153,23 @@ macro_rules! catalogue {
                         )+
                         writers.sort_by_key(|(meta, _)| $crate::envoy::turn_of(meta));
                         for (meta, write) in writers {
-                            sink.turn(meta);
-                            write(sink);
+                            sink.turn(meta, &*write);
                         }
+                    }
+
+                    /// The filters of all policies that are the same for all who use them.
+                    #[cfg(feature = "envoy")]
+                    pub fn standing() -> Vec<$crate::envoy::HttpFilter> {
+                        let mut all = Vec::new();
+                        $(
+                            let filters = crate::$policy::envoy::standing().into_iter();
+                            all.extend(filters.map(|(name, config)| $crate::envoy::HttpFilter {
+                                policy: crate::$policy::META,
+                                name: name.to_owned(),
+                                config,
+                            }));
+                        )+
+                        all
                     }
 
                     /// The parts of the configured policies in the order of their stages.

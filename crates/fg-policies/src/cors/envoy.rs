@@ -18,7 +18,9 @@ use envoy_types::pb::google::protobuf::BoolValue;
 
 use super::{Hosts, Ir, Names, OriginPattern, Origins};
 use crate::Around;
-use crate::envoy::{Append, Sink, clear, expression, header, literal, matches_fully, mutation};
+use crate::envoy::{
+    Append, Sink, Standing, clear, expression, header, literal, matches_fully, mutation, pack,
+};
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 const ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
@@ -86,6 +88,14 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     sink.http_filter(MARKS, &Cors {}, &marks);
     let own = owned([header("vary", "Origin", Append::Add)]);
     sink.http_filter(OWNS, &HeaderMutation::default(), &own);
+}
+
+/// The filters of all who use them.
+pub fn standing() -> Vec<Standing> {
+    vec![
+        (MARKS, pack(&Cors {})),
+        (OWNS, pack(&HeaderMutation::default())),
+    ]
 }
 
 /// Whether replies are the same for every origin.

@@ -1,7 +1,8 @@
 //! The facet for Envoy: what a policy's `envoy.rs` may write, and where.
 //!
-//! A policy's `envoy.rs` has one function, `map(&Ir, &mut Sink)`. It writes through the [`Sink`]
-//! alone, so that all it can do stands here; what it cannot express it closes by [`Sink::refuse`].
+//! A policy's `envoy.rs` has the function `map(&Ir, &mut Sink)`. It writes through the [`Sink`] alone,
+//! so that all it can do stands here; what it cannot express it closes by [`Sink::refuse`]. The
+//! function `standing()` gives the filters that are the same for all who use them.
 
 mod sink;
 #[cfg(test)]
@@ -38,6 +39,10 @@ pub fn turn_of(meta: &Meta) -> (bool, std::cmp::Reverse<Stage>, &'static str) {
     let is_setting = meta.stage == Stage::Setting;
     (!is_setting, std::cmp::Reverse(meta.stage), meta.name)
 }
+
+/// A filter that is the same for all who use it, by its name: it stands in every chain, used or not,
+/// so that its first use changes none and drains no connection.
+pub type Standing = (&'static str, Any);
 
 /// A message with its type.
 pub fn pack<M: Name>(message: &M) -> Any {

@@ -131,9 +131,32 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Who writes next. Called by the catalogue.
-    pub fn turn(&mut self, policy: Meta) {
+    /// Lets a policy write, also into the routes that those before it put before this one: they
+    /// serve requests of the same rule. Called by the catalogue.
+    pub fn turn(&mut self, policy: Meta, write: &dyn Fn(&mut Sink<'_>)) {
+        let copies = std::mem::take(&mut self.outcome.before);
         self.policy = policy;
+        write(self);
+        let of_copies: Vec<Route> = copies
+            .into_iter()
+            .flat_map(|copy| self.also(copy, write))
+            .collect();
+        // A copy of a copy asks for more than either.
+        self.outcome.before.splice(0..0, of_copies);
+    }
+
+    /// What a policy makes of a copy: the routes before it, and the copy. Preflights and refusals
+    /// are those of the written route.
+    fn also(&mut self, mut copy: Route, write: &dyn Fn(&mut Sink<'_>)) -> Vec<Route> {
+        let target = match self.target {
+            Target::Own(_) => Target::Own(&mut copy),
+            Target::Route(_) | Target::Backend(_) => Target::Route(&mut copy),
+        };
+        let mut sink = Sink::new(target, self.site, &mut *self.surroundings, self.policy);
+        write(&mut sink);
+        let mut all = sink.finish().before;
+        all.push(copy);
+        all
     }
 
     /// What became of it.
@@ -171,7 +194,7 @@ impl<'a> Sink<'a> {
         Some(self.route()?.r#match.clone().unwrap_or_default())
     }
 
-    /// Puts a route right before the written one. No other policy sees it.
+    /// Puts a route right before the written one. Policies that write later write into it, too.
     pub fn put_before(&mut self, route: Route) {
         self.outcome.before.push(route);
     }

@@ -21,8 +21,10 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 use fg_base::Text;
 
 use super::{Ir, Protocol};
-use crate::envoy::{Call, Sink, clear, duration, expression, of_names, pack};
+use crate::envoy::{Call, Sink, Standing, clear, duration, expression, of_names, pack};
 
+/// Sorts before the filter that asks.
+const ALONE: &str = "external_auth/alone";
 /// Time for the service to answer, as in our own proxy.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Fields that belong to one connection, or describe the very message that they came with: what
@@ -130,7 +132,10 @@ fn believe_only_the_service(reply_headers: &[Text], sink: &mut Sink<'_>) {
             ..Mutations::default()
         }),
     };
-    // Sorts before the filter that asks.
-    let filter = HeaderMutation::default();
-    sink.http_filter("external_auth/alone", &filter, &here);
+    sink.http_filter(ALONE, &HeaderMutation::default(), &here);
+}
+
+/// The filter of all who use it. Those that ask are of whom they ask.
+pub fn standing() -> Vec<Standing> {
+    vec![(ALONE, pack(&HeaderMutation::default()))]
 }

@@ -6,7 +6,10 @@ use envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::{
 };
 
 use super::{Changes, Ir};
-use crate::envoy::{Append, Sink, clear, header, mutation, percent_escaped};
+use crate::envoy::{Append, Sink, Standing, clear, header, mutation, pack, percent_escaped};
+
+const REQUEST: &str = "header_modifier/request";
+const RESPONSE: &str = "header_modifier/response";
 
 /// Writes the policy.
 ///
@@ -15,23 +18,33 @@ use crate::envoy::{Append, Sink, clear, header, mutation, percent_escaped};
 /// replies before them.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     if !ir.request.is_empty() {
-        let filter = HeaderMutation {
-            most_specific_header_mutations_wins: true,
-            ..HeaderMutation::default()
-        };
         let here = Mutations {
             request_mutations: changes(&ir.request),
             ..Mutations::default()
         };
-        sink.http_filter("header_modifier/request", &filter, &per_route(here));
+        sink.http_filter(REQUEST, &of_requests(), &per_route(here));
     }
     if !ir.response.is_empty() {
         let here = Mutations {
             response_mutations: changes(&ir.response),
             ..Mutations::default()
         };
-        let filter = HeaderMutation::default();
-        sink.http_filter("header_modifier/response", &filter, &per_route(here));
+        sink.http_filter(RESPONSE, &HeaderMutation::default(), &per_route(here));
+    }
+}
+
+/// The filters of all who use them.
+pub fn standing() -> Vec<Standing> {
+    vec![
+        (REQUEST, pack(&of_requests())),
+        (RESPONSE, pack(&HeaderMutation::default())),
+    ]
+}
+
+fn of_requests() -> HeaderMutation {
+    HeaderMutation {
+        most_specific_header_mutations_wins: true,
+        ..HeaderMutation::default()
     }
 }
 

@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::config::route::v3::route_action::RequestMirrorPolicy
 use envoy_types::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
 use super::{Ir, Mirror};
-use crate::envoy::{Call, Sink};
+use crate::envoy::{Call, Sink, Standing};
 
 /// Writes the policy.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
@@ -25,6 +25,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     if let Some(action) = sink.forward() {
         action.request_mirror_policies.extend(policies);
     }
+}
+
+/// No filter.
+pub fn standing() -> Vec<Standing> {
+    Vec::new()
 }
 
 /// A part of all requests; Envoy knows three wholes, of which the smallest that is exact serves.

@@ -9,7 +9,7 @@ use envoy_types::pb::envoy::config::route::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 
 use super::Ir;
-use crate::envoy::{Sink, Site, matches_fully, rewrite};
+use crate::envoy::{Sink, Site, Standing, matches_fully, rewrite};
 use crate::path_modifier::PathChange;
 
 const HTTPS: u16 = 443;
@@ -52,6 +52,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         ask_for_port(&mut with_port, ir, site);
         sink.put_before(with_port);
     }
+}
+
+/// No filter.
+pub fn standing() -> Vec<Standing> {
+    Vec::new()
 }
 
 /// The port of the target, and the well-known one of its scheme.

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::Previou
 use envoy_types::pb::google::protobuf::UInt32Value;
 
 use super::Ir;
-use crate::envoy::{Sink, duration, pack};
+use crate::envoy::{Sink, Standing, duration, pack};
 
 /// What no backend saw: failed connections, streams that a backend refused.
 const UNSEEN: &str = "connect-failure,refused-stream,reset-before-request";
@@ -38,6 +38,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         retriable_status_codes: ir.codes.iter().map(|code| u32::from(*code)).collect(),
         ..tries(ir.attempts, ir.backoff.unwrap_or(BACKOFF))
     });
+}
+
+/// No filter.
+pub fn standing() -> Vec<Standing> {
+    Vec::new()
 }
 
 /// Retries of a rule that has no such policy: what one endpoint did not see goes to another one.

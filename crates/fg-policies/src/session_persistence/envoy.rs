@@ -14,7 +14,9 @@ use envoy_types::pb::envoy::r#type::http::v3::{Cookie, CookieAttribute};
 
 use super::{Carrier, Ir};
 use crate::Around;
-use crate::envoy::{Sink, duration, pack};
+use crate::envoy::{Sink, Standing, duration, pack};
+
+const FILTER: &str = "session_persistence";
 
 /// Writes the policy.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
@@ -58,7 +60,12 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
             ..StatefulSession::default()
         })),
     };
-    sink.http_filter("session_persistence", &StatefulSession::default(), &here);
+    sink.http_filter(FILTER, &StatefulSession::default(), &here);
+}
+
+/// The filter of all who use it.
+pub fn standing() -> Vec<Standing> {
+    vec![(FILTER, pack(&StatefulSession::default()))]
 }
 
 fn extension(name: &str, state: &impl prost::Name) -> TypedExtensionConfig {

@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::config::route::v3::{
 use envoy_types::pb::google::protobuf::Duration;
 
 use super::Ir;
-use crate::envoy::{Sink, duration};
+use crate::envoy::{Sink, Standing, duration};
 
 /// Writes the policy.
 ///
@@ -33,6 +33,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         // has connections that break.
         retries.retry_on.push_str(",reset");
     }
+}
+
+/// No filter.
+pub fn standing() -> Vec<Standing> {
+    Vec::new()
 }
 
 fn tries_again(retries: &RetryPolicy, status: u32) -> bool {

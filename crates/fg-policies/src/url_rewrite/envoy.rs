@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::config::route::v3::route_action::HostRewriteSpecifier;
 
 use super::Ir;
-use crate::envoy::{Sink, rewrite};
+use crate::envoy::{Sink, Standing, rewrite};
 
 /// Writes the policy. That of a backend stands in for that of its rule.
 pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
@@ -18,4 +18,9 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     if let Some(change) = &ir.path {
         action.regex_rewrite = rewrite(change, prefix);
     }
+}
+
+/// No filter.
+pub fn standing() -> Vec<Standing> {
+    Vec::new()
 }

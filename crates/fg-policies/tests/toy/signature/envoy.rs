@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::{
     HeaderMutation, HeaderMutationPerRoute, Mutations,
 };
 use fg_policies::Around;
-use fg_policies::envoy::Sink;
+use fg_policies::envoy::{Sink, Standing, pack};
 
 use super::Ir;
 
@@ -35,4 +35,9 @@ pub(crate) fn map(ir: &Ir, sink: &mut Sink<'_>) {
         }),
     };
     sink.http_filter("signature", &HeaderMutation::default(), &here);
+}
+
+/// The filter of all who use it.
+pub(crate) fn standing() -> Vec<Standing> {
+    vec![("signature", pack(&HeaderMutation::default()))]
 }
