@@ -11,6 +11,7 @@
 
 mod ground;
 mod lifecycle;
+mod page;
 mod program;
 mod refusals;
 mod serving;

@@ -5,15 +5,29 @@ use crate::support::process::ferrogate;
 use crate::support::{Echo, Folder, Gateway, get};
 
 /// A PATH and a home in which there is nothing but what a test puts there.
-struct Home(Folder);
+pub(crate) struct Home(Folder);
 
 impl Home {
     fn new() -> Self {
         Self(Folder::new())
     }
 
+    /// As `--install-envoy` leaves it, with a link to the newest Envoy.
+    pub(crate) fn with_installed(version: &str) -> Self {
+        let home = Self::new();
+        home.install(version);
+        home
+    }
+
+    fn install(&self, version: &str) {
+        let at = format!(".cache/ferrogate/envoy/{version}/envoy/_bin");
+        let at = self.0.path().join(at);
+        std::fs::create_dir_all(&at).expect("it is ours");
+        std::os::unix::fs::symlink(envoy(), at.join("envoy")).expect("it can be linked");
+    }
+
     /// Begins to serve a folder.
-    fn begin(&self, ip: &str, folder: &Folder, args: &[&str]) -> Gateway {
+    pub(crate) fn begin(&self, ip: &str, folder: &Folder, args: &[&str]) -> Gateway {
         Gateway::launch(ip, Some(folder.arg()), args, |args| {
             let mut command = ferrogate(args);
             command.env("PATH", self.0.path());
@@ -126,14 +140,8 @@ fn one_that_ends_at_once_is_started_again_with_pauses() {
 fn an_installed_one_is_found_without_a_flag() {
     let ip = "127.34.3.4";
     let folder = folder(ip);
-    let home = Home::new();
-    // As `--install-envoy` leaves it.
-    for version in ["1.9.0", "1.40.0"] {
-        let at = format!(".cache/ferrogate/envoy/{version}/envoy/_bin");
-        let at = home.0.path().join(at);
-        std::fs::create_dir_all(&at).expect("it is ours");
-        std::os::unix::fs::symlink(envoy(), at.join("envoy")).expect("it can be linked");
-    }
+    let home = Home::with_installed("1.9.0");
+    home.install("1.40.0");
     let gateway = home.begin(ip, &folder, &[]);
     gateway.wait_ready();
     let program = std::fs::read_link(format!("/proc/{}/exe", child(&gateway).as_raw_nonzero()));
