@@ -23,17 +23,21 @@ enum Kind {
     EndToEnd,
     Readme,
     Corpora,
+    Envoy,
+    Parity,
     Cluster,
     Other,
 }
 
 impl Kind {
     /// Every kind, in the order in which they run.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Other,
         Self::Corpora,
         Self::Stack,
         Self::EndToEnd,
+        Self::Envoy,
+        Self::Parity,
         Self::Cluster,
         Self::Readme,
     ];
@@ -44,6 +48,8 @@ impl Kind {
             Self::EndToEnd => "end-to-end",
             Self::Readme => "README commands",
             Self::Corpora => "corpora replay",
+            Self::Envoy => "Envoy",
+            Self::Parity => "parity",
             Self::Cluster => "cluster",
             Self::Other => "other integration tests",
         }
@@ -57,6 +63,8 @@ impl Kind {
             Self::EndToEnd => "the real binary on real folders that change under load",
             Self::Readme => "every command of the README and the examples",
             Self::Corpora => "every input that fuzzing once found worth keeping",
+            Self::Envoy => "what programs and runs a real Envoy, the oldest and the newest",
+            Self::Parity => "the same folders and requests through both data planes",
             Self::Cluster => "what deals with a cluster, with a real API server",
             Self::Other => "tests of a crate's public face",
         }
@@ -68,6 +76,10 @@ impl Kind {
             Self::Readme
         } else if target.starts_with("replay") {
             Self::Corpora
+        } else if target.starts_with("envoy") {
+            Self::Envoy
+        } else if target.starts_with("parity") {
+            Self::Parity
         } else if package == "fg-testcluster" {
             Self::Cluster
         } else if package == "fg-proxy" {
@@ -89,11 +101,18 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     if let Err(missing) = packages::ensure("curl", "curl") {
         steps.not_run("tests that call curl", missing);
     }
+    let pip = packages::ensure("pip3", "python3-pip");
     let targets = test_targets(&crates)?;
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     for kind in Kind::ALL {
         if kind == Kind::Cluster
             && let Err(why) = cluster::possible(strict)
+        {
+            steps.not_run(kind.name(), why);
+            continue;
+        }
+        if matches!(kind, Kind::Envoy | Kind::Parity)
+            && let Err(why) = &pip
         {
             steps.not_run(kind.name(), why);
             continue;
