@@ -15,7 +15,7 @@ use fg_deploy::bootstrap::{
 use fg_testkit::Message;
 use fg_testkit::address::{own_address, own_ip};
 use fg_testkit::certificates::Authority;
-use fg_testkit::envoy::{OLDEST, VERSIONS, program};
+use fg_testkit::envoy::{NEWEST, OLDEST, VERSIONS, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -272,6 +272,91 @@ fn an_envoy_that_is_to_go_says_so_while_it_waits() {
         // Its clock is coarse.
         assert!(begun.elapsed() >= Duration::from_millis(900), "{version}");
     }
+}
+
+/// As many clusters, and routes of as many hosts, each with a name under which Envoy counts by itself.
+fn many(bootstrap: &mut Value, listener: SocketAddr) {
+    const HOSTS: usize = 50;
+    let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+    clusters.expect("clusters").extend((0..2000).map(|number| {
+        json!({
+            "name": format!("Service/default/s{number}/80/http1"),
+            "type": "STATIC",
+            "load_assignment": {
+                "cluster_name": "any",
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": {
+                    "socket_address": { "address": "127.0.0.1", "port_value": 1 },
+                } } }] }],
+            },
+        })
+    }));
+    let hosts = (0..HOSTS).map(|host| {
+        let routes = (host..5000).step_by(HOSTS).map(|number| {
+            json!({
+                "match": { "path": format!("/{number}") },
+                "route": { "cluster": format!("Service/default/s{}/80/http1", number % 2000) },
+                "stat_prefix": format!("r{number}"),
+            })
+        });
+        json!({
+            "name": format!("h{host}"),
+            "domains": [format!("h{host}.example")],
+            "routes": routes.collect::<Vec<_>>(),
+            "virtual_clusters": [{ "name": "all", "headers": [{ "name": ":path", "present_match": true }] }],
+        })
+    });
+    let hosts: Vec<Value> = hosts.collect();
+    let listeners = bootstrap["static_resources"]["listeners"].as_array_mut();
+    let listeners = listeners.expect("listeners");
+    let mut one = listeners.first().expect("a site").clone();
+    one["name"] = "http".into();
+    one["address"]["socket_address"] =
+        json!({ "address": listener.ip(), "port_value": listener.port() });
+    let manager = &mut one["filter_chains"][0]["filters"][0]["typed_config"];
+    manager["stat_prefix"] = "http".into();
+    manager["route_config"] = json!({ "name": "http", "virtual_hosts": hosts });
+    listeners.push(one);
+}
+
+#[test]
+fn figures_do_not_grow_with_routes_and_backends() {
+    let (mut settings, [_, readiness, metrics]) = settings(nobody());
+    settings.stats.prometheus = "/stats/prometheus".to_owned();
+    let listener = own_address();
+    let envoy = Envoy::start(NEWEST, &settings, |bootstrap| {
+        alone(bootstrap);
+        many(bootstrap, listener);
+    });
+    envoy.wait("it becomes ready", || {
+        get(readiness, "/ready").is_some_and(|(status, _)| status == 200)
+    });
+    for number in (0..5000).step_by(7) {
+        let mut socket = TcpStream::connect(listener).expect("it listens");
+        let host = number % 50;
+        write!(
+            socket,
+            "GET /{number} HTTP/1.1\r\nhost: h{host}.example\r\n\r\n"
+        )
+        .expect("it reads");
+        let reply = Message::read(&mut BufReader::new(socket), false).expect("it answers");
+        assert_eq!(reply.status, 503, "nobody is behind it");
+    }
+    let (_, all) = get(metrics, "/metrics").expect("it answers");
+    let series: Vec<&str> = all.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(series.len() <= 2000, "{}", series.len());
+    for kept in [
+        "envoy_http_downstream_rq_xx{envoy_response_code_class=\"5\",envoy_http_conn_manager_prefix=\"http\"} 715",
+        "envoy_server_memory_allocated",
+        "envoy_listener_downstream_cx_active",
+        "envoy_cluster_membership_total{envoy_cluster_name=\"ferrogate-control\"}",
+        "envoy_cluster_manager_active_clusters{} 2002",
+    ] {
+        assert!(
+            series.iter().any(|line| line.starts_with(kept)),
+            "{kept} is not in {all}"
+        );
+    }
+    assert!(!all.contains("Service/default"), "{all}");
 }
 
 /// An Envoy that is reached over TLS and writes down the token that it is shown.
