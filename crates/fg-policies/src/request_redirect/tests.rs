@@ -259,3 +259,40 @@ fn envoy_has_every_status_and_keeps_the_query() {
     let regex = rule.pattern.expect("a pattern").regex;
     assert_eq!((&*regex, &*rule.substitution), ("^/old/?", "/new/"));
 }
+
+#[test]
+fn on_envoy_the_redirect_of_hosts_with_a_port_has_the_rules_other_filters() {
+    let yaml = "
+filters:
+- {type: RequestRedirect, requestRedirect: {scheme: https}}
+- {type: ResponseHeaderModifier, responseHeaderModifier: {remove: [server]}}
+- {type: CORS, cors: {allowOrigins: ['https://a.com']}}
+";
+    let written = accepted(yaml, SITE);
+    let [with_port] = written.outcome.before.as_slice() else {
+        panic!("{:?}", written.outcome);
+    };
+    assert_eq!(
+        with_port.typed_per_filter_config,
+        written.route.typed_per_filter_config
+    );
+    assert_eq!(with_port.typed_per_filter_config.len(), 3);
+    assert_eq!(written.outcome.preflights.len(), 2, "one set for both");
+
+    // For pages of all origins each of the two has a copy, the narrower ones first.
+    let open = yaml.replace("https://a.com", "*");
+    let before = accepted(&open, SITE).outcome.before;
+    let asked = before.iter().map(|route| {
+        let headers = &route.r#match.as_ref().expect("a match").headers;
+        headers.iter().map(|field| &*field.name).collect::<Vec<_>>()
+    });
+    let [authority, origin] = [":authority", "origin"];
+    assert_eq!(
+        asked.collect::<Vec<_>>(),
+        [
+            vec![authority, authority, origin],
+            vec![authority, authority],
+            vec![origin],
+        ]
+    );
+}
