@@ -40,7 +40,7 @@ enum Told {
 }
 
 /// Which reason stands for what Envoy says. The first that fits counts.
-const REASONS: [(Reason, Told); 19] = [
+const REASONS: [(Reason, Told); 20] = [
     (Reason::NoRoute, Told::Details(&["route_not_found"])),
     (Reason::NoEndpoints, Told::Begins("no_healthy_upstream")),
     (
@@ -107,7 +107,13 @@ const REASONS: [(Reason, Told); 19] = [
              'rbac_access_denied_matched_policy[bad_path]'",
         ),
     ),
-    (Reason::BadHost, Told::Details(&["missing_host_header"])),
+    (
+        Reason::BadHost,
+        Told::Details(&[
+            "missing_host_header",
+            "rbac_access_denied_matched_policy[bad_host]",
+        ]),
+    ),
     (
         Reason::BodyTooLarge,
         Told::Details(&["request_payload_too_large"]),
@@ -122,6 +128,10 @@ const REASONS: [(Reason, Told); 19] = [
         Told::By("response.code == 400 && response.code_details.startsWith('http')"),
     ),
     (Reason::VersionNotSupported, Told::Details(&["low_version"])),
+    (
+        Reason::ExpectationFailed,
+        Told::Details(&["rbac_access_denied_matched_policy[expectation_failed]"]),
+    ),
 ];
 
 /// Answers of routes: they have status, words and reason already, but callers of gRPC methods are
@@ -284,13 +294,20 @@ fn inline(text: &str) -> DataSource {
 
 #[cfg(test)]
 mod tests {
-    use super::super::edge::BAD_PATH;
+    use super::super::edge::{BAD_HOST, BAD_PATH, EXPECTATION_FAILED};
     use super::*;
 
     #[test]
-    fn the_rule_about_paths_is_the_one_that_the_answer_names() {
-        let (_, told) = &REASONS[12];
-        assert!(told.text().contains(&format!("[{BAD_PATH}]")));
+    fn the_rules_of_the_edge_are_those_that_answers_name() {
+        for (name, reason) in [
+            (BAD_PATH, Reason::BadPath),
+            (BAD_HOST, Reason::BadHost),
+            (EXPECTATION_FAILED, Reason::ExpectationFailed),
+        ] {
+            let told = REASONS.iter().find(|(one, _)| *one == reason);
+            let told = told.expect("it is told").1.text();
+            assert!(told.contains(&format!("[{name}]")), "{told}");
+        }
     }
 
     #[test]

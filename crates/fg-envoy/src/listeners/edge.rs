@@ -1,5 +1,5 @@
 //! What is done to every request before and after everything else: what a client may not say is
-//! dropped, what Envoy says to itself does not leave, and ambiguous paths are refused.
+//! dropped, what Envoy says to itself does not leave, and ambiguous hosts and paths are refused.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,9 @@ use envoy_types::pb::envoy::config::core::v3::{
     header_value_option::HeaderAppendAction,
 };
 use envoy_types::pb::envoy::config::rbac::v3::{
-    Permission, Policy, Principal, Rbac as Rules, permission::Rule, principal::Identifier,
+    Permission, Policy, Principal, Rbac as Rules,
+    permission::{Rule, Set},
+    principal::Identifier,
     rbac::Action as Then,
 };
 use envoy_types::pb::envoy::config::route::v3::{
@@ -33,6 +35,10 @@ use crate::values::flag;
 
 /// The name of the rule in [`path`]; stands in the details of the answer.
 pub(super) const BAD_PATH: &str = "bad_path";
+/// The name of the rule in [`host`].
+pub(super) const BAD_HOST: &str = "bad_host";
+/// The name of the rule in [`expectation`].
+pub(super) const EXPECTATION_FAILED: &str = "expectation_failed";
 
 /// Fields by which a client could claim another address, host, scheme or path, besides
 /// `X-Forwarded-…`. Those of `fg_proxy`'s `serve/trust.rs`.
@@ -53,9 +59,16 @@ const OWN: [&str; 2] = ["x-envoy-external-address", "x-envoy-internal"];
 /// A path that can be read in one way only, and any query. Source: `fg_model::path`. Envoy has made
 /// it canonical before; what it made of `\` is no longer seen: `/`.
 const GOOD_PATH: &str = concat!(
-    "(?s)/(?:[!-\"$&->@-\\[\\]-~]",
+    "(?s)\\*|/(?:[!-\"$&->@-\\[\\]-~]",
     "|%(?:0[1-9A-Fa-f]|2[0-9A-Ea-e]|5[0-9ABDEFabdef]|[1346-9A-Fa-f][0-9A-Fa-f]))*",
     "(?:\\?.*)?",
+);
+
+/// A name, an IPv4 address or one of IPv6 in brackets, and perhaps a port. Source:
+/// `fg_http::is_valid_authority`. Several fields `Host` are one with a comma by now.
+const GOOD_HOST: &str = concat!(
+    "(?:[A-Za-z0-9_~-]+(?:\\.[A-Za-z0-9_~-]+)*\\.?|\\[[0-9A-Fa-f:.]+\\])",
+    "(?::(?:[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
 );
 
 /// What is done to the head of a request before Envoy looks at it.
@@ -93,11 +106,35 @@ pub(super) fn leaving() -> Any {
 
 /// Refuses paths that two readers could read in two ways.
 pub(super) fn path() -> Any {
+    refusing(BAD_PATH, vec![lacking(":path", GOOD_PATH)])
+}
+
+/// Refuses hosts that are none.
+pub(super) fn host() -> Any {
+    refusing(BAD_HOST, vec![lacking(":authority", GOOD_HOST)])
+}
+
+/// Refuses what nobody knows how to meet.
+pub(super) fn expectation() -> Any {
+    let there = HeaderMatcher {
+        name: "expect".to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+        ..Default::default()
+    };
+    let there = Permission {
+        rule: Some(Rule::Header(there)),
+    };
+    let all = vec![there, lacking("expect", "(?i)100-continue")];
+    refusing(EXPECTATION_FAILED, all)
+}
+
+/// A field that is not in this form.
+fn lacking(name: &str, form: &str) -> Permission {
     let good = HeaderMatcher {
-        name: ":path".to_owned(),
+        name: name.to_owned(),
         header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(StringMatcher {
             match_pattern: Some(MatchPattern::SafeRegex(RegexMatcher {
-                regex: GOOD_PATH.to_owned(),
+                regex: form.to_owned(),
                 ..Default::default()
             })),
             ..Default::default()
@@ -107,9 +144,17 @@ pub(super) fn path() -> Any {
     let good = Permission {
         rule: Some(Rule::Header(good)),
     };
+    Permission {
+        rule: Some(Rule::NotRule(Box::new(good))),
+    }
+}
+
+/// Refuses requests of which all of this is true. One rule a filter: several would be a map, which
+/// is written in any order.
+fn refusing(name: &str, all: Vec<Permission>) -> Any {
     let bad = Policy {
         permissions: vec![Permission {
-            rule: Some(Rule::NotRule(Box::new(good))),
+            rule: Some(Rule::AndRules(Set { rules: all })),
         }],
         principals: vec![Principal {
             identifier: Some(Identifier::Any(true)),
@@ -119,7 +164,7 @@ pub(super) fn path() -> Any {
     pack(&Rbac {
         rules: Some(Rules {
             action: Then::Deny as i32,
-            policies: HashMap::from([(BAD_PATH.to_owned(), bad)]),
+            policies: HashMap::from([(name.to_owned(), bad)]),
             ..Default::default()
         }),
         ..Default::default()

@@ -21,6 +21,7 @@ use envoy_types::pb::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfi
 use envoy_types::pb::google::protobuf::Any;
 use fg_ir::ListenerTls;
 use fg_policies::envoy::{HttpFilter, pack};
+use fg_policies::traffic;
 
 pub(super) use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
@@ -62,6 +63,10 @@ pub(super) fn manager(
         }],
         // What a backend says of itself is passed on; we say nothing of ourselves.
         server_header_transformation: ServerHeaderTransformation::PassThrough as i32,
+        // Whether a body is wanted is for the backend to say.
+        proxy_100_continue: true,
+        // The root of the DNS is the same host.
+        strip_trailing_host_dot: true,
         ..Default::default()
     };
     bounds(&mut manager);
@@ -81,6 +86,8 @@ fn bounds(manager: &mut HttpConnectionManager) {
     });
     manager.http_protocol_options = Some(Http1ProtocolOptions {
         accept_http_10: true,
+        // Every method is one, as it is by HTTP/2.
+        allow_custom_methods: true,
         enable_trailers: true,
         header_key_format: Some(http::names_as_received()),
         ..Default::default()
@@ -136,9 +143,18 @@ fn clients(manager: &mut HttpConnectionManager, tls: Option<&ListenerTls>) {
 fn chain(tls: Option<&ListenerTls>, filters: &BTreeMap<String, HttpFilter>) -> Vec<Entry> {
     let client = tls.and_then(|tls| tls.client.as_ref());
     let lenient = client.is_some_and(|client| client.insecure_fallback);
-    let mut policies: Vec<_> = filters.values().collect();
+    let standing = traffic::Set::standing();
+    let mut policies: Vec<_> = standing
+        .iter()
+        .filter(|filter| !filters.contains_key(&filter.name))
+        .chain(filters.values())
+        .collect();
     policies.sort_by_key(|filter| (filter.policy.stage, filter.policy.name, &filter.name));
-    let mut chain = vec![entry("ferrogate.path", edge::path())];
+    let mut chain = vec![
+        entry("ferrogate.host", edge::host()),
+        entry("ferrogate.path", edge::path()),
+        entry("ferrogate.expectation", edge::expectation()),
+    ];
     if lenient {
         chain.push(entry("ferrogate.client", edge::unknown_clients()));
     }

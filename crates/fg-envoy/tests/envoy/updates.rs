@@ -1,6 +1,9 @@
 //! What a change does to what is under way.
 
+use std::sync::Arc;
+
 use fg_envoy::Kind;
+use fg_policies::header_modifier;
 use fg_testkit::certificates::Authority;
 use fg_testkit::envoy::VERSIONS;
 use fg_testkit::ir::{Changes, listener, rule, secure_listener};
@@ -69,6 +72,28 @@ fn connections_live_through_changes_of_everything_else() {
                 .build(),
         );
         both("with another certificate", "two");
+        let mut marked = rule("one", "a", "/", "one");
+        let changes = |name: &str| header_modifier::Changes {
+            set: vec![(name.into(), "x".into())],
+            ..Default::default()
+        };
+        marked.policies.header_modifier = Some(Arc::new(header_modifier::Ir {
+            request: changes("x-to-backend"),
+            response: changes("x-to-client"),
+        }));
+        let update = ground.apply(Changes::new().rule(marked).build());
+        let listeners = update
+            .upserts
+            .iter()
+            .filter(|one| one.kind == Kind::Listener);
+        assert_eq!(
+            listeners.count(),
+            0,
+            "the first use of a policy replaces no chain"
+        );
+        both("with a policy", "two");
+        let marked = Handshake::new().connect(at, "a.com").get("a.com");
+        assert_eq!(marked.field("x-to-client"), Some("x"), "{version}");
         ground.apply(Changes::new().without_listener("b").build());
         both("without the other listener", "two");
         assert!(
