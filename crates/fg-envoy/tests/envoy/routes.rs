@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fg_envoy::{Kind, RouteShape};
 use fg_exchange::Reason;
@@ -12,7 +13,7 @@ use fg_model::{
     GrpcMatch, HeaderMatch, HostPattern, Match, PathMatch, Pattern, QueryMatch, ValueMatch,
 };
 use fg_policies::path_modifier::PathChange;
-use fg_policies::url_rewrite;
+use fg_policies::{timeouts, url_rewrite};
 use fg_testkit::ir::{Changes, backend_key, listener, listener_key, rule};
 use fg_testkit::{Upstream, address, envoy, upstream};
 
@@ -350,5 +351,42 @@ fn backends_may_have_policies_of_their_own() {
             plain.iter().all(|one| *one == is("a.com", "/split/x")),
             "{plain:?}"
         );
+    }
+}
+
+#[test]
+fn time_limits_hold() {
+    let silent = Upstream::start(|connection, _| while connection.request().is_some() {});
+    for (version, shape) in BEST {
+        let limited = |name: &str, request: Option<u64>, attempt: Option<u64>| {
+            let mut rule = served(name, &[""], vec![prefix(&format!("/{name}"))]);
+            rule.policies.timeouts = Some(Arc::new(timeouts::Ir {
+                request: request.map(Duration::from_millis),
+                backend_request: attempt.map(Duration::from_millis),
+            }));
+            rule.action = Action::Forward(vec![share("silent", 1)]);
+            rule
+        };
+        let rules = vec![
+            limited("whole", Some(300), None),
+            limited("attempt", None, Some(300)),
+            limited("both", Some(10_000), Some(300)),
+        ];
+        let mut served = Served::new(version, shape, None, rules);
+        let silent = Changes::new().backend("silent", &[silent.address()]);
+        served.ground.apply(silent.build());
+        for (path, reason) in [
+            ("/whole", Reason::RouteTimeout),
+            ("/attempt", Reason::UpstreamTimeout),
+            ("/both", Reason::UpstreamTimeout),
+        ] {
+            let reply = get(served.at, "a.com", path);
+            assert_eq!(reply.status, 504, "{version} {path}: {reply:?}");
+            assert_eq!(
+                reply.reason(),
+                Some(reason.text()),
+                "{version} {path}: {reply:?}"
+            );
+        }
     }
 }

@@ -86,7 +86,10 @@ fn shares_are_by_weight_and_nothing_is_left_out() {
 fn a_route_has_no_time_limit_of_envoys_own() {
     let forward = forward(&of(vec![to("a", 1)]));
     assert_eq!(forward.timeout, Some(Duration::default()));
-    assert_eq!(forward.retry_policy, None, "that of the virtual host counts");
+    assert_eq!(
+        forward.retry_policy, None,
+        "that of the virtual host counts"
+    );
 }
 
 #[test]

@@ -65,7 +65,9 @@ fn fits(asked: &RouteMatch, request: &Plain) -> bool {
         }
         other => panic!("not written: {other:?}"),
     };
-    on_path
+    // The last of the backends' own routes takes what is left.
+    asked.runtime_fraction.is_none()
+        && on_path
         && asked.headers.iter().all(|header| has(header, request))
         && asked.query_parameters.iter().all(|asked| {
             let Some(QueryParameterMatchSpecifier::StringMatch(wanted)) =

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use fg_ir::{
     Action, Backend, BackendProtocol, BackendTls, Change, Listener, RefusalKind, RouteKind, Rule,
+    RuleBackend,
 };
 use fg_model::Match;
+use fg_policies::path_modifier::PathChange;
+use fg_policies::{cors, header_modifier, request_redirect, traffic, url_rewrite};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -76,13 +79,55 @@ fn a_match() -> impl Strategy<Value = Match> {
 }
 
 fn an_action() -> impl Strategy<Value = Action> {
-    let share = (select(&["b0", "b1", ""][..]), 0_u32..3).prop_map(|(name, weight)| match name {
-        "" => broken(weight),
-        name => to(name, weight),
+    let names = select(&["b0", "b1", ""][..]);
+    let share = (names, 0_u32..3, some_policies()).prop_map(|(name, weight, policies)| {
+        let share = match name {
+            "" => broken(weight),
+            name => to(name, weight),
+        };
+        RuleBackend { policies, ..share }
     });
     prop_oneof![
         4 => prop::collection::vec(share, 1..4).prop_map(Action::Forward),
         1 => Just(Action::Refuse(refusal(RefusalKind::NoBackends))),
+    ]
+}
+
+/// No policies, or some that write to what is around the route, or ask where it stands.
+fn some_policies() -> impl Strategy<Value = traffic::Set> {
+    let rewrite = url_rewrite::Ir {
+        hostname: Some("inner".into()),
+        path: Some(PathChange::Prefix("/new".into())),
+    };
+    let redirect = request_redirect::Ir {
+        scheme: None,
+        hostname: None,
+        path: None,
+        port: None,
+        status: 302,
+    };
+    let changes = header_modifier::Changes {
+        set: vec![("x-set".into(), "1".into())],
+        ..header_modifier::Changes::default()
+    };
+    let headers = header_modifier::Ir {
+        request: changes.clone(),
+        response: changes,
+    };
+    let cors = cors::Ir {
+        origins: cors::Origins::Any,
+        credentials: true,
+        methods: cors::Names::Any,
+        headers: cors::Names::Any,
+        expose: cors::Names::Some(Vec::new()),
+        max_age: 5,
+    };
+    prop_oneof![
+        4 => Just(traffic::Set::default()),
+        1 => Just(traffic::Set { url_rewrite: Some(rewrite.into()), ..Default::default() }),
+        1 => Just(traffic::Set { request_redirect: Some(redirect.into()), ..Default::default() }),
+        1 => Just(traffic::Set { header_modifier: Some(headers.into()), ..Default::default() }),
+        1 => Just(traffic::Set { cors: Some(cors.into()), ..Default::default() }),
     ]
 }
 
@@ -93,19 +138,23 @@ fn a_rule() -> impl Strategy<Value = Rule> {
         on,
         prop::collection::vec(a_match(), 1..4),
         select(&[1_i64, 2, i64::MAX][..]),
-        (an_action(), select(&[RouteKind::Http, RouteKind::Grpc][..])),
+        (an_action(), some_policies()),
+        select(&[RouteKind::Http, RouteKind::Grpc][..]),
     )
-        .prop_map(|((route, index), on, matches, created, (action, kind))| {
-            let on: Vec<(&str, &[&str])> = on
-                .iter()
-                .map(|(section, names)| (*section, &names[..]))
-                .collect();
-            let mut rule = rule(route, index, &on, matches);
-            Arc::make_mut(&mut rule.age).created = created;
-            rule.action = action;
-            rule.kind = kind;
-            rule
-        })
+        .prop_map(
+            |((route, index), on, matches, created, (action, policies), kind)| {
+                let on: Vec<(&str, &[&str])> = on
+                    .iter()
+                    .map(|(section, names)| (*section, &names[..]))
+                    .collect();
+                let mut rule = rule(route, index, &on, matches);
+                Arc::make_mut(&mut rule.age).created = created;
+                rule.action = action;
+                rule.policies = policies;
+                rule.kind = kind;
+                rule
+            },
+        )
 }
 
 /// A listener. What it is called decides where it listens, so that no two have one address, port
