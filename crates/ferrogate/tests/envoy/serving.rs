@@ -156,3 +156,20 @@ fn nothing_of_envoy_is_there_when_nobody_wants_it() {
     assert!(crate::ground::children(gateway.process.id()).is_empty());
     assert!(!gateway.metrics().contains("envoy_"));
 }
+
+#[test]
+fn the_access_log_of_envoy_goes_where_ours_does() {
+    let ip = "127.34.1.5";
+    let echo = Echo::start(ip, 9101, "shop");
+    let folder = folder(ip);
+    folder.service("shop", echo.address);
+    folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
+    let gateway = start(ip, &folder, &["--access-log", "json"]);
+    assert_eq!(gateway.get("/cart").echo().as_deref(), Some("shop"));
+    let line = until("a line of the access log", || {
+        let lines = gateway.process.stdout();
+        lines.into_iter().find(|line| line.contains("/cart"))
+    });
+    let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
+    assert_eq!(line["status"], 200, "{line}");
+}

@@ -1,6 +1,6 @@
 //! The child's configuration, served to it alone on a socket of this machine.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -37,7 +37,7 @@ impl Discovery {
     /// # Errors
     /// When there is no socket, thread or runtime to be had.
     pub(super) fn start(tell: impl Fn(Event) + Send + 'static) -> io::Result<Self> {
-        let key = random()?;
+        let key = super::random()?;
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = socket.local_addr()?;
         socket.set_nonblocking(true)?;
@@ -111,11 +111,4 @@ impl Authenticator for OnlyChild {
             valid_for: None,
         })
     }
-}
-
-/// 128 random bits, as text.
-fn random() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

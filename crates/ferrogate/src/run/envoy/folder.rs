@@ -1,13 +1,22 @@
 //! A folder for the child that nobody else can look into: its bootstrap, the socket of its admin
 //! pages.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What the names of all of them begin with.
+const PREFIX: &str = "ferrogate-run-";
+
+/// A file in it that is locked for as long as its process lives.
+const LOCK: &str = "lock";
+
 /// It is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl Folder {
     /// Makes one among the files of this user's session, or the temporary ones.
@@ -19,17 +28,17 @@ impl Folder {
         let place = session
             .filter(|place| place.is_dir())
             .unwrap_or_else(std::env::temp_dir);
-        let name = format!("ferrogate-{}", std::process::id());
-        let folder = place.join(name);
-        // One of a process of that number that was killed.
-        let _none = fs::remove_dir_all(&folder);
-        make(&folder)?;
-        Ok(Self(folder))
+        clear(&place);
+        let path = place.join(format!("{PREFIX}{}", super::random()?));
+        make(&path)?;
+        let lock = File::create(path.join(LOCK))?;
+        lock.lock()?;
+        Ok(Self { path, _lock: lock })
     }
 
     /// Something in it.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// Writes a file.
@@ -46,7 +55,25 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         // What stays is only in the way of nobody.
-        let _gone = fs::remove_dir_all(&self.0);
+        let _gone = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes what processes that were killed have left.
+fn clear(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let is_ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
+        let is_left = || {
+            let lock = File::open(entry.path().join(LOCK));
+            lock.is_ok_and(|lock| lock.try_lock().is_ok())
+        };
+        if is_ours && is_left() {
+            // Somebody else may be doing the same.
+            let _gone = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -333,3 +333,11 @@ fn bootstrap(options: &Options, discovery: &Discovery, admin: &Path) -> String {
     settings.connections = options.connections;
     bootstrap::bootstrap(&settings)
 }
+
+/// 128 random bits, as text.
+fn random() -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut bytes = [0; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
