@@ -14,7 +14,9 @@ use fg_model::{
 };
 use fg_policies::path_modifier::PathChange;
 use fg_policies::{timeouts, url_rewrite};
-use fg_testkit::ir::{Changes, backend_key, listener, listener_key, rule};
+use fg_testkit::certificates::Authority;
+use fg_testkit::ir::{Changes, backend_key, listener, listener_key, rule, secure_listener};
+use fg_testkit::tls::{Handshake, key_pair};
 use fg_testkit::{Upstream, address, envoy, upstream};
 
 use crate::ground::{Ground, ask, get};
@@ -388,5 +390,56 @@ fn time_limits_hold() {
                 "{version} {path}: {reply:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_connection_serves_the_hosts_of_its_own_listener_alone() {
+    let authority = Authority::new("ours");
+    let issued = authority.issue(&["*.example.com", "other.org"]);
+    for (version, shape) in BEST {
+        let at = address::own_address();
+        let backend = Upstream::replying(upstream::ok("wide"));
+        let secure = |section: &str, host| secure_listener(section, at, Some(host), &["pair"]);
+        let wide = rule("wide", "wide", "/", "wide");
+        let change = Changes::new()
+            .credential("pair", key_pair(&issued))
+            .listener(secure("wide", "*.example.com"))
+            .listener(secure("inner", "in.example.com"))
+            .listener(secure("other", "other.org"))
+            .backend("wide", &[backend.address()])
+            .rule(wide);
+        let mut ground = Ground::shaped(version, shape, change.build());
+        let owner = |host: &str| {
+            let mut client = Handshake::new().connect(at, "a.example.com");
+            let reply = client.get(host);
+            let reason = reply.reason().map(str::to_owned);
+            (
+                reply.status,
+                reason.unwrap_or_else(|| reply.text().to_owned()),
+            )
+        };
+        let is = |reason: Reason| (reason.status(), reason.text().to_owned());
+        assert_eq!(
+            owner("b.example.com"),
+            (200, "wide".to_owned()),
+            "{version}"
+        );
+        assert_eq!(
+            owner("in.example.com"),
+            is(Reason::Misdirected),
+            "{version}"
+        );
+        assert_eq!(owner("other.org"), is(Reason::Misdirected), "{version}");
+        assert_eq!(owner("nobody.org"), is(Reason::NoListener), "{version}");
+        // What another listener owned belongs to this one when that is gone.
+        ground.apply(Changes::new().without_listener("inner").build());
+        assert_eq!(
+            owner("in.example.com"),
+            (200, "wide".to_owned()),
+            "{version}"
+        );
+        ground.apply(Changes::new().without_listener("other").build());
+        assert_eq!(owner("other.org"), is(Reason::NoListener), "{version}");
     }
 }
