@@ -44,7 +44,6 @@ fn authorities(client: &ClientValidation) -> SecretKey {
 pub(super) fn context(tls: &ListenerTls) -> DownstreamTlsContext {
     let certificates = tls.certificates.iter().cloned().map(SecretKey::KeyPair);
     let client = tls.client.as_ref();
-    let lenient = client.is_some_and(|client| client.insecure_fallback);
     DownstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
             tls_params: Some(parameters()),
@@ -56,10 +55,9 @@ pub(super) fn context(tls: &ListenerTls) -> DownstreamTlsContext {
         require_client_certificate: client.and_then(|client| flag(!client.insecure_fallback)),
         // Sessions live with the clients, in tickets.
         disable_stateful_session_resumption: true,
-        // A session that goes on is not checked again, so that nobody could say whose it is.
-        session_ticket_keys_type: lenient.then_some(
-            SessionTicketKeysType::DisableStatelessSessionResumption(true),
-        ),
+        // In a session that goes on Envoy does not check the certificate again: it may hold no more.
+        session_ticket_keys_type: client
+            .map(|_| SessionTicketKeysType::DisableStatelessSessionResumption(true)),
         // Without a certificate for the name it is the first one that suits the client.
         full_scan_certs_on_sni_mismatch: flag(true),
         prefer_client_ciphers: true,

@@ -136,6 +136,12 @@ fn clients_show_who_they_are() {
         }
         assert!(!of_client.contains("By=me"), "{of_client}");
         assert!(told(Handshake::showing(&other)).is_some(), "{version}");
+        let again = Handshake::showing(&client);
+        for _ in 0..2 {
+            let mut client = again.connect(at, "a.example.com");
+            assert_eq!(client.get("a.example.com").status, 200, "{version}");
+            assert!(!client.is_resumed(), "{version}: it was not checked again");
+        }
         assert_eq!(told(Handshake::new()), None, "{version}");
         assert_eq!(told(Handshake::showing(&stranger)), None, "{version}");
 
