@@ -21,8 +21,9 @@ use tonic::Status;
 
 use crate::messages::TYPES;
 
-/// Long enough for anything here on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for anything here on a busy machine, and shorter than the 15 seconds after which Envoy
+/// goes on without what it waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 /// Whatever a client may see.
 pub(crate) const SCOPE: &str = "shop/front";
 

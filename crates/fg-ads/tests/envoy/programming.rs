@@ -87,6 +87,7 @@ fn nothing_fails_while_everything_changes(
             }
             asked
         });
+        let end = AtEnd(&is_over);
         // The same cluster, otherwise: its endpoints are the same and must be sent again all the same,
         // or Envoy waits for them, and so does whoever waits for Envoy.
         let serial = ground.apply([(CLUSTER, "a", "2", Some(cluster("a", 2)))]);
@@ -116,7 +117,7 @@ fn nothing_fails_while_everything_changes(
         let serial = ground.apply([(ENDPOINTS, "b", "moved", Some(endpoints("b", &[one])))]);
         assert_eq!(ground.settled(serial), []);
         until(at, "any.test", "/", (200, "one"));
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(asking.join().unwrap() > 0);
     });
     let stats = ground.envoy.stats();
@@ -124,11 +125,20 @@ fn nothing_fails_while_everything_changes(
     assert_eq!(stats["listener_manager.total_listeners_draining"], 0);
 }
 
+/// Says that it is over, when a check failed, too: who asks would else never end.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn wait_for_no_warming(ground: &Ground) {
     let begun = std::time::Instant::now();
     while ground.envoy.stat("cluster_manager.warming_clusters") > 0 {
         assert!(
-            begun.elapsed().as_secs() < 10,
+            begun.elapsed() < crate::ground::PATIENCE,
             "a cluster waits for its endpoints"
         );
     }
@@ -330,6 +340,7 @@ fn hosts_are_resources(mut ground: Ground) {
     until(at, "a.test", "/", (200, "two"));
     until(at, "b.test", "/", (200, "healed"));
     until(at, "c.test", "/", (404, ""));
+    more_hosts(&mut ground);
     let serial = ground.apply([(
         HOST,
         "http/82/a.test",
@@ -340,4 +351,31 @@ fn hosts_are_resources(mut ground: Ground) {
     ground.settled(serial);
     until(at, "a.test", "/", (200, "three"));
     assert!(ground.sent().1 - before < 400, "one host alone");
+}
+
+/// Envoy asks for hosts once, whatever the number of route configurations, and forgets those that come
+/// before theirs.
+fn more_hosts(ground: &mut Ground) {
+    let [with, without] = [(); 2].map(|()| fg_testkit::address::own_address());
+    let one = virtual_host("http/83", "a.test", &[("/", Answer::Words("more"))]);
+    let serial = ground.apply([
+        (HOST, "http/83/a.test", "1", Some(host(&one))),
+        (
+            LISTENER,
+            "http/83",
+            "1",
+            Some(listener("http/83", with, None)),
+        ),
+        (ROUTES, "http/83", "1", Some(routes("http/83", None))),
+        (
+            LISTENER,
+            "http/84",
+            "1",
+            Some(listener("http/84", without, None)),
+        ),
+        (ROUTES, "http/84", "1", Some(routes("http/84", None))),
+    ]);
+    assert_eq!(ground.settled(serial), []);
+    until(with, "a.test", "/", (200, "more"));
+    until(without, "a.test", "/", (404, ""));
 }

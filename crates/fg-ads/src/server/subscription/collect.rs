@@ -115,7 +115,7 @@ impl Subscription {
         self.is_complete = true;
         for name in std::mem::take(&mut self.fresh) {
             if self.collections && table.within(&name).next().is_none() {
-                removed.push((0, name));
+                removed.push((0, nothing_in(&name)));
             }
         }
         Differences { upserts, removed }
@@ -192,7 +192,7 @@ impl Subscription {
         made.removed
             .extend(gone.map(|(one, _)| (0, Arc::from(one))));
         if is_empty {
-            made.removed.push((0, name.clone()));
+            made.removed.push((0, nothing_in(name)));
         }
     }
 
@@ -202,4 +202,10 @@ impl Subscription {
             fresh.contains(name) || (self.collections && fresh.contains(parent(name)));
         (self.wildcard || self.asks_for(name)) && !is_looked_at
     }
+}
+
+/// A name in a collection that nothing has: its removal says that the collection is known. Envoy hears
+/// neither an empty response nor the removal of the collection's own name.
+fn nothing_in(collection: &str) -> Arc<str> {
+    format!("{collection}/").into()
 }
