@@ -212,7 +212,7 @@ mod tests {
             kind,
             name: name.into(),
             version: version.into(),
-            body: bytes::Bytes::new(),
+            body: Bytes::new(),
             about: Vec::new(),
         }
     }
