@@ -254,3 +254,34 @@ fn exactly_one(value: &Value, fields: &[&str]) -> Vec<Broken> {
     let text = format!("exactly one of {} must be set", fields.join(", "));
     vec![Broken::new("", text)]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::find;
+
+    #[test]
+    fn settings_of_envoy_say_one_thing_at_a_time() {
+        for (rule, value, good) in [
+            ("ours: log format", json!({"text": "%v"}), true),
+            ("ours: log format", json!({"text": "%v", "json": {}}), false),
+            ("ours: stats matcher", json!({"inclusionList": []}), true),
+            ("ours: stats matcher", json!({}), false),
+            (
+                "ours: string matcher",
+                json!({"prefix": "a", "ignoreCase": true}),
+                true,
+            ),
+            (
+                "ours: string matcher",
+                json!({"prefix": "a", "exact": "a"}),
+                false,
+            ),
+            ("ours: string matcher", json!({"ignoreCase": true}), false),
+        ] {
+            let check = find(rule).expect("there is the rule");
+            assert_eq!(check(&[], &value).is_empty(), good, "{rule} {value}");
+        }
+    }
+}
