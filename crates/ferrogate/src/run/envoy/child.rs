@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Child as Process, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -58,7 +57,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The child, as long as it is wanted.
 pub(super) struct Child {
     shared: Arc<Shared>,
-    thread: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -115,13 +113,14 @@ impl Child {
         let shared = Arc::new(Shared::default());
         let supervised = shared.clone();
         // One thread for the child's whole life: see `leash`.
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("envoy".to_owned())
             .spawn(move || supervise(&launch, &supervised, &tell))?;
-        Ok(Self { shared, thread })
+        Ok(Self { shared })
     }
 
-    /// Ends it: by SIGTERM, and by SIGKILL when that takes too long.
+    /// Ends it: by SIGTERM, and by SIGKILL when that takes too long. The thread may still wait for
+    /// pip, or for an answer; nobody waits for it.
     pub(super) fn end(self) {
         const PATIENCE: Duration = Duration::from_secs(5);
         self.shared.lock().ends = true;
@@ -130,9 +129,7 @@ impl Child {
         if !self.shared.is_gone_within(PATIENCE) {
             tracing::warn!("Envoy does not end by itself and is killed");
             self.shared.signal(Signal::KILL);
-        }
-        if self.thread.join().is_err() {
-            tracing::error!("the thread that watches Envoy died; this is a bug");
+            self.shared.is_gone_within(PATIENCE);
         }
     }
 }
