@@ -113,6 +113,29 @@ pub struct Match {
     pub query: Vec<QueryMatch>,
 }
 
+impl Match {
+    /// What of it Envoy cannot do, in words for the user.
+    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+        let (path, grpc) = match &self.path {
+            PathMatch::Regex(pattern) => (Some(pattern), None),
+            PathMatch::Grpc(call) => (None, Some(call)),
+            PathMatch::Exact(_) | PathMatch::Prefix(_) => (None, None),
+        };
+        let grpc = grpc.into_iter();
+        let values = grpc
+            .flat_map(|call| call.service.iter().chain(&call.method))
+            .chain(self.headers.iter().map(|header| &header.value))
+            .chain(self.query.iter().map(|parameter| &parameter.value));
+        let patterns = values.filter_map(|value| match value {
+            ValueMatch::Regex(pattern) => Some(pattern),
+            ValueMatch::Exact(_) => None,
+        });
+        path.into_iter()
+            .chain(patterns)
+            .find_map(Pattern::lacks_on_envoy)
+    }
+}
+
 impl Serialize for HeaderMatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serialize(serializer, "HeaderMatch", &self.name, &self.value)

@@ -103,6 +103,10 @@ impl<'a> Writer<'a> {
 
     /// The routes of one match.
     pub(super) fn routes(&mut self, index: u32, matched: &Match) -> Written {
+        if matched.lacks_on_envoy().is_some() {
+            // It cannot be asked; the route's status says so.
+            return Written::default();
+        }
         let bare = Route {
             name: names::route(&self.name, index),
             r#match: Some(matches::route_match(matched)),

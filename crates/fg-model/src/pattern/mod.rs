@@ -6,6 +6,7 @@
 //! characters), and refuses what only the crate knows. Not supported of RE2: `\C` (a single byte),
 //! surrogates, and a repetition right behind a change of flags.
 
+mod ascii;
 mod class;
 mod re2;
 #[cfg(test)]
@@ -61,6 +62,14 @@ impl Pattern {
     /// The expression as written.
     pub fn source(&self) -> &str {
         &self.0
+    }
+
+    /// What of it Envoy cannot do, in words for the user.
+    ///
+    /// Envoy's RE2 reads characters of UTF-8 up to 1.36, and bytes as Latin-1 in 1.40: what an
+    /// expression says of characters beyond ASCII it says of something else there, or is refused.
+    pub fn lacks_on_envoy(&self) -> Option<&'static str> {
+        (!ascii::is_ascii(&self.0)).then_some("expressions with characters beyond ASCII")
     }
 
     /// Compiles it, anchored at both ends. Groups do not capture.

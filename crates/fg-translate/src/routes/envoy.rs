@@ -14,7 +14,7 @@ pub(super) fn lacks(rules: &[Rule], parents: &[usize], notes: &mut Notes) {
         return;
     }
     let lacks: Vec<Vec<Lack>> = rules.iter().map(of_rule).collect();
-    let is_closed = |lacks: &Vec<Lack>| lacks.iter().any(|lack| !lack.of_backend);
+    let is_closed = |lacks: &Vec<Lack>| lacks.iter().any(|lack| lack.of == Of::Rule);
     let is_all = !lacks.is_empty() && lacks.iter().all(is_closed);
     for &parent in parents {
         notes.scope = Scope::Parent(parent);
@@ -33,17 +33,29 @@ pub(super) fn lacks(rules: &[Rule], parents: &[usize], notes: &mut Notes) {
 struct Lack {
     origin: Origin,
     why: &'static str,
-    /// Whether it is written for one backend of several: the others serve.
-    of_backend: bool,
+    of: Of,
+    /// Whether it is a match.
+    is_match: bool,
+}
+
+/// What is lost by it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The whole rule.
+    Rule,
+    /// One backend of several: the others serve.
+    Backend,
+    /// One match of several: the others serve.
+    Match,
 }
 
 impl Lack {
     fn report(&self, notes: &mut Notes) {
         let (what, hint) = self.why.split_once("; ").unwrap_or((self.why, ""));
-        let whose = if self.of_backend {
-            "requests for this backend"
-        } else {
-            "requests"
+        let lost = match self.of {
+            _ if self.is_match => "the match is left out there",
+            Of::Backend => "requests for this backend are answered 500",
+            Of::Rule | Of::Match => "requests are answered 500",
         };
         let class = "or use a Gateway of class `ferrogate`";
         let hint = match hint {
@@ -54,7 +66,7 @@ impl Lack {
             .error(
                 &self.origin.path,
                 FindingKind::RuleDropped,
-                format!("Envoy cannot do {what}: {whose} are answered 500"),
+                format!("Envoy cannot do {what}: {lost}"),
             )
             .hint(hint);
     }
@@ -70,7 +82,7 @@ fn of_rule(rule: &Rule) -> Vec<Lack> {
     let around = Around {
         backends: drawn.clone().count(),
     };
-    let of = |set: &traffic::Set, of_backend: bool| -> Vec<Lack> {
+    let written = |set: &traffic::Set, of: Of| -> Vec<Lack> {
         let lacks = set.lacks_on_envoy(around).into_iter();
         lacks
             .map(|(policy, why)| Lack {
@@ -80,13 +92,35 @@ fn of_rule(rule: &Rule) -> Vec<Lack> {
                     .unwrap_or(&rule.origin)
                     .clone(),
                 why,
-                of_backend,
+                of,
+                is_match: false,
             })
             .collect()
     };
-    let mut all = of(&rule.policies, false);
+    let mut all = of_matches(rule);
+    all.extend(written(&rule.policies, Of::Rule));
     // The share of the only backend is all.
-    let is_share = around.backends > 1;
-    all.extend(drawn.flat_map(|backend| of(&backend.policies, is_share)));
+    let of = if around.backends > 1 {
+        Of::Backend
+    } else {
+        Of::Rule
+    };
+    all.extend(drawn.flat_map(|backend| written(&backend.policies, of)));
     all
+}
+
+/// The matches that Envoy cannot be asked.
+fn of_matches(rule: &Rule) -> Vec<Lack> {
+    let matches = rule.matches.iter();
+    let lacking = matches.filter_map(|(index, matched)| Some((index, matched.lacks_on_envoy()?)));
+    let lacking: Vec<_> = lacking.collect();
+    let is_all = lacking.len() == rule.matches.len();
+    let path = &rule.origin.path;
+    let lacks = lacking.into_iter().map(|(index, why)| Lack {
+        origin: rule.origin.at(format!("{path}.matches[{index}]")),
+        why,
+        of: if is_all { Of::Rule } else { Of::Match },
+        is_match: true,
+    });
+    lacks.collect()
 }

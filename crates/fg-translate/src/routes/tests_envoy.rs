@@ -118,3 +118,17 @@ fn what_one_backend_of_several_lacks_leaves_the_rule() {
     assert_eq!(lines(&format!("{one}, {{name: web, port: 80}}")), [at]);
     assert_eq!(lines(&one).len(), 2, "the only one is all");
 }
+
+#[test]
+fn an_expression_beyond_ascii_is_left_out_by_envoy() {
+    let lines = |matches: &str| -> Vec<String> {
+        let rules = format!("  - matches: {matches}\n    backendRefs: [{{name: web, port: 80}}]\n");
+        found(&rules).iter().map(line).collect()
+    };
+    let beyond = "{headers: [{name: x, type: RegularExpression, value: 'é.*'}]}";
+    let at = "Error RuleDropped HTTPRoute default/r spec.rules[0].matches[1]";
+    assert_eq!(lines(&format!("[{{path: {{value: /a}}}}, {beyond}]")), [at]);
+    assert_eq!(lines(&format!("[{beyond}]")).len(), 2, "none is left");
+    let within = beyond.replace('é', "e");
+    assert_eq!(lines(&format!("[{within}]")), Vec::<String>::new());
+}
