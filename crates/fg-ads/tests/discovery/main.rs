@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod client;
+mod envoy;
 mod ground;
 mod limits;
 mod protocol;

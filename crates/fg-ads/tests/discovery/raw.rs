@@ -1,6 +1,8 @@
 //! A client made by hand, which does what no good client does.
 
-use fg_ads::message::{self, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node};
+use fg_ads::message::{
+    self, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Node,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
@@ -10,10 +12,50 @@ use tonic_prost::ProstCodec;
 
 use crate::ground::{Running, soon};
 
-pub(crate) struct Raw {
-    requests: mpsc::Sender<DeltaDiscoveryRequest>,
-    responses: Streaming<DeltaDiscoveryResponse>,
+/// A stream of either protocol.
+struct Stream<Q, A> {
+    requests: mpsc::Sender<Q>,
+    responses: Streaming<A>,
 }
+
+impl<Q, A> Stream<Q, A>
+where
+    Q: prost::Message + 'static,
+    A: prost::Message + Default + 'static,
+{
+    async fn open(token: &str, path: &'static str, running: &Running) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{}", running.address)).unwrap();
+        let mut grpc = Grpc::new(endpoint.connect().await.unwrap());
+        let (requests, outgoing) = mpsc::channel(16);
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        let token = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", token);
+        soon(grpc.ready()).await.unwrap();
+        let codec = ProstCodec::<Q, A>::default();
+        let path = http::uri::PathAndQuery::from_static(path);
+        let response = soon(grpc.streaming(request, path, codec)).await.unwrap();
+        Self {
+            requests,
+            responses: response.into_inner(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<A, Status> {
+        let response = soon(self.responses.message()).await?;
+        response.ok_or_else(|| Status::ok("the end"))
+    }
+}
+
+/// A refusal that names nothing, as Envoy's.
+pub(crate) fn refusal(words: &str) -> message::Status {
+    message::Status {
+        code: 13,
+        message: words.to_owned(),
+        details: Vec::new(),
+    }
+}
+
+pub(crate) struct Raw(Stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>);
 
 impl Raw {
     /// Opens a stream with the token `token`, and says nothing yet.
@@ -22,20 +64,7 @@ impl Raw {
     }
 
     pub(crate) async fn open_with(token: &str, running: &Running) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{}", running.address)).unwrap();
-        let mut grpc = Grpc::new(endpoint.connect().await.unwrap());
-        let (requests, outgoing) = mpsc::channel(16);
-        let mut request = Request::new(ReceiverStream::new(outgoing));
-        let token = format!("Bearer {token}").parse().unwrap();
-        request.metadata_mut().insert("authorization", token);
-        soon(grpc.ready()).await.unwrap();
-        let codec = ProstCodec::<DeltaDiscoveryRequest, DeltaDiscoveryResponse>::default();
-        let path = http::uri::PathAndQuery::from_static(message::DELTA);
-        let response = soon(grpc.streaming(request, path, codec)).await.unwrap();
-        Self {
-            requests,
-            responses: response.into_inner(),
-        }
+        Self(Stream::open(token, message::DELTA, running).await)
     }
 
     /// Subscribes to names; to everything if there is none.
@@ -46,12 +75,24 @@ impl Raw {
             resource_names_subscribe: names.iter().map(ToString::to_string).collect(),
             ..DeltaDiscoveryRequest::default()
         };
-        self.requests.send(request).await.unwrap();
+        self.0.requests.send(request).await.unwrap();
     }
 
     pub(crate) async fn next(&mut self) -> Result<DeltaDiscoveryResponse, Status> {
-        let response = soon(self.responses.message()).await?;
-        response.ok_or_else(|| Status::ok("the end"))
+        self.0.next().await
+    }
+
+    /// The next response, shown and refused, without a word of what is meant.
+    pub(crate) async fn refuse(&mut self, words: &str) -> String {
+        let response = self.next().await.unwrap();
+        let request = DeltaDiscoveryRequest {
+            type_url: response.type_url.clone(),
+            response_nonce: response.nonce.clone(),
+            error_detail: Some(refusal(words)),
+            ..DeltaDiscoveryRequest::default()
+        };
+        self.0.requests.send(request).await.unwrap();
+        show(&response)
     }
 
     pub(crate) async fn ack(&self, response: &DeltaDiscoveryResponse) {
@@ -64,7 +105,7 @@ impl Raw {
             response_nonce: nonce.to_owned(),
             ..DeltaDiscoveryRequest::default()
         };
-        self.requests.send(request).await.unwrap();
+        self.0.requests.send(request).await.unwrap();
     }
 
     /// The next response, shown and acknowledged.
@@ -88,4 +129,55 @@ pub(crate) fn show(response: &DeltaDiscoveryResponse) -> String {
             .map(|name| format!("-{name}")),
     );
     words.join(" ")
+}
+
+/// A client of the state-of-the-world protocol.
+pub(crate) struct World(Stream<DiscoveryRequest, DiscoveryResponse>);
+
+impl World {
+    pub(crate) async fn open(running: &Running) -> Self {
+        Self(Stream::open("token", message::STATE_OF_THE_WORLD, running).await)
+    }
+
+    /// Wants these names from here on; everything if there never was one.
+    pub(crate) async fn want(&self, type_url: &str, names: &[&str]) {
+        self.say(type_url, names, "", None).await;
+    }
+
+    async fn say(
+        &self,
+        type_url: &str,
+        names: &[&str],
+        nonce: &str,
+        error_detail: Option<message::Status>,
+    ) {
+        let request = DiscoveryRequest {
+            type_url: type_url.to_owned(),
+            resource_names: names.iter().map(ToString::to_string).collect(),
+            response_nonce: nonce.to_owned(),
+            error_detail,
+            ..DiscoveryRequest::default()
+        };
+        self.0.requests.send(request).await.unwrap();
+    }
+
+    /// The next response, accepted, wanting these names: `SERIAL: body …`, fill of bodies left out.
+    pub(crate) async fn take(&mut self, names: &[&str]) -> String {
+        self.answer(names, None).await
+    }
+
+    /// The next response, refused.
+    pub(crate) async fn refuse(&mut self, words: &str) -> String {
+        self.answer(&[], Some(refusal(words))).await
+    }
+
+    async fn answer(&mut self, names: &[&str], error: Option<message::Status>) -> String {
+        let response = self.0.next().await.unwrap();
+        self.say(&response.type_url, names, &response.nonce, error)
+            .await;
+        let mut words = vec![format!("{}:", response.version_info)];
+        let bodies = response.resources.iter();
+        words.extend(bodies.map(|one| String::from_utf8_lossy(&one.value).into_owned()));
+        words.join(" ")
+    }
 }

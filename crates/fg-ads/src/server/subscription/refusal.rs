@@ -122,7 +122,7 @@ fn split(entries: &[Arc<Entry>], words: &str) -> Vec<Vec<Arc<Entry>>> {
     let (suspects, others): (Vec<_>, Vec<_>) = entries
         .iter()
         .cloned()
-        .partition(|entry| words.contains(&*entry.name));
+        .partition(|entry| mentions(words, &entry.name));
     if suspects.is_empty() || others.is_empty() {
         let (left, right) = entries.split_at(entries.len() / 2);
         return vec![left.to_vec(), right.to_vec()];
@@ -130,6 +130,19 @@ fn split(entries: &[Arc<Entry>], words: &str) -> Vec<Vec<Arc<Entry>>> {
     let mut groups = vec![others];
     groups.extend(suspects.into_iter().map(|one| vec![one]));
     groups
+}
+
+/// Whether words have a name in them, not as a part of a longer one.
+fn mentions(words: &str, name: &str) -> bool {
+    let of_name = |one: char| one.is_alphanumeric() || matches!(one, '-' | '_' | '/');
+    words.match_indices(name).any(|(start, _)| {
+        let before = words
+            .get(..start)
+            .and_then(|before| before.chars().next_back());
+        let behind = words.get(start + name.len()..);
+        let behind = behind.and_then(|behind| behind.chars().next());
+        !before.is_some_and(of_name) && !behind.is_some_and(of_name)
+    })
 }
 
 /// A rejection with the version that was sent.
