@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use fg_api::deployment::{Deployment, Wish};
 use fg_control::cluster::deploy::Deployer;
 use fg_deploy::{Fleet, install, name};
-use fg_model::{ObjectRef, kinds};
+use fg_model::{ObjectRef, Plane, kinds};
 use fg_testcluster::{Cluster, Options};
 use kube::Client;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -101,6 +101,7 @@ impl Ground {
             gateway: Arc::new(ObjectRef::new(group, kind, SPACE, name)),
             uid: made.metadata.uid.context("a uid")?.into(),
             class: "ferrogate".into(),
+            plane: Plane::Native,
             labels: [("team".into(), "a".into())].into(),
             annotations: [("note".into(), "b".into())].into(),
             ports: [80].into(),
