@@ -433,6 +433,16 @@ impl Connection {
         }
     }
 
+    /// Lets the system keep no more than about this of what is sent and not read. Units: bytes.
+    /// Default: as much as the system likes, megabytes.
+    pub fn keep_little(&self, bytes: usize) {
+        if let Some(stream) = &self.stream {
+            socket2::SockRef::from(stream)
+                .set_send_buffer_size(bytes)
+                .expect("a socket option");
+        }
+    }
+
     /// Sends so many bytes `x` in pieces, counting as it goes; `false` when the other side is gone.
     pub fn send_many(&mut self, mut count: usize) -> bool {
         let piece = [b'x'; 16 * 1024];
