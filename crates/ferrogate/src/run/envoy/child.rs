@@ -240,6 +240,8 @@ fn spawn(launch: &Launch, program: &Program) -> io::Result<Process> {
         .args(["--drain-time-s", &launch.drain.as_secs().max(1).to_string()])
         .args(["--drain-strategy", "immediate"])
         .args(["--log-format", log::FORMAT, "--log-level", log_level()])
+        // The access log is for somebody who looks on.
+        .args(["--file-flush-interval-msec", "200"])
         .arg("--disable-hot-restart")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
