@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fg_testcluster::{Cluster, Options, Part, down};
@@ -77,6 +78,9 @@ spec:
   ports: [{port: 80, targetPort: 19000}]
 ";
 
+/// Held by a test: more than two clusters at once is more than a small machine starts in time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Longer than anything takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -128,6 +132,7 @@ fn serves(cluster: &Cluster, path: &str) -> String {
 
 #[test]
 fn clusters_side_by_side_serve_survive_and_leave_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let [one, other] = std::thread::scope(|scope| {
         let starts = [scope.spawn(cluster), scope.spawn(cluster)];
         starts.map(|start| start.join().unwrap().unwrap())
@@ -175,6 +180,7 @@ fn clusters_side_by_side_serve_survive_and_leave_nothing() {
 
 #[test]
 fn pods_are_the_envoy_that_their_image_names() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     fg_testcluster::ensure_envoys().unwrap();
     let cluster = cluster().unwrap();
     for version in ["36.4", "40.0"] {
