@@ -19,6 +19,9 @@ const FILES: [&str; 6] = [
     "tests.rs",
 ];
 
+/// The facets.
+const FACETS: [&str; 2] = ["envoy", "native"];
+
 /// What is in the folder of the policies' crate.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Catalogue {
@@ -38,7 +41,9 @@ impl Catalogue {
         let source = lib_path.parent().context("lib.rs lies in a folder")?;
         for entry in source.read_dir()? {
             let folder = entry?.path();
-            if folder.join("mod.rs").is_file() {
+            // That of a facet is what all policies share.
+            let is_facet = FACETS.iter().any(|facet| folder.ends_with(facet));
+            if !is_facet && folder.join("mod.rs").is_file() {
                 let mut files = BTreeSet::new();
                 for file in folder.read_dir()? {
                     files.insert(file?.file_name().to_string_lossy().into_owned());

@@ -127,6 +127,18 @@ fn a_pure_crate_may_not_reach_a_runtime_through_others() {
 }
 
 #[test]
+fn what_comes_with_messages_alone_does_not_count() {
+    let lines = &["1 envoy-types|", "2 tonic|", "3 tokio|rt", "1 regex|"];
+    assert_eq!(
+        layer_problems("fg-model", tree(None, lines)),
+        Vec::<String>::new()
+    );
+    let lines = &["1 envoy-types|", "2 tokio|rt", "1 futures|", "2 tokio|rt"];
+    let found = layer_problems("fg-model", tree(None, lines));
+    assert_eq!(found, ["is pure, but reaches tokio"]);
+}
+
+#[test]
 fn the_test_kit_is_for_tests() {
     let found = layer_problems("fg-proxy", tree(None, &["1 fg-testkit|"]));
     assert_eq!(found, ["uses fg-testkit, which is for tests only"]);

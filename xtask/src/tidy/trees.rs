@@ -15,6 +15,10 @@ pub(super) struct Tree {
     pub(super) reaches: BTreeSet<String>,
 }
 
+/// Envoy's messages come with services that take them, and those with a runtime, which nobody here
+/// calls. What else brings a runtime along is still found.
+const MESSAGES: &str = "envoy-types";
+
 /// The trees of every crate, by the crate's name: first the one without features, then one a feature.
 pub(super) fn all(crates: &[Crate]) -> anyhow::Result<BTreeMap<String, Vec<Tree>>> {
     let ours: BTreeSet<&str> = crates.iter().map(|each| each.name.as_str()).collect();
@@ -43,6 +47,8 @@ pub(super) fn all(crates: &[Crate]) -> anyhow::Result<BTreeMap<String, Vec<Tree>
 /// Reads lines `DEPTH NAME vVERSION …|FEATURE,FEATURE`, some with a ` (*)` behind: shown in full further up.
 pub(super) fn parse(text: &str, ours: &BTreeSet<&str>) -> Tree {
     let mut tree = Tree::default();
+    // The depth of a crate whose own tree does not count.
+    let mut below: Option<usize> = None;
     for line in text.lines() {
         let line = line.trim_end_matches(" (*)");
         let (package, features) = line.split_once('|').unwrap_or((line, ""));
@@ -50,9 +56,11 @@ pub(super) fn parse(text: &str, ours: &BTreeSet<&str>) -> Tree {
         let (Some(depth), Some(name)) = (words.next(), words.next()) else {
             continue;
         };
-        if depth == "0" {
+        let deep: usize = depth.parse().unwrap_or_default();
+        if deep == 0 || below.is_some_and(|of| deep > of) {
             continue;
         }
+        below = (name == MESSAGES).then_some(deep);
         tree.reaches.insert(name.to_owned());
         if depth == "1" && ours.contains(name) {
             let features = features
