@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 /// How resources are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The Envoy that they are for.
-    pub version: Version,
     /// How routes are cut into resources.
     pub routes: RouteShape,
     /// Addresses of the sockets that Envoy keeps for itself, none of which it may call as a backend.
@@ -29,7 +27,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            version: Version::OLDEST,
             routes: RouteShape::PerHost,
             reserved_ports: vec![19000, 8082, 9091],
             port_map: BTreeMap::new(),
@@ -51,6 +48,17 @@ pub enum RouteShape {
     Whole,
 }
 
+impl RouteShape {
+    /// What an Envoy of this version takes by the delta protocol.
+    pub fn of(version: Version) -> Self {
+        if version >= Version::HOSTS_ALONE {
+            Self::PerHost
+        } else {
+            Self::Whole
+        }
+    }
+}
+
 /// A version of Envoy, as its node message says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -67,10 +75,10 @@ impl Version {
         minor: 36,
     };
     /// The oldest one that takes virtual hosts by themselves ([`RouteShape::PerHost`]) over the stream
-    /// of everything else; older ones (tried: 1.36) refuse a route configuration that says so.
+    /// of everything else; older ones refuse a route configuration that says so (ADR 0009).
     pub const HOSTS_ALONE: Self = Self {
         major: 1,
-        minor: 40,
+        minor: 37,
     };
     /// The newest one that this release was tried with.
     pub const NEWEST: Self = Self {

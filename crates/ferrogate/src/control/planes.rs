@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_ads::message::Any;
-use fg_ads::{Serial, Store};
+use fg_ads::{Rejection, Serial, Store};
 use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet;
-use fg_envoy::{Compiler, Fence, Fences, Kind, RouteShape, Settings, Update};
+use fg_envoy::{Fence, RouteShape, Settings};
 use fg_ir::{Action, Change, Ir, ListenerKey, Target};
 use fg_model::{ObjectRef, Plane, kinds};
 use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
 use super::steering::{gateway_object, scope_of};
+use crate::envoy::Served;
 
 /// All Gateways' data planes.
 pub(crate) struct Planes {
@@ -29,12 +30,6 @@ struct Envoys {
     delta: Served,
     /// What the others are sent; made when the first of them comes.
     whole: Option<Served>,
-}
-
-/// What one scope is served.
-struct Served {
-    compiler: Compiler,
-    fences: Fences,
 }
 
 impl Planes {
@@ -68,10 +63,9 @@ impl Planes {
                 Some(envoys) => {
                     let nothing = Ir::default();
                     let view = view.unwrap_or(&nothing);
-                    let scope = scope_of(&gateway);
-                    envoys.delta.update(&self.store, &scope, view, &change);
+                    envoys.delta.update(view, &change);
                     if let Some(whole) = &mut envoys.whole {
-                        whole.update(&self.store, &format!("{scope}{WHOLE}"), view, &change);
+                        whole.update(view, &change);
                     }
                 }
                 None => {
@@ -114,7 +108,7 @@ impl Planes {
         let nothing = Ir::default();
         let view = self.views.of(gateway).unwrap_or(&nothing);
         if is_envoy {
-            let delta = Served::new(RouteShape::PerHost, &self.store, &scope, view);
+            let delta = served(RouteShape::PerHost, self.store.clone(), &scope, view);
             let envoys = Envoys { delta, whole: None };
             self.envoys.insert(gateway.clone(), envoys);
         } else {
@@ -132,8 +126,8 @@ impl Planes {
         if scope.ends_with(WHOLE) && envoys.whole.is_none() {
             let nothing = Ir::default();
             let view = self.views.of(gateway).unwrap_or(&nothing);
-            let served = Served::new(RouteShape::Whole, &self.store, scope, view);
-            envoys.whole = Some(served);
+            let whole = served(RouteShape::Whole, self.store.clone(), scope, view);
+            envoys.whole = Some(whole);
         }
     }
 
@@ -145,28 +139,20 @@ impl Planes {
     /// An Envoy uses everything of its scope up to a serial, but for what it refused.
     pub(crate) fn confirmed(&mut self, gateway: &GatewayKey, scope: &str, serial: Serial) {
         if let Some(served) = self.served(gateway, scope) {
-            served.fences.confirmed(serial);
+            served.confirmed(serial);
         }
     }
 
-    /// An Envoy refused resources: name, version and its words. Their last good versions are sent to
-    /// all.
-    pub(crate) fn refused<'a>(
+    /// An Envoy refused resources of a type. Their last good versions are sent to all.
+    pub(crate) fn refused(
         &mut self,
         gateway: &GatewayKey,
         scope: &str,
         type_url: &str,
-        refused: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+        refused: &[Rejection],
     ) {
-        let store = self.store.clone();
-        let kind = Kind::ALL.iter().find(|kind| kind.type_url() == type_url);
-        let (Some(&kind), Some(served)) = (kind, self.served(gateway, scope)) else {
-            return;
-        };
-        for (name, version, reason) in refused {
-            if let Some(update) = served.fences.refuse(kind, name, version, reason) {
-                store.apply(scope, envoy_transaction(&update));
-            }
+        if let Some(served) = self.served(gateway, scope) {
+            served.refused(type_url, refused);
         }
     }
 
@@ -181,7 +167,7 @@ impl Planes {
         };
         let nothing = Ir::default();
         let view = self.views.of(gateway).unwrap_or(&nothing);
-        let fences = served.fences.all();
+        let fences = served.fences();
         fences
             .flat_map(|fence| rejections(gateway, view, &fence))
             .collect()
@@ -197,30 +183,13 @@ impl Planes {
     }
 }
 
-impl Served {
-    /// A scope that has everything of a Gateway.
-    fn new(shape: RouteShape, store: &Store, scope: &str, view: &Ir) -> Self {
-        let settings = Settings {
-            routes: shape,
-            ..Settings::default()
-        };
-        let mut served = Self {
-            compiler: Compiler::new(settings),
-            fences: Fences::default(),
-        };
-        served.update(store, scope, view, &Change::from(view));
-        // Also one that is empty is complete.
-        store.apply(scope, fg_ads::Transaction::new());
-        served
-    }
-
-    fn update(&mut self, store: &Store, scope: &str, view: &Ir, change: &Change) {
-        let update = self.compiler.update(view, change);
-        if !update.is_empty() {
-            let serial = store.apply(scope, envoy_transaction(&update));
-            self.fences.sent(&update, serial);
-        }
-    }
+/// A scope that has everything of a Gateway.
+fn served(routes: RouteShape, store: Store, scope: &str, view: &Ir) -> Served {
+    let settings = Settings {
+        routes,
+        ..Settings::default()
+    };
+    Served::new(settings, store, scope, view)
 }
 
 /// A refused resource, once for each object whose status says so.
@@ -285,23 +254,6 @@ fn about(
         all.push((own, None));
     }
     all
-}
-
-fn envoy_transaction(update: &Update) -> fg_ads::Transaction {
-    let mut transaction = fg_ads::Transaction::new();
-    for resource in &update.upserts {
-        let kind = resource.kind.type_url();
-        let body = Any {
-            type_url: kind.to_owned(),
-            value: resource.body.clone(),
-        };
-        let (name, version) = (resource.name.clone(), resource.version.clone());
-        transaction.upsert(kind, name, version, body);
-    }
-    for (kind, name) in &update.removed {
-        transaction.remove(kind.type_url(), name.clone());
-    }
-    transaction
 }
 
 fn transaction(sent: Transaction) -> fg_ads::Transaction {

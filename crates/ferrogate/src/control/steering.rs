@@ -179,9 +179,8 @@ impl<O: Outlet> Steering<O> {
                 serial,
                 took,
                 resources,
-                message,
+                ..
             } => {
-                tracing::error!(gateway = %scope, %client, serial, message, "a proxy cannot use a part of what it was sent");
                 self.timings.confirmed(took);
                 if self.is_envoy(&scope) {
                     self.refused_by_envoy(client, &scope, &type_url, &resources);
@@ -342,6 +341,13 @@ impl<O: Outlet> Steering<O> {
             self.refusals.insert(client, now.clone())
         };
         let before = before.unwrap_or_default();
+        for one in rejections
+            .iter()
+            .filter(|one| !before.contains(&one.resource))
+        {
+            let (resource, reason) = (&one.resource, &one.reason);
+            tracing::error!(%client, %resource, reason, "a proxy cannot use a part of what it was sent");
+        }
         let mended = before.difference(&now).map(|name| &**name);
         self.fleet.accepted(client.0, mended, moment);
         if !rejections.is_empty() {
@@ -365,10 +371,7 @@ impl<O: Outlet> Steering<O> {
         let Some(gateway) = key_of(scope) else {
             return;
         };
-        let refused = resources
-            .iter()
-            .map(|one| (&*one.name, &*one.version, &*one.reason));
-        self.planes.refused(&gateway, scope, type_url, refused);
+        self.planes.refused(&gateway, scope, type_url, resources);
         let rejections = self.planes.rejections(&gateway, scope);
         self.stand(client, rejections);
     }

@@ -162,12 +162,7 @@ impl Envoy {
     /// Serves everything anew, also what was refused.
     fn serve(&mut self, version: Version, ir: &Ir) {
         let settings = Settings {
-            version,
-            routes: if version >= Version::HOSTS_ALONE {
-                RouteShape::PerHost
-            } else {
-                RouteShape::Whole
-            },
+            routes: RouteShape::of(version),
             ..self.options.settings.clone()
         };
         let store = self.discovery.store.clone();
