@@ -28,6 +28,7 @@ mod stage;
 #[expect(unused_imports, reason = "other tests use the rest of what is shared")]
 #[path = "../end_to_end/support/mod.rs"]
 mod support;
+mod validate;
 
 use differences::List;
 use plane::Kind;
