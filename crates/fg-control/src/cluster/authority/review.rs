@@ -23,7 +23,7 @@ pub const AUDIENCE: &str = "ferrogate";
 pub const GATEWAY: &str = "gateway";
 
 /// Behind the scope of Envoys that get whole route configurations: those that ask for the state of
-/// the world, and those before [`HOSTS_ALONE`].
+/// the world, and those before 1.37.
 pub const WHOLE: &str = "+whole";
 
 /// The oldest Envoy that is served: major and minor.
