@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use crate::cli::LeashedArgs;
+use crate::memory;
 
 /// The command that starts a program on the leash, for arguments to be added.
 ///
@@ -40,6 +41,8 @@ pub(crate) fn leashed(args: &LeashedArgs) -> anyhow::Error {
     if let Err(error) = ask(args.parent) {
         return error;
     }
+    // Its settings of memory are its own, and ours would stay with it.
+    memory::avoid_huge_pages(false);
     let error = Command::new(&args.program).args(&args.arguments).exec();
     anyhow::Error::new(error).context(args.program.display().to_string())
 }

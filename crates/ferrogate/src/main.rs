@@ -39,11 +39,9 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Before anything is allocated: what is huge by then stays so.
+    memory::avoid_huge_pages(true);
     let cli = Cli::parse();
-    // Its settings of memory are its own, and those here would stay with it.
-    if !matches!(cli.command, Command::Leashed(_)) {
-        memory::avoid_huge_pages();
-    }
     let outcome = match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(args),

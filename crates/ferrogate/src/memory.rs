@@ -1,16 +1,17 @@
 //! How the process takes memory from the system.
 
-/// Asks for no huge pages: the allocator would get memory in pieces of 2 MiB and hold several times
-/// what is in use. A gateway's heap is small; requests hardly touch it.
+/// Whether this process, and the program that it becomes, goes without huge pages: with them the
+/// allocator would get memory in pieces of 2 MiB and hold several times what is in use. A gateway's
+/// heap is small; requests hardly touch it.
 #[cfg(target_os = "linux")]
-pub(crate) fn avoid_huge_pages() {
+pub(crate) fn avoid_huge_pages(avoid: bool) {
     // Without it the gateway works as well and is only larger.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
+    let _ = rustix::thread::disable_transparent_huge_pages(avoid);
 }
 
 /// Elsewhere there is nothing to ask for.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn avoid_huge_pages() {}
+pub(crate) fn avoid_huge_pages(_: bool) {}
 
 /// Returns what this thread's heap holds unused to the system. The allocator does so by itself only
 /// after thousands of further allocations, which an idle worker never makes.

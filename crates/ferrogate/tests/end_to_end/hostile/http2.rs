@@ -232,7 +232,8 @@ fn floods_of_questions_are_answered_or_wait() {
             client.repeat_until_stuck(&flood, 16 << 20);
             assert_eq!(stage.gateway.get("/calm").status, 200);
         }
-        assert!(stage.grown() < 4 << 20);
+        let grown = stage.grown();
+        assert!(grown < 4 << 20, "{grown} bytes");
         // However much they say, they ask nothing.
         for client in &mut crowd {
             client.frames();

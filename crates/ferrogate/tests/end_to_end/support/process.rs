@@ -75,15 +75,15 @@ impl Process {
         list.expect("the process is ours").count()
     }
 
-    /// Memory that only it uses. Units: bytes.
+    /// Memory that only it uses: what it has made itself. Pages of the program are the system's; those
+    /// of one that was just linked count as written while the disk has not got them yet. Units: bytes.
     #[cfg(target_os = "linux")]
-    /// What it has written; pages of the program itself are other processes' too.
     pub(crate) fn private_memory(&self) -> usize {
         let path = format!("/proc/{}/smaps_rollup", self.id());
         let page = std::fs::read_to_string(path).expect("the process is ours");
         let fields = page
             .lines()
-            .filter_map(|line| line.strip_prefix("Private_Dirty:"));
+            .filter_map(|line| line.strip_prefix("Anonymous:"));
         let sizes = fields.filter_map(|field| field.split_whitespace().next()?.parse().ok());
         sizes.map(|kibibytes: usize| kibibytes * 1024).sum()
     }
