@@ -38,6 +38,17 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// These, with routes cut in that shape.
+    #[must_use]
+    pub fn of(&self, routes: RouteShape) -> Self {
+        Self {
+            routes,
+            ..self.clone()
+        }
+    }
+}
+
 /// How routes are cut into resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteShape {

@@ -58,6 +58,19 @@ pub(crate) struct InstallArgs {
     /// Image of Envoys, unless GatewayParameters say another
     #[arg(long, env = "FERROGATE_ENVOY_IMAGE", default_value = fg_deploy::ENVOY_IMAGE, value_name = "IMAGE")]
     pub(crate) envoy_image: String,
+    /// Whether Envoys listen on IPv6 too; false where a node's kernel has none: there an Envoy cannot
+    /// bind ::, and serves nothing
+    #[arg(
+        long,
+        env = "FERROGATE_ENVOY_IPV6",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_name = "BOOL"
+    )]
+    pub(crate) envoy_ipv6: bool,
+    /// Envoys write a line of JSON for each request to standard output
+    #[arg(long, env = "FERROGATE_ENVOY_ACCESS_LOG")]
+    pub(crate) envoy_access_log: bool,
     /// Configuration for proxies: gRPC over TLS
     #[arg(
         long,

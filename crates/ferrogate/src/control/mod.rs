@@ -35,6 +35,7 @@ use crate::{exit, logging};
 use discovery::Discovery;
 use metrics::{MetricsPage, Timings};
 use outlet::{Accounts, ClusterOutlet};
+use planes::Planes;
 use steering::Steering;
 
 /// What the main thread waits for.
@@ -139,12 +140,22 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
         runtime.spawn(fg_admin::serve(socket, site));
     }
 
-    let mut steering = Steering::new(state, store, timings, outlet);
+    let planes = Planes::new(store.clone(), of_envoys(install));
+    let mut steering = Steering::new(state, store, planes, timings, outlet);
     follow(&mut steering, &events, &readiness);
     readiness.not_ready("ending");
     runtime.block_on(steering.into_outlet().end());
     runtime.shutdown_timeout(Duration::from_secs(2));
     Ok(ExitCode::SUCCESS)
+}
+
+/// How resources for Envoys are made.
+fn of_envoys(install: &InstallArgs) -> fg_envoy::Settings {
+    fg_envoy::Settings {
+        ipv6: install.envoy_ipv6,
+        access_log: install.envoy_access_log,
+        ..fg_envoy::Settings::default()
+    }
 }
 
 /// What the runtime's part is started with.
@@ -264,4 +275,27 @@ fn source_options(args: &DiscoveryArgs) -> Result<SourceOptions, String> {
         services: mode(args.service_discovery_mode),
         ..SourceOptions::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn what_envoys_are_sent_follows_the_settings() {
+        let sent = |flags: &[&str]| {
+            let words = ["ferrogate", "control"].iter().chain(flags);
+            let cli = Cli::try_parse_from(words).expect("a command line");
+            let Command::Control(args) = cli.command else {
+                panic!("another command");
+            };
+            of_envoys(&args.install)
+        };
+        assert_eq!(sent(&[]), fg_envoy::Settings::default());
+        let settings = sent(&["--envoy-ipv6", "false", "--envoy-access-log"]);
+        assert!(!settings.ipv6 && settings.access_log);
+    }
 }

@@ -21,6 +21,8 @@ use crate::envoy::Served;
 pub(crate) struct Planes {
     views: Views,
     store: Store,
+    /// How resources for Envoys are made, but for the shape of routes.
+    settings: Settings,
     envoys: BTreeMap<GatewayKey, Envoys>,
 }
 
@@ -34,10 +36,11 @@ struct Envoys {
 
 impl Planes {
     /// Of an empty configuration.
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, settings: Settings) -> Self {
         Self {
             views: Views::new(),
             store,
+            settings,
             envoys: BTreeMap::new(),
         }
     }
@@ -108,7 +111,8 @@ impl Planes {
         let nothing = Ir::default();
         let view = self.views.of(gateway).unwrap_or(&nothing);
         if is_envoy {
-            let delta = served(RouteShape::PerHost, self.store.clone(), &scope, view);
+            let settings = self.settings.of(RouteShape::PerHost);
+            let delta = Served::new(settings, self.store.clone(), &scope, view);
             let envoys = Envoys { delta, whole: None };
             self.envoys.insert(gateway.clone(), envoys);
         } else {
@@ -126,7 +130,8 @@ impl Planes {
         if scope.ends_with(WHOLE) && envoys.whole.is_none() {
             let nothing = Ir::default();
             let view = self.views.of(gateway).unwrap_or(&nothing);
-            let whole = served(RouteShape::Whole, self.store.clone(), scope, view);
+            let settings = self.settings.of(RouteShape::Whole);
+            let whole = Served::new(settings, self.store.clone(), scope, view);
             envoys.whole = Some(whole);
         }
     }
@@ -181,15 +186,6 @@ impl Planes {
             Some(&mut envoys.delta)
         }
     }
-}
-
-/// A scope that has everything of a Gateway.
-fn served(routes: RouteShape, store: Store, scope: &str, view: &Ir) -> Served {
-    let settings = Settings {
-        routes,
-        ..Settings::default()
-    };
-    Served::new(settings, store, scope, view)
 }
 
 /// A refused resource, once for each object whose status says so.

@@ -57,13 +57,19 @@ pub(crate) struct Steering<O> {
 
 impl<O: Outlet> Steering<O> {
     /// Knows nothing yet.
-    pub(crate) fn new(state: Shared, store: Store, timings: Arc<Timings>, outlet: O) -> Self {
+    pub(crate) fn new(
+        state: Shared,
+        store: Store,
+        planes: Planes,
+        timings: Arc<Timings>,
+        outlet: O,
+    ) -> Self {
         // Nothing is known yet that could have expired.
         state.lock().control.set_time(now());
         Self {
             started: Instant::now(),
             state,
-            planes: Planes::new(store.clone()),
+            planes,
             store,
             fleet: Fleet::new(Duration::ZERO),
             pods: Pods::default(),
