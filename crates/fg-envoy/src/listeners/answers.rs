@@ -118,7 +118,13 @@ const REASONS: [(Reason, Told); 20] = [
         Reason::BodyTooLarge,
         Told::Details(&["request_payload_too_large"]),
     ),
-    (Reason::AuthUnavailable, Told::Details(&["ext_authz_error"])),
+    (
+        Reason::AuthUnavailable,
+        Told::Details(&[
+            "ext_authz_error",
+            "rbac_access_denied_matched_policy[auth_unavailable]",
+        ]),
+    ),
     (
         Reason::HeadTooLarge,
         Told::By("response.code == 431 && response.code_details.startsWith('http')"),

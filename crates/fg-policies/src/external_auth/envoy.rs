@@ -20,7 +20,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 };
 use fg_base::Text;
 
-use super::{Ir, Protocol};
+use super::{Ir, Protocol, guard};
 use crate::envoy::{Call, Sink, Standing, clear, duration, expression, of_names, pack};
 
 /// Sorts before the filter that asks.
@@ -73,6 +73,7 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         r#override: Some(Override::CheckSettings(CheckSettings::default())),
     };
     sink.http_filter(format!("external_auth/ask/{hash:016x}"), &filter, &here);
+    guard::demand(hash, sink);
 }
 
 fn grpc(ir: &Ir, cluster: String) -> GrpcService {
@@ -135,7 +136,10 @@ fn believe_only_the_service(reply_headers: &[Text], sink: &mut Sink<'_>) {
     sink.http_filter(ALONE, &HeaderMutation::default(), &here);
 }
 
-/// The filter of all who use it. Those that ask are of whom they ask.
+/// The filters of all who use it. Those that ask are of whom they ask.
 pub fn standing() -> Vec<Standing> {
-    vec![(ALONE, pack(&HeaderMutation::default()))]
+    vec![
+        (ALONE, pack(&HeaderMutation::default())),
+        (guard::NAME, pack(&guard::nobody())),
+    ]
 }

@@ -7,6 +7,8 @@
 pub mod envoy;
 #[cfg(feature = "native")]
 mod grpc;
+#[cfg(feature = "envoy")]
+mod guard;
 #[cfg(feature = "native")]
 mod http;
 mod ir;

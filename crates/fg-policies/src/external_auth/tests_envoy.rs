@@ -3,10 +3,13 @@
 use envoy_types::pb::envoy::config::core::v3::{
     grpc_service::TargetSpecifier, http_uri::HttpUpstreamType,
 };
+use envoy_types::pb::envoy::config::route::v3::FilterConfig;
 use envoy_types::pb::envoy::extensions::filters::http::ext_authz::v3::{
     ExtAuthz, ExtAuthzPerRoute, ext_authz::Services, ext_authz_per_route::Override,
 };
 use envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::HeaderMutationPerRoute;
+use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::RbacPerRoute;
+use envoy_types::pb::envoy::extensions::filters::http::set_metadata::v3::Config;
 use envoy_types::pb::envoy::r#type::matcher::v3::{
     ListStringMatcher, string_matcher::MatchPattern,
 };
@@ -24,11 +27,19 @@ fn asking(fields: &str) -> Written {
 
 /// The filter that asks, and that it is switched on for the route.
 fn filter(written: &Written) -> ExtAuthz {
-    let filter = written.notes.filters.last().expect("a filter");
+    let filter = &written.notes.filters[at(written, "ask/")];
     let here: ExtAuthzPerRoute =
         said(&written.route.typed_per_filter_config, &filter.name).expect("switched on");
     assert!(matches!(here.r#override, Some(Override::CheckSettings(_))));
     ExtAuthz::decode(filter.config.value.as_slice()).expect("its message")
+}
+
+/// Where the one filter stands in the chain whose name begins so.
+fn at(written: &Written, name: &str) -> usize {
+    let name = format!("external_auth/{name}");
+    let mut filters = written.notes.filters.iter();
+    let found = filters.position(|filter| filter.name.starts_with(&name));
+    found.expect("a filter")
 }
 
 fn names(list: Option<&ListStringMatcher>) -> Option<Vec<String>> {
@@ -83,7 +94,7 @@ fn a_client_that_names_itself_is_not_believed() {
         .iter()
         .map(|filter| &*filter.name)
         .collect();
-    assert_eq!(filters.len(), 2);
+    assert_eq!(filters.len(), 4);
     assert_eq!(
         filters[0], "external_auth/alone",
         "before the service is asked"
@@ -93,7 +104,7 @@ fn a_client_that_names_itself_is_not_believed() {
     let removed = here.mutations.expect("changes").request_mutations;
     assert_eq!(removed.len(), 1, "its credentials are its own: {removed:?}");
     // Without a list nobody knows what to remove; what the service says replaces.
-    assert_eq!(asking("protocol: HTTP, http: {}").notes.filters.len(), 1);
+    assert_eq!(asking("protocol: HTTP, http: {}").notes.filters.len(), 3);
 }
 
 #[test]
@@ -141,9 +152,45 @@ fn by_grpc_with_a_body() {
 
 #[test]
 fn a_filter_for_each_different_question() {
-    let name = |fields: &str| asking(fields).notes.filters.pop().expect("a filter").name;
+    let name = |fields: &str| {
+        let written = asking(fields);
+        written.notes.filters[at(&written, "ask/")].name.clone()
+    };
     let one = name("protocol: HTTP, http: {}");
     assert_eq!(one, name("protocol: HTTP, http: {}"));
     assert_ne!(one, name("protocol: HTTP, http: {path: /x}"));
     assert_ne!(one, name("protocol: GRPC, grpc: {}"));
+}
+
+#[test]
+fn nothing_passes_that_was_not_asked_about() {
+    let written = asking("protocol: HTTP, http: {}");
+    let (ask, asked) = (at(&written, "ask/"), at(&written, "asked/"));
+    let guard = at(&written, "guard");
+    assert!(ask < asked && asked < guard, "in this order");
+    let filters = &written.notes.filters;
+    let here = &written.route.typed_per_filter_config;
+    let on: FilterConfig = said(here, &filters[asked].name).expect("switched on");
+    assert!(!on.disabled && on.config.is_some());
+    let note = Config::decode(filters[asked].config.value.as_slice()).expect("its message");
+    let note = &note.metadata[0].metadata_namespace;
+    let guards: RbacPerRoute = said(here, &filters[guard].name).expect("switched on");
+    let wanted = format!("{:?}", guards.rbac);
+    assert!(
+        wanted.contains("NotRule") && wanted.contains(note.as_str()),
+        "{wanted}"
+    );
+    let other = asking("protocol: HTTP, http: {path: /x}");
+    let other: RbacPerRoute =
+        said(&other.route.typed_per_filter_config, &filters[guard].name).expect("switched on");
+    assert_ne!(guards, other, "another service's yes is none");
+    let standing = super::envoy::standing();
+    let stands = standing
+        .iter()
+        .find(|(name, _)| *name == filters[guard].name);
+    assert_eq!(
+        stands.map(|(_, config)| config),
+        Some(&filters[guard].config),
+        "it is the same for all, so it is in every chain"
+    );
 }
