@@ -71,7 +71,8 @@ pub enum Event {
     },
     /// A client has asked for everything that there is, and has answered all of it up to a serial: it
     /// uses it but for what it refused. Of the types that are ordered ([`super::Options::order`]) it has
-    /// asked for all, unless it refused something, which may be what would have made it ask.
+    /// asked for all, but for those that it would have learned of from something that it refused
+    /// ([`super::Ordered::leads_to`]).
     Settled {
         /// Which.
         client: ClientId,

@@ -11,6 +11,9 @@ pub struct Ordered {
     /// When a client gets a resource of this type, it needs that of the same name of these types, too,
     /// even if it has that already: it is sent at once, or awaited to be asked for. Default: none.
     pub renews: Vec<String>,
+    /// A client may learn from a resource of this type that it needs some of these types, and asks for
+    /// them then. While it refuses one of this type, nobody waits for it to ask. Default: none.
+    pub leads_to: Vec<String>,
     /// Whether its names are `COLLECTION/NAME`, clients subscribe to collections, and want to be told of
     /// one that is empty. Default: no.
     pub collections: bool,
@@ -31,15 +34,23 @@ impl Ordered {
             type_url: type_url.to_owned(),
             after: after.iter().map(ToString::to_string).collect(),
             renews: renews.iter().map(ToString::to_string).collect(),
+            leads_to: Vec::new(),
             collections: type_url == hosts,
         };
         let before_routes = [secrets, clusters, endpoints, listeners];
+        let leads_to = |of: Self, types: &[&str]| Self {
+            leads_to: types.iter().map(ToString::to_string).collect(),
+            ..of
+        };
+        let services = type_of(clusters, &[secrets], &[endpoints]);
+        let sockets = type_of(listeners, &[secrets, clusters, endpoints], &[]);
+        let configurations = type_of(routes, &before_routes, &[hosts]);
         vec![
             type_of(secrets, &[], &[]),
-            type_of(clusters, &[secrets], &[endpoints]),
+            leads_to(services, &[secrets, endpoints]),
             type_of(endpoints, &[], &[]),
-            type_of(listeners, &[secrets, clusters, endpoints], &[]),
-            type_of(routes, &before_routes, &[hosts]),
+            leads_to(sockets, &[secrets, routes, hosts]),
+            leads_to(configurations, &[hosts]),
             type_of(hosts, &before_routes, &[]),
         ]
     }

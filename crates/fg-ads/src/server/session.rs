@@ -1,6 +1,6 @@
 //! A client that was let in: what it says, what it is told, and when it is given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,22 +210,24 @@ impl Session {
     }
 
     /// Whether everything of the ordered types, and of those that the client subscribed to, was asked
-    /// for and answered.
+    /// for and answered; but for types that it may not ask for since it refused what leads to them.
     fn has_all(&self, subscriptions: &mut [Subscription], state: &State) -> bool {
-        if subscriptions.iter().any(Subscription::has_refused) {
-            return true;
-        }
+        let refused = subscriptions.iter().filter(|one| one.has_refused());
+        let refused = refused.filter_map(|one| self.ordered(&one.type_url));
+        let excused: BTreeSet<String> = refused.flat_map(|one| &one.leads_to).cloned().collect();
         let is_there = |ordered: &Ordered| {
             let is_empty = state
                 .table(&ordered.type_url)
                 .is_none_or(|table| table.entries().next().is_none());
             let mut known = subscriptions.iter();
-            is_empty || known.any(|known| *known.type_url == *ordered.type_url)
+            is_empty
+                || excused.contains(&ordered.type_url)
+                || known.any(|known| *known.type_url == *ordered.type_url)
         };
         let all_there = self.shared.options.order.iter().all(is_there);
         let covers = |one: &mut Subscription| match state.table(&one.type_url) {
-            Some(table) => one.covers(table),
-            None => true,
+            Some(table) if !excused.contains(&*one.type_url) => one.covers(table),
+            Some(_) | None => true,
         };
         all_there && subscriptions.iter_mut().all(covers)
     }

@@ -105,6 +105,39 @@ async fn it_is_not_settled_while_something_was_not_asked_for() {
 }
 
 #[tokio::test]
+async fn a_refusal_excuses_only_what_would_have_followed_from_it() {
+    let ground = Ground::new();
+    let mut running = ground.serve_plain(Options::for_envoy(TYPES)).await;
+    apply(
+        &ground,
+        &[
+            ("secret", &["s=1"]),
+            ("cluster", &["a=1"]),
+            ("endpoints", &["a=1"]),
+            ("listener", &["l=1"]),
+            ("routes", &["r=1"]),
+        ],
+    );
+    let mut raw = Raw::open(&running).await;
+    // What it refuses may be what has this secret, and these endpoints.
+    raw.subscribe("cluster", &[]).await;
+    assert_eq!(raw.refuse("no").await, "cluster 1: a=1");
+    assert!(matches!(running.answer().await, Event::Rejected { .. }));
+    // But its listeners are awaited, and their routes.
+    apply(&ground, &[("listener", &["l=2"])]);
+    raw.subscribe("listener", &[]).await;
+    assert_eq!(raw.take().await, "listener 2: l=2");
+    apply(&ground, &[("routes", &["r=2"])]);
+    raw.subscribe("routes", &["r"]).await;
+    assert_eq!(raw.take().await, "routes 3: r=2");
+    assert_eq!(running.settled().await, 3, "the first news of it");
+    // A listener that is refused excuses its routes.
+    apply(&ground, &[("listener", &["k=1"]), ("routes", &["k=1"])]);
+    assert_eq!(raw.refuse("no").await, "listener 4: k=1");
+    assert_eq!(running.settled().await, 4);
+}
+
+#[tokio::test]
 async fn hosts_are_subscribed_to_by_the_name_of_their_routes() {
     let ground = Ground::new();
     let running = ground.serve_plain(Options::for_envoy(TYPES)).await;
