@@ -17,6 +17,6 @@ mod settings;
 mod values;
 
 pub use compiler::Compiler;
-pub use fences::{Fence, Fences};
+pub use fences::{Fence, Fences, Instead};
 pub use resource::{Kind, Resource, Update};
 pub use settings::{RouteShape, Settings, Version};

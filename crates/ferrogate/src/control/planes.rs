@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_ads::message::Any;
-use fg_ads::{Rejection, Serial, Store};
+use fg_ads::{ClientId, Rejection, Serial, Store};
 use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet;
 use fg_envoy::{Fence, RouteShape, Settings};
@@ -24,6 +24,15 @@ pub(crate) struct Planes {
     /// How resources for Envoys are made, but for the shape of routes.
     settings: Settings,
     envoys: BTreeMap<GatewayKey, Envoys>,
+}
+
+/// A connected Envoy.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) gateway: &'a GatewayKey,
+    /// What it is served.
+    pub(crate) scope: &'a str,
+    pub(crate) id: ClientId,
 }
 
 /// The Envoys of one Gateway.
@@ -142,27 +151,36 @@ impl Planes {
     }
 
     /// An Envoy uses everything of its scope up to a serial, but for what it refused.
-    pub(crate) fn confirmed(&mut self, gateway: &GatewayKey, scope: &str, serial: Serial) {
-        if let Some(served) = self.served(gateway, scope) {
-            served.confirmed(serial);
+    pub(crate) fn confirmed(&mut self, client: Client<'_>, serial: Serial) {
+        if let Some(served) = self.served(client.gateway, client.scope) {
+            served.confirmed(client.id, serial);
         }
     }
 
-    /// An Envoy refused resources of a type. Their last good versions are sent to all.
-    pub(crate) fn refused(
-        &mut self,
-        gateway: &GatewayKey,
-        scope: &str,
-        type_url: &str,
-        refused: &[Rejection],
-    ) {
-        if let Some(served) = self.served(gateway, scope) {
-            served.refused(type_url, refused);
+    /// An Envoy uses everything of a type. Says whether it refused something of it before.
+    pub(crate) fn accepted(&mut self, client: Client<'_>, type_url: &str) -> bool {
+        let served = self.served(client.gateway, client.scope);
+        served.is_some_and(|served| served.accepted(client.id, type_url))
+    }
+
+    /// An Envoy refuses these resources of a type. What no other uses is sent to all in its last good
+    /// version.
+    pub(crate) fn refused(&mut self, client: Client<'_>, type_url: &str, refused: &[Rejection]) {
+        if let Some(served) = self.served(client.gateway, client.scope) {
+            served.refused(client.id, type_url, refused);
         }
     }
 
-    /// What Envoys of a Gateway do not use, and the objects whose status says so.
-    pub(crate) fn rejections(&self, gateway: &GatewayKey, scope: &str) -> Vec<fleet::Rejection> {
+    /// An Envoy is gone.
+    pub(crate) fn disconnected(&mut self, client: Client<'_>) {
+        if let Some(served) = self.served(client.gateway, client.scope) {
+            served.gone(client.id);
+        }
+    }
+
+    /// What an Envoy does not use, and the objects whose status says so.
+    pub(crate) fn rejections(&self, client: Client<'_>) -> Vec<fleet::Rejection> {
+        let Client { gateway, scope, id } = client;
         let Some(envoys) = self.envoys.get(gateway) else {
             return Vec::new();
         };
@@ -172,8 +190,9 @@ impl Planes {
         };
         let nothing = Ir::default();
         let view = self.views.of(gateway).unwrap_or(&nothing);
-        let fences = served.fences();
+        let fences = served.fences_of(id);
         fences
+            .into_iter()
             .flat_map(|fence| rejections(gateway, view, &fence))
             .collect()
     }
@@ -192,11 +211,7 @@ impl Planes {
 fn rejections(gateway: &GatewayKey, view: &Ir, fence: &Fence) -> Vec<fleet::Rejection> {
     let resource = &fence.resource;
     let name = format!("{:?} {}", resource.kind, resource.name);
-    let end = if fence.serves_on {
-        "its last good version serves on"
-    } else {
-        "it is closed"
-    };
+    let end = fence.instead.words();
     let about = about(gateway, view, fence);
     let several = about.len() > 1;
     let rejection = |(object, listener): (Arc<ObjectRef>, Option<ListenerKey>)| {

@@ -18,7 +18,7 @@ use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 use fg_wire::Name;
 
 use super::metrics::Timings;
-use super::planes::Planes;
+use super::planes::{Client, Planes};
 use super::pods::Pods;
 use crate::folder::now;
 use crate::run::pages::Shared;
@@ -167,13 +167,15 @@ impl<O: Outlet> Steering<O> {
             Event::Acked {
                 client,
                 scope,
+                type_url,
                 serial,
                 took,
-                ..
             } => {
                 self.timings.confirmed(took);
                 // An Envoy's answer is about one type of several: it is asked when it has all.
-                if !self.is_envoy(&scope) {
+                if self.is_envoy(&scope) {
+                    self.accepted_by_envoy(client, &scope, &type_url);
+                } else {
                     self.refused(client, Vec::new());
                     self.fleet.acknowledged(client.0, serial, moment);
                 }
@@ -210,6 +212,13 @@ impl<O: Outlet> Steering<O> {
             } => {
                 tracing::info!(gateway = %scope, %client, reason, "a proxy disconnected");
                 self.refusals.remove(&client);
+                if let Some(gateway) = key_of(&scope) {
+                    self.planes.disconnected(Client {
+                        gateway: &gateway,
+                        scope: &scope,
+                        id: client,
+                    });
+                }
                 self.fleet.disconnected(client.0, moment);
             }
         }
@@ -366,32 +375,47 @@ impl<O: Outlet> Steering<O> {
         key_of(scope).is_some_and(|gateway| self.planes.is_envoy(&gateway))
     }
 
-    /// An Envoy refused resources of a type: all of the Gateway's are sent their last good versions.
+    /// An Envoy uses everything of a type.
+    fn accepted_by_envoy(&mut self, id: ClientId, scope: &str, type_url: &str) {
+        let Some(gateway) = &key_of(scope) else {
+            return;
+        };
+        let client = Client { gateway, scope, id };
+        if self.planes.accepted(client, type_url) {
+            let rejections = self.planes.rejections(client);
+            self.stand(id, rejections);
+        }
+    }
+
+    /// An Envoy refuses resources of a type: what no other uses is sent to all in its last good version.
     fn refused_by_envoy(
         &mut self,
-        client: ClientId,
+        id: ClientId,
         scope: &str,
         type_url: &str,
         resources: &[Rejection],
     ) {
-        let Some(gateway) = key_of(scope) else {
+        let Some(gateway) = &key_of(scope) else {
             return;
         };
-        self.planes.refused(&gateway, scope, type_url, resources);
-        let rejections = self.planes.rejections(&gateway, scope);
-        self.stand(client, rejections);
+        let client = Client { gateway, scope, id };
+        self.planes.refused(client, type_url, resources);
+        let rejections = self.planes.rejections(client);
+        self.stand(id, rejections);
     }
 
     /// An Envoy has answered all that there is for it.
-    fn settled(&mut self, client: ClientId, scope: &str, serial: Serial) {
-        let Some(gateway) = key_of(scope).filter(|gateway| self.planes.is_envoy(gateway)) else {
+    fn settled(&mut self, id: ClientId, scope: &str, serial: Serial) {
+        let gateway = key_of(scope).filter(|gateway| self.planes.is_envoy(gateway));
+        let Some(gateway) = &gateway else {
             return;
         };
-        self.planes.confirmed(&gateway, scope, serial);
-        let rejections = self.planes.rejections(&gateway, scope);
-        self.stand(client, rejections);
+        let client = Client { gateway, scope, id };
+        self.planes.confirmed(client, serial);
+        let rejections = self.planes.rejections(client);
+        self.stand(id, rejections);
         // What objects need is counted by the serials of the Gateway's own scope.
-        let own = scope_of(&gateway);
+        let own = scope_of(gateway);
         let serial = if scope == own {
             serial
         } else if serial == self.store.serial(scope) {
@@ -399,7 +423,7 @@ impl<O: Outlet> Steering<O> {
         } else {
             return;
         };
-        self.fleet.acknowledged(client.0, serial, self.moment());
+        self.fleet.acknowledged(id.0, serial, self.moment());
     }
 
     /// The Gateways whose Service this is: one, as names are made.

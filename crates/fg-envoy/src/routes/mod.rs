@@ -28,6 +28,8 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use envoy_types::pb::envoy::config::route::v3::Route;
+use fg_exchange::Reason;
 use fg_ir::{BackendKey, Change, Ir, Listener, Rule, RuleKey, Socket};
 use fg_policies::envoy::HttpFilter;
 
@@ -38,6 +40,11 @@ use self::sockets::Owners;
 use self::table::{Means, Table, Touched};
 use crate::compiler::{Output, Uses};
 use crate::settings::Settings;
+
+/// The route that stands in for all of a virtual host that Envoy refuses.
+pub(crate) fn closed(settings: &Settings) -> Route {
+    answers::to_all(settings, Reason::InvalidRule)
+}
 
 /// How a cluster speaks to its endpoints. One backend may need several: what an `HTTPRoute` calls by
 /// HTTP/1.1, a `GRPCRoute` calls by HTTP/2.

@@ -16,18 +16,19 @@ mod install;
 mod log;
 mod options;
 mod program;
+mod retries;
 mod words;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use fg_ads::Serial;
 use fg_control::{Bound, Control, Remarks};
 use fg_deploy::bootstrap::{self, Address};
-use fg_envoy::{RouteShape, Settings, Version};
+use fg_envoy::{Fence, Kind, RouteShape, Settings, Version};
 use fg_ir::{Change, Ir, Listener, ListenerKey};
 
 use crate::envoy::Served;
@@ -37,6 +38,7 @@ use discovery::Discovery;
 use folder::Folder;
 pub(crate) use options::Options;
 use program::{Lack, Program};
+use retries::Retries;
 
 /// What happens beside the main thread.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ pub(crate) struct Envoy {
     live: BTreeSet<ListenerKey>,
     /// Whether it ever had a complete configuration.
     was_complete: bool,
+    /// Of listeners whose address was in use.
+    retries: Retries,
     admin: Admin,
     // Dropped in this order.
     child: Option<Child>,
@@ -107,6 +111,7 @@ impl Envoy {
             served: None,
             live: BTreeSet::new(),
             was_complete: false,
+            retries: Retries::default(),
             admin: Admin::new(socket),
             child: Some(child),
             discovery,
@@ -166,28 +171,41 @@ impl Envoy {
             ..self.options.settings.clone()
         };
         let store = self.discovery.store.clone();
-        let served = Served::new(settings, store, discovery::SCOPE, ir);
+        let served = Served::alone(settings, store, discovery::SCOPE, ir);
         self.served = Some((version, served));
     }
 
     /// Asks Envoy once more to bind what it could not, when that has become possible.
     pub(crate) fn bind_again(&mut self, ir: &Ir) {
-        let Some((version, served)) = &self.served else {
+        let Some((_, served)) = &self.served else {
             return;
         };
-        let version = *version;
-        let is_possible = served.fences().any(|fence| {
-            words::is_unbound(&fence)
-                && ir.listeners.values().any(|listener| {
+        let now = Instant::now();
+        let is_possible = |fence: &Fence| {
+            let mut listeners = ir.listeners.values();
+            words::is_taken(fence)
+                && listeners.any(|listener| {
                     words::is_of(listener, &fence.resource.name)
                         && self
                             .addresses(listener)
                             .iter()
                             .all(|address| TcpListener::bind(address).is_ok())
                 })
-        });
-        if is_possible {
-            self.serve(version, ir);
+        };
+        let fences = served.fences();
+        let names = fences.iter().map(|fence| fence.resource.name.clone());
+        let mut due = Vec::new();
+        for (fence, name) in fences.iter().zip(names) {
+            if self.retries.is_due(&name, now) && is_possible(fence) {
+                due.push(name);
+            }
+        }
+        if let Some((_, served)) = &mut self.served {
+            for name in due {
+                tracing::info!(listener = &*name, "Envoy is asked to bind it once more");
+                self.retries.tried(&name, now);
+                served.again(Kind::Listener, &name);
+            }
         }
     }
 
@@ -196,11 +214,12 @@ impl Envoy {
             return false;
         };
         match event {
-            fg_ads::Event::Settled { serial, .. } => {
-                served.confirmed(serial);
+            fg_ads::Event::Settled { client, serial, .. } => {
+                served.confirmed(client, serial);
                 if serial < served.serial() {
                     return false;
                 }
+                self.retries.keep(&served.fences());
                 if !self.was_complete {
                     tracing::info!("Envoy has its first complete configuration");
                 }
@@ -209,17 +228,22 @@ impl Envoy {
                 self.live = ir.listeners.keys().cloned().collect();
                 true
             }
+            fg_ads::Event::Acked {
+                client, type_url, ..
+            } => served.accepted(client, &type_url),
             fg_ads::Event::Rejected {
+                client,
                 type_url,
                 resources,
                 message,
                 ..
             } => {
                 tracing::warn!(r#type = %type_url, "Envoy refuses something: {message}");
-                served.refused(&type_url, &resources);
+                served.refused(client, &type_url, &resources);
                 true
             }
-            fg_ads::Event::Disconnected { reason, .. } => {
+            fg_ads::Event::Disconnected { client, reason, .. } => {
+                served.gone(client);
                 tracing::debug!(reason, "Envoy's stream of configuration ended");
                 false
             }

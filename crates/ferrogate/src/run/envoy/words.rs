@@ -44,11 +44,7 @@ pub(super) fn unavailable(
 /// Envoy has refused a resource: every object behind it says so.
 pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut Remarks) {
     let resource = &fence.resource;
-    let end = if fence.serves_on {
-        "its last good version serves on"
-    } else {
-        "it is closed"
-    };
+    let end = fence.instead.words();
     // Envoy's words may have lines of their own.
     let reason: Vec<&str> = fence.reason.split_whitespace().collect();
     let words = format!(
@@ -107,8 +103,13 @@ pub(super) fn is_of(listener: &Listener, name: &str) -> bool {
 }
 
 /// Whether a listener was refused since its address cannot be bound.
-pub(super) fn is_unbound(fence: &Fence) -> bool {
+fn is_unbound(fence: &Fence) -> bool {
     fence.resource.kind == Kind::Listener && fence.reason.contains("cannot bind")
+}
+
+/// Whether a listener was refused since somebody else has its address: that may end.
+pub(super) fn is_taken(fence: &Fence) -> bool {
+    is_unbound(fence) && fence.reason.contains("in use")
 }
 
 /// What to do about it, if that can be said.
@@ -122,10 +123,7 @@ fn hint(fence: &Fence) -> Option<String> {
                 .to_owned(),
         );
     }
-    fence
-        .reason
-        .contains("in use")
-        .then(|| "stop the process that listens there, or use another port".to_owned())
+    is_taken(fence).then(|| "stop the process that listens there, or use another port".to_owned())
 }
 
 /// Whether a rule sends something to one of these.

@@ -1,0 +1,200 @@
+//! Histories of versions, confirmations and refusals.
+
+use super::*;
+
+/// Two Envoys.
+const ONE: u64 = 1;
+const OTHER: u64 = 2;
+const SECRET: (Kind, &str) = (Kind::Secret, "a");
+const HOST: (Kind, &str) = (Kind::VirtualHost, "http/80/~misdirected");
+
+fn resource((kind, name): (Kind, &str), version: &str) -> Resource {
+    let host = VirtualHost {
+        name: name.to_owned(),
+        domains: vec!["a.com".to_owned(), "b.com".to_owned()],
+        ..VirtualHost::default()
+    };
+    Resource {
+        kind,
+        name: name.into(),
+        version: version.into(),
+        body: host.encode_to_vec().into(),
+        about: Vec::new(),
+    }
+}
+
+fn update(resource: Resource) -> Update {
+    Update {
+        upserts: vec![resource],
+        removed: Vec::new(),
+    }
+}
+
+/// After another control plane may have served the same Envoys.
+fn fences() -> Fences {
+    Fences::new(Settings::default(), false)
+}
+
+#[test]
+fn what_is_refused_keeps_its_last_good_version() {
+    let mut fences = fences();
+    let good = resource(SECRET, "1");
+    fences.sent(&update(good.clone()), 1);
+    fences.confirmed(ONE, 1);
+    fences.sent(&update(resource(SECRET, "2")), 2);
+    let instead = fences.refuse(ONE, SECRET, "2", "no");
+    assert_eq!(instead, Some(update(good.clone())));
+    // Said by every Envoy, it is done once.
+    assert_eq!(fences.refuse(OTHER, SECRET, "2", "no"), None);
+    fences.confirmed(ONE, 2);
+    fences.accepted(ONE, Kind::Secret);
+    fences.gone(OTHER);
+    let all = fences.all();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].instead, Instead::LastGood);
+    assert_eq!(fences.of(7), all, "one that connects later has it neither");
+    // The next version is tried; if that is bad too, the same one serves on.
+    fences.sent(&update(resource(SECRET, "3")), 3);
+    assert_eq!(fences.all(), []);
+    let instead = fences.refuse(ONE, SECRET, "3", "no");
+    assert_eq!(instead, Some(update(good.clone())));
+    fences.sent(&update(resource(SECRET, "4")), 4);
+    // Of one that was there before it.
+    fences.confirmed(ONE, 3);
+    let instead = fences.refuse(ONE, SECRET, "4", "no");
+    assert_eq!(instead, Some(update(good)));
+    fences.sent(&update(resource(SECRET, "5")), 5);
+    fences.confirmed(ONE, 5);
+    assert_eq!(fences.all(), []);
+    // An answer about a version of long ago.
+    assert_eq!(fences.refuse(ONE, SECRET, "3", "no"), None);
+    assert_eq!(fences.all(), []);
+}
+
+#[test]
+fn what_one_envoy_uses_is_not_taken_from_it_since_another_refuses_it() {
+    let mut fences = fences();
+    fences.sent(&update(resource(SECRET, "1")), 1);
+    fences.confirmed(ONE, 1);
+    fences.sent(&update(resource(SECRET, "2")), 2);
+    fences.confirmed(ONE, 2);
+    assert_eq!(fences.refuse(OTHER, SECRET, "2", "too new for me"), None);
+    fences.confirmed(OTHER, 2);
+    assert_eq!(fences.of(ONE), []);
+    let own = fences.of(OTHER);
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].reason, "too new for me");
+    assert_eq!(own[0].instead, Instead::WhatWas);
+    assert_eq!(fences.all(), own);
+    // Until it takes one, there is a new one, or it is gone.
+    assert!(fences.accepted(OTHER, Kind::Secret));
+    assert!(!fences.accepted(OTHER, Kind::Secret));
+    assert_eq!(fences.of(OTHER), []);
+    fences.refuse(OTHER, SECRET, "2", "no");
+    fences.sent(&update(resource(SECRET, "3")), 3);
+    assert_eq!(fences.of(OTHER), []);
+    fences.confirmed(ONE, 3);
+    fences.refuse(OTHER, SECRET, "3", "no");
+    fences.gone(OTHER);
+    assert_eq!(fences.all(), []);
+}
+
+#[test]
+fn nothing_is_withdrawn_where_no_good_version_is_known() {
+    let mut fences = fences();
+    let mut first = update(resource(SECRET, "1"));
+    first.upserts.push(resource(HOST, "1"));
+    fences.sent(&first, 1);
+    assert_eq!(fences.refuse(ONE, SECRET, "1", "no"), None);
+    assert_eq!(fences.refuse(ONE, HOST, "1", "no"), None);
+    // It has everything else; that does not make them good.
+    fences.confirmed(ONE, 1);
+    assert_eq!(fences.of(ONE).len(), 2);
+    assert!(
+        fences
+            .all()
+            .iter()
+            .all(|one| one.instead == Instead::WhatWas)
+    );
+    // Nor is a later version closed: one of before the restart may be in use.
+    fences.sent(&update(resource(HOST, "2")), 2);
+    assert_eq!(fences.refuse(ONE, HOST, "2", "no"), None);
+    // One that takes it makes it good.
+    fences.confirmed(OTHER, 2);
+    fences.sent(&update(resource(HOST, "3")), 3);
+    let instead = fences.refuse(ONE, HOST, "3", "no");
+    assert_eq!(instead, Some(update(resource(HOST, "2"))));
+}
+
+#[test]
+fn a_host_that_never_was_good_answers_500_on_its_domains() {
+    let mut fences = fences();
+    fences.sent(&Update::default(), 1);
+    fences.sent(&update(resource((Kind::Cluster, "c"), "1")), 2);
+    assert_eq!(fences.refuse(ONE, (Kind::Cluster, "c"), "1", "no"), None);
+    for version in ["1", "2"] {
+        fences.sent(&update(resource(HOST, version)), 3);
+        let instead = fences.refuse(ONE, HOST, version, "no").expect("closed");
+        assert_eq!(instead.removed, []);
+        let host = VirtualHost::decode(&*instead.upserts[0].body).expect("a host");
+        assert_eq!(&*instead.upserts[0].name, HOST.1);
+        assert_eq!(host.name, HOST.1);
+        assert_eq!(host.domains, ["a.com", "b.com"]);
+        assert_eq!(host.routes, [routes::closed(&Settings::default())]);
+        let fields = &host.routes[0].response_headers_to_add;
+        let mut fields = fields.iter().filter_map(|field| field.header.as_ref());
+        assert!(fields.any(|one| one.key == "x-ferrogate-reason" && one.value == "invalid_rule"));
+    }
+    let all = fences.all();
+    assert!(all.iter().all(|one| one.instead == Instead::Nothing));
+    assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn who_is_alone_is_certain_of_its_first_snapshot() {
+    let mut fences = Fences::new(Settings::default(), true);
+    fences.sent(&update(resource(HOST, "1")), 1);
+    assert!(fences.refuse(ONE, HOST, "1", "no").is_some());
+}
+
+#[test]
+fn what_was_sent_twice_unheard_may_be_in_use() {
+    let mut fences = fences();
+    fences.sent(&Update::default(), 1);
+    fences.sent(&update(resource(HOST, "1")), 2);
+    fences.sent(&update(resource(HOST, "2")), 3);
+    assert_eq!(fences.refuse(ONE, HOST, "2", "no"), None);
+}
+
+#[test]
+fn what_nobody_confirms_does_not_pile_up() {
+    let mut fences = fences();
+    for serial in 1..1000 {
+        fences.sent(&update(resource(SECRET, &serial.to_string())), serial);
+    }
+    assert_eq!(fences.waiting.len(), 1);
+    let removed = Update {
+        upserts: Vec::new(),
+        removed: vec![(Kind::Secret, "a".into())],
+    };
+    fences.sent(&removed, 1000);
+    assert!(fences.waiting.is_empty() && fences.made.is_empty());
+}
+
+#[test]
+fn one_is_tried_again_as_another_version_and_forgets_nothing() {
+    let mut fences = fences();
+    let good = resource(SECRET, "1");
+    fences.sent(&update(good.clone()), 1);
+    fences.confirmed(ONE, 1);
+    fences.sent(&update(resource(SECRET, "2")), 2);
+    fences.refuse(ONE, SECRET, "2", "no");
+    for (serial, version) in [(3, "2~1"), (4, "2~2")] {
+        let again = fences.again(SECRET.0, SECRET.1).expect("it is there");
+        assert_eq!(again, update(resource(SECRET, version)));
+        fences.sent(&again, serial);
+        let instead = fences.refuse(ONE, SECRET, version, "no");
+        assert_eq!(instead, Some(update(good.clone())));
+    }
+    assert_eq!(fences.again(Kind::Cluster, "a"), None);
+}
