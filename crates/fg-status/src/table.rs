@@ -46,6 +46,7 @@ const TABLE: &[Row] = {
         Row(Gateway, Kind::InvalidClientCertificateRef, "ResolvedRefs", False, "InvalidClientCertificateRef"),
         Row(Gateway, Kind::AddressNotUsable, "Programmed", False, "AddressNotUsable"),
         Row(Gateway, Kind::PlaneUnavailable, "Programmed", False, "Pending"),
+        Row(Gateway, Kind::RefusedByPlane, "Programmed", False, "Invalid"),
         Row(Listener, Kind::ProtocolConflict, "Accepted", False, "ProtocolConflict"),
         Row(Listener, Kind::ProtocolConflict, "Conflicted", True, "ProtocolConflict"),
         Row(Listener, Kind::HostnameConflict, "Accepted", False, "HostnameConflict"),
