@@ -26,7 +26,7 @@ use fg_policies::envoy::{
 };
 use fg_policies::traffic;
 
-use super::rule::{Facts, Needs, Spot};
+use super::rule::{Facts, Needs, Spot, is_protected};
 use super::{Speech, answers, encode, matches, names};
 use crate::settings::Settings;
 
@@ -103,10 +103,15 @@ impl<'a> Writer<'a> {
 
     /// The routes of one match.
     pub(super) fn routes(&mut self, index: u32, matched: &Match) -> Written {
-        if matched.lacks_on_envoy().is_some() {
+        let lacks = matched.lacks_on_envoy().is_some();
+        if lacks && !is_protected(self.rule) {
             // It cannot be asked; the route's status says so.
             return Written::default();
         }
+        // Nor may its requests go to another rule past a policy that protects something: what may be
+        // one of them is answered.
+        let wider = lacks.then(|| matches::without_lacking(matched));
+        let matched = wider.as_ref().unwrap_or(matched);
         let bare = Route {
             name: names::route(&self.name, index),
             r#match: Some(matches::route_match(matched)),
@@ -117,7 +122,11 @@ impl<'a> Writer<'a> {
             Place::Prefix(prefix) => Some(&**prefix),
             Place::Exact(_) | Place::Asked => None,
         };
-        let blocks = self.written(&bare, prefix);
+        let blocks = if lacks {
+            Err(Closed)
+        } else {
+            self.written(&bare, prefix)
+        };
         let blocks = blocks.unwrap_or_else(|Closed| {
             let mut route = bare;
             self.close(&mut route);

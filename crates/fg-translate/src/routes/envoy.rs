@@ -53,7 +53,9 @@ impl Lack {
     fn report(&self, notes: &mut Notes) {
         let (what, hint) = self.why.split_once("; ").unwrap_or((self.why, ""));
         let lost = match self.of {
-            _ if self.is_match => "the match is left out there",
+            _ if self.is_match => {
+                "the match is left out there, or answered 500 where a policy protects the rule"
+            }
             Of::Backend => "requests for this backend are answered 500",
             Of::Rule | Of::Match => "requests are answered 500",
         };

@@ -1,5 +1,7 @@
 //! What routes do, and what that uses.
 
+use std::sync::Arc;
+
 use envoy_types::pb::envoy::config::route::v3::{
     Route, RouteAction, route::Action, route_action::ClusterSpecifier,
 };
@@ -8,11 +10,13 @@ use fg_exchange::Reason;
 use fg_ir::{
     Action as Does, BackendProtocol, BackendTls, Change, RefusalKind, RouteKind, RuleBackend,
 };
+use fg_policies::{external_auth, traffic};
 
 use super::build::{
-    World, backend, backend_key, broken, change, listener, path, refusal, rule, to,
+    And as _, World, backend, backend_key, broken, call, change, listener, path, refusal, rule, to,
 };
-use crate::routes::answers;
+use super::evaluate::{Plain, route as found};
+use crate::routes::{answers, matches};
 
 const HOST: &str = "http/80/*";
 
@@ -208,4 +212,65 @@ fn clusters_are_told_when_their_use_begins_and_ends() {
         .backends
         .insert(backend_key("b"), Some(backend.into()));
     assert_eq!(step(speaks), [http1("b"), ("b".to_owned(), Speech::Http2)]);
+}
+
+/// The answer of what cannot be asked must not be that of the next wider rule where a policy
+/// protects the rule's requests.
+#[test]
+fn what_envoy_cannot_ask_is_closed_where_a_policy_protects_it() {
+    let protection = traffic::Set {
+        external_auth: Some(Arc::new(external_auth::Ir {
+            backend: backend_key("judge"),
+            protocol: external_auth::Protocol::Grpc {
+                headers: Vec::new(),
+            },
+            body: 0,
+        })),
+        ..Default::default()
+    };
+    let lacking = [
+        path("/a").header("x", "~é.*"),
+        path("/a").query("x", "~é.*"),
+        path("~/a/é?"),
+        path("/a").header("x", "~é.*").header("y", "1"),
+    ];
+    let wider = matches::without_lacking(&call("a", "~é?.*"));
+    assert_eq!(wider, call("a", ""));
+    for (at, matched) in lacking.into_iter().enumerate() {
+        for (policies, backends_own) in [
+            (traffic::Set::default(), traffic::Set::default()),
+            (protection.clone(), traffic::Set::default()),
+            (traffic::Set::default(), protection.clone()),
+        ] {
+            let is_protected = !(policies.is_empty() && backends_own.is_empty());
+            let mut narrow = rule("narrow", 0, &[("http", &[""])], vec![matched.clone()]);
+            narrow.policies = policies;
+            let mut share = to("narrow", 1);
+            share.policies = backends_own;
+            narrow.action = Does::Forward(vec![share]);
+            let wide = rule("wide", 0, &[("http", &[""])], vec![path("~/.*")]);
+            let world = World::of(vec![listener("http", "")], vec![narrow, wide]);
+            let hosts = world.hosts();
+            let asked = |path: &str, y: &str| {
+                let plain = Plain {
+                    method: "GET".to_owned(),
+                    host: "a.com".to_owned(),
+                    path: path.to_owned(),
+                    query: None,
+                    headers: vec![("y".to_owned(), y.to_owned())],
+                };
+                let found = found(&hosts, "http/80", &plain).expect("a route");
+                match &found.action {
+                    Some(Action::DirectResponse(answer)) => answer.status,
+                    _ => 200,
+                }
+            };
+            let expected = if is_protected { 500 } else { 200 };
+            assert_eq!(asked("/a/b", "1"), expected, "{at}");
+            if at == 3 {
+                assert_eq!(asked("/a/b", "2"), 200, "its other conditions hold");
+                assert_eq!(asked("/b", "1"), 200, "its other conditions hold");
+            }
+        }
+    }
 }
