@@ -11,6 +11,10 @@ const PREFIX: &str = "ferrogate-run-";
 /// A file in it that is locked for as long as its process lives.
 const LOCK: &str = "lock";
 
+/// What a folder's name begins with until it has its lock, so that nobody takes it for one that was
+/// left.
+const UNLOCKED: &str = ".ferrogate-run-";
+
 /// It is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -29,10 +33,19 @@ impl Folder {
             .filter(|place| place.is_dir())
             .unwrap_or_else(std::env::temp_dir);
         clear(&place);
-        let path = place.join(format!("{PREFIX}{}", super::random()?));
-        make(&path)?;
-        let lock = File::create(path.join(LOCK))?;
+        Self::make_in(&place, |_| {})
+    }
+
+    /// Makes one in a place; `before` sees what is there before it has its name.
+    fn make_in(place: &Path, before: impl FnOnce(&Path)) -> io::Result<Self> {
+        let name = super::random()?;
+        let first = place.join(format!("{UNLOCKED}{name}"));
+        make(&first)?;
+        let lock = File::create(first.join(LOCK))?;
+        before(place);
         lock.lock()?;
+        let path = place.join(format!("{PREFIX}{name}"));
+        fs::rename(&first, &path)?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -86,4 +99,24 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_being_made_is_not_taken_for_one_that_was_left() {
+        let place = tempfile::tempdir().expect("a folder");
+        let left = place.path().join(format!("{PREFIX}left"));
+        fs::create_dir(&left).expect("a folder");
+        File::create(left.join(LOCK)).expect("a file");
+        let made = Folder::make_in(place.path(), clear).expect("a folder");
+        clear(place.path());
+        assert!(made.write("a", "b").is_ok(), "it is there");
+        assert!(!left.exists());
+        let path = made.path.clone();
+        drop(made);
+        assert!(!path.exists());
+    }
 }
