@@ -27,10 +27,10 @@ pub const GATEWAY: &str = "gateway";
 pub const WHOLE: &str = "+whole";
 
 /// The oldest Envoy that is served: major and minor.
-const OLDEST: (u32, u32) = (1, 36);
+pub const OLDEST_ENVOY: (u32, u32) = (1, 36);
 
 /// The oldest Envoy that takes virtual hosts by themselves (ADR 0009): major and minor.
-const HOSTS_ALONE: (u32, u32) = (1, 37);
+pub const HOSTS_ALONE: (u32, u32) = (1, 37);
 
 /// How long it is believed that a token is good, unless it ends before.
 const BELIEVED: Duration = Duration::from_secs(60);
@@ -215,10 +215,10 @@ const fn minor(version: &SemanticVersion) -> (u32, u32) {
 /// # Errors
 /// It is too old.
 fn is_served(version: Option<&SemanticVersion>) -> Result<(), Status> {
-    let Some(version) = version.filter(|version| minor(version) < OLDEST) else {
+    let Some(version) = version.filter(|version| minor(version) < OLDEST_ENVOY) else {
         return Ok(());
     };
-    let (major, minor) = OLDEST;
+    let (major, minor) = OLDEST_ENVOY;
     Err(Status::failed_precondition(format!(
         "Envoy {}.{}.{} is too old: Envoys of {major}.{minor} and later are served; \
          change `spec.kube.envoyContainer.image` of the GatewayParameters",
