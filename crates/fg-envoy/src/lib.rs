@@ -7,6 +7,7 @@
 
 mod clusters;
 mod compiler;
+mod concerned;
 mod fences;
 mod http;
 mod listeners;
@@ -17,6 +18,7 @@ mod settings;
 mod values;
 
 pub use compiler::Compiler;
+pub use concerned::Concerned;
 pub use fences::{Fence, Fences, Instead};
 pub use resource::{Kind, Resource, Update};
 pub use settings::{RouteShape, Settings, Version};

@@ -22,6 +22,7 @@ use envoy_types::pb::envoy::config::listener::v3 as envoy;
 use fg_ir::{Change, Listener, ListenerKey, Protocol, Socket};
 use fg_model::ObjectRef;
 
+pub(crate) use self::tls::secrets;
 use crate::compiler::Output;
 use crate::resource::Kind;
 use crate::routes::{Routed, Routes};
@@ -171,7 +172,7 @@ fn serving<'a>(socket: Socket, on_port: &[&'a Arc<Listener>]) -> Vec<&'a Arc<Lis
 }
 
 /// The name of a socket's listener: `<port>`, or `<address>:<port>`.
-fn name((address, port): Socket) -> String {
+pub(crate) fn name((address, port): Socket) -> String {
     match address {
         None => port.to_string(),
         Some(address) => std::net::SocketAddr::new(address, port).to_string(),

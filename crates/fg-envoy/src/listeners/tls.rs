@@ -31,7 +31,7 @@ pub(super) fn inspector() -> ListenerFilter {
 }
 
 /// The secrets that a listener refers to.
-pub(super) fn secrets(tls: &ListenerTls) -> impl Iterator<Item = SecretKey> {
+pub(crate) fn secrets(tls: &ListenerTls) -> impl Iterator<Item = SecretKey> {
     let own = tls.certificates.iter().cloned().map(SecretKey::KeyPair);
     own.chain(tls.client.iter().map(authorities))
 }
