@@ -8,9 +8,9 @@ use fg_ads::message::Any;
 use fg_ads::{ClientId, Rejection, Serial, Store};
 use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet;
-use fg_envoy::{Fence, RouteShape, Settings};
-use fg_ir::{Action, Change, Ir, ListenerKey, Target};
-use fg_model::{ObjectRef, Plane, kinds};
+use fg_envoy::{Concerned, Fence, RouteShape, Settings};
+use fg_ir::{Change, Ir, ListenerKey};
+use fg_model::{ObjectRef, Plane};
 use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
@@ -237,31 +237,12 @@ fn about(
     view: &Ir,
     fence: &Fence,
 ) -> Vec<(Arc<ObjectRef>, Option<ListenerKey>)> {
-    let named = &fence.resource.about;
-    let is_named = |object: &ObjectRef| named.iter().any(|one| **one == *object);
+    let concerned = Concerned::by(&fence.resource, view);
     let own = gateway_object(gateway);
-    let listeners = view.listeners.values().filter(|listener| {
-        let mut certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);
-        certificates.any(|key| is_named(&key.object))
-    });
-    let mut all: Vec<_> = listeners
-        .map(|listener| (own.clone(), Some(listener.key.clone())))
-        .collect();
-    let routes = view.rules.values().filter(|rule| {
-        let backends = match &rule.action {
-            Action::Forward(backends) => backends.as_slice(),
-            Action::Refuse(_) => &[],
-        };
-        let mut targets = backends.iter().filter_map(|backend| match &backend.target {
-            Target::Backend(key) => Some(&key.object),
-            Target::Broken(_) => None,
-        });
-        is_named(&rule.key.route) || targets.any(|object| is_named(object))
-    });
-    let mut routes: Vec<_> = routes.map(|rule| (rule.key.route.clone(), None)).collect();
-    routes.dedup();
-    all.extend(routes);
-    if all.is_empty() || named.iter().any(|object| object.is(kinds::GATEWAY)) {
+    let listeners = concerned.listeners.into_iter();
+    let mut all: Vec<_> = listeners.map(|key| (own.clone(), Some(key))).collect();
+    all.extend(concerned.routes.into_iter().map(|route| (route, None)));
+    if all.is_empty() || !concerned.gateways.is_empty() {
         all.push((own, None));
     }
     all

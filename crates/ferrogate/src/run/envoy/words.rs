@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use fg_api::report::Subject;
 use fg_control::{Control, Remarks};
-use fg_envoy::{Fence, Kind};
-use fg_ir::{Action, Ir, Listener, Rule, Target};
-use fg_model::{Finding, FindingKind, ObjectRef, Origin, Plane};
+use fg_envoy::{Concerned, Fence, Kind};
+use fg_ir::{Ir, Listener};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Plane, Scope};
 use fg_status::Remark;
 
 /// Nothing that Envoy should serve is served, for a reason and with a word on what to do.
@@ -53,18 +53,23 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
         resource.name,
         reason.join(" ")
     );
+    let concerned = Concerned::by(resource, ir);
     let mut objects: BTreeSet<Arc<ObjectRef>> = resource.about.iter().cloned().collect();
-    for listener in ir.listeners.values().filter(|one| shows_in(one, fence)) {
-        let refused = Remark::Refused(words.clone());
-        remarks.listeners.insert(listener.key.clone(), refused);
-        objects.insert(listener.origin.object.clone());
-    }
-    let is_named = |object: &ObjectRef| resource.about.iter().any(|one| **one == *object);
-    for rule in ir.rules.values() {
-        if sends_to(rule, is_named) {
-            objects.insert(rule.key.route.clone());
+    // What serves a Gateway's other sockets serves on, as with our own proxy.
+    let first = concerned.listeners.first().map(|key| key.section.clone());
+    let scope = match first {
+        Some(section) if resource.kind == Kind::Listener => Scope::Listener(section),
+        _ => Scope::Object,
+    };
+    for key in concerned.listeners {
+        if let Some(listener) = ir.listeners.get(&key) {
+            objects.insert(listener.origin.object.clone());
         }
+        let refused = Remark::Refused(words.clone());
+        remarks.listeners.insert(key, refused);
     }
+    objects.extend(concerned.routes);
+    objects.extend(concerned.gateways);
     for object in objects {
         let report = control.reports().get(&object);
         let generation = report.map_or(0, |report| report.generation);
@@ -72,24 +77,8 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
         let kind = FindingKind::RefusedByPlane;
         let mut finding = Finding::error(about, kind, words.clone());
         finding.hint = hint(fence);
+        finding.scope = scope.clone();
         remarks.findings.push(Arc::new(finding));
-    }
-}
-
-/// Whether what is refused is a listener's socket, or something that it shows to clients.
-fn shows_in(listener: &Listener, fence: &Fence) -> bool {
-    let resource = &fence.resource;
-    match resource.kind {
-        Kind::Listener => is_of(listener, &resource.name),
-        Kind::Secret => {
-            let mut keys = listener.tls.iter().flat_map(|tls| &tls.certificates);
-            keys.any(|key| {
-                let object = &key.object;
-                let name = format!("{}/{}/{}", object.kind, object.namespace, object.name);
-                resource.name.ends_with(&format!("/{name}"))
-            })
-        }
-        Kind::Cluster | Kind::Endpoints | Kind::RouteConfiguration | Kind::VirtualHost => false,
     }
 }
 
@@ -124,15 +113,4 @@ fn hint(fence: &Fence) -> Option<String> {
         );
     }
     is_taken(fence).then(|| "stop the process that listens there, or use another port".to_owned())
-}
-
-/// Whether a rule sends something to one of these.
-fn sends_to(rule: &Rule, is_named: impl Fn(&ObjectRef) -> bool) -> bool {
-    let Action::Forward(backends) = &rule.action else {
-        return false;
-    };
-    backends.iter().any(|backend| match &backend.target {
-        Target::Backend(key) => is_named(&key.object),
-        Target::Broken(_) => false,
-    })
 }
