@@ -84,9 +84,7 @@ fn shows_backends(listener: &Listener, resource: &Resource) -> bool {
 fn uses(rule: &Rule, resource: &Resource, ir: &Ir) -> bool {
     match resource.kind {
         Kind::Listener => false,
-        Kind::RouteConfiguration | Kind::VirtualHost => {
-            resource.about.iter().any(|one| *one == rule.key.route)
-        }
+        Kind::RouteConfiguration | Kind::VirtualHost => resource.about.contains(&rule.key.route),
         Kind::Secret => backends(rule).into_iter().any(|key| {
             let backend = ir.backends.get(key);
             backend.is_some_and(|backend| trusts(backend, resource, ir))
