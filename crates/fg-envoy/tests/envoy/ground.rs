@@ -96,7 +96,8 @@ impl Ground {
             server.serve(listener, Security::Plain, never).await;
         });
         let bootstrap = bootstrap(at, protocol);
-        let arguments = ["--concurrency", "1"];
+        // As those that are deployed.
+        let arguments = ["--concurrency", "1", "--drain-strategy", "immediate"];
         let mut ground = Self {
             envoy: Envoy::start_with(&program, &bootstrap, &arguments),
             ir: Ir::default(),
@@ -118,8 +119,25 @@ impl Ground {
 
     /// Applies a change, and gives what Envoy refuses.
     pub(crate) fn try_apply(&mut self, change: Change) -> (Update, Vec<Rejection>) {
-        self.ir.apply(&change);
-        let update = self.compiler.update(&self.ir, &change);
+        let update = self.compile(&change);
+        self.send(update)
+    }
+
+    /// Applies a change but for these resources, as when Envoy refuses them and goes on with what
+    /// it has.
+    pub(crate) fn apply_without(&mut self, kind: Kind, change: Change) {
+        let mut update = self.compile(&change);
+        update.upserts.retain(|resource| resource.kind != kind);
+        let (_, refused) = self.send(update);
+        assert_eq!(refused, [], "{}", self.complaints());
+    }
+
+    fn compile(&mut self, change: &Change) -> Update {
+        self.ir.apply(change);
+        self.compiler.update(&self.ir, change)
+    }
+
+    fn send(&mut self, update: Update) -> (Update, Vec<Rejection>) {
         if update.is_empty() {
             // There is nothing to wait for.
             return (update, Vec::new());
@@ -176,6 +194,11 @@ fn bootstrap(server: SocketAddr, protocol: Protocol) -> Value {
     let socket = json!({"address": server.ip(), "port_value": server.port()});
     json!({
         "node": {"id": "gateway-1", "cluster": "gateway"},
+        // As in the bootstrap of those that are deployed: expressions are bounded before.
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": {
+            "re2.max_program_size.error_level": 1 << 20,
+            "re2.max_program_size.warn_level": 1 << 20,
+        }}]},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": api_type,

@@ -213,6 +213,11 @@ fn arguments(wish: &Deployment) -> Vec<String> {
     {
         arguments.extend(["--concurrency".to_owned(), workers.max(1).to_string()]);
     }
+    if !is_said("--drain-strategy") {
+        // A connection of what is replaced or stops is asked to end with its next reply, not at some
+        // time within minutes: until then it has filters of before.
+        arguments.extend(["--drain-strategy".to_owned(), "immediate".to_owned()]);
+    }
     arguments.extend(more.iter().map(ToString::to_string));
     arguments
 }

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use envoy_types::pb::envoy::config::route::v3::route::Action;
 use fg_exchange::{Method, Reason, Request};
 use fg_ir::{Change, Ir, Protocol, Rule, Socket};
+use fg_policies::external_auth;
 use fg_router::{Builder, Router};
 use proptest::prelude::*;
 
-use super::build::World;
+use super::build::{World, backend_key};
 use super::evaluate::{self, Plain};
 use super::generate::{a_change, a_request, the_end};
 use crate::routes::configuration;
@@ -104,6 +106,39 @@ proptest! {
                 prop_assert_eq!(&all, &from_scratch(&world.ir, shape));
             }
             prop_assert!(followed.is_empty(), "{:?}", followed.keys());
+        }
+    }
+
+    #[test]
+    fn every_route_that_asks_for_permission_passes_nothing_else(
+        history in prop::collection::vec(a_change(), 1..4),
+    ) {
+        let mut world = World::new(RouteShape::PerHost);
+        for mut change in history {
+            for rule in change.rules.values_mut().flatten() {
+                Arc::make_mut(rule).policies.external_auth = Some(Arc::new(external_auth::Ir {
+                    backend: backend_key("auth"),
+                    protocol: external_auth::Protocol::Grpc { headers: Vec::new() },
+                    body: 0,
+                }));
+            }
+            world.apply(&change);
+            let hosts = world.hosts();
+            let routes = hosts.values().flat_map(|host| &host.routes);
+            for route in routes.filter(|route| route.name.starts_with("HTTPRoute/")) {
+                // Answers to preflights, and where a share's policies could not be written.
+                if let Some(Action::DirectResponse(answer)) = &route.action
+                    && [204, 500].contains(&answer.status)
+                {
+                    continue;
+                }
+                let names: BTreeSet<&str> = route
+                    .typed_per_filter_config
+                    .keys()
+                    .filter_map(|name| name.strip_prefix("external_auth/")?.split('/').next())
+                    .collect();
+                prop_assert_eq!(names, BTreeSet::from(["ask", "asked", "guard"]), "{:?}", route);
+            }
         }
     }
 
