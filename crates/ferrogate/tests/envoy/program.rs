@@ -2,7 +2,7 @@
 
 use crate::ground::{child, condition, envoy, fake, folder, gateway, wait_for_words};
 use crate::support::process::ferrogate;
-use crate::support::{Echo, Folder, Gateway, get};
+use crate::support::{Echo, Folder, Gateway, get, until};
 
 /// A PATH and a home in which there is nothing but what a test puts there.
 pub(crate) struct Home(Folder);
@@ -91,10 +91,10 @@ spec:
     std::os::unix::fs::symlink(envoy(), &program).expect("it can be linked");
     gateway.wait_for_echo("/", "shop");
     wait_for_words(&gateway, "resolved: ");
-    assert_eq!(
-        condition(&gateway, "Gateway", "web", "Programmed"),
-        "True/Programmed"
-    );
+    // It serves a moment before it has said that it does.
+    until("the Gateway to be programmed", || {
+        (condition(&gateway, "Gateway", "web", "Programmed") == "True/Programmed").then_some(())
+    });
 }
 
 #[test]
