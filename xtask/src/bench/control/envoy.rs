@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::targets::{Limit, UNHARMED};
 use crate::bench::report::{row, table_head};
 use crate::bench::results::{ControlPlane, Results};
 use crate::bench::targets::Target;
@@ -157,8 +158,8 @@ const RATIOS: [(&str, &str, &str, f64); 5] = [
     ("memory", "proxy_mib", "memory of Envoy, 5,000 routes", 0.5),
 ];
 
-/// Scenario, figure, what a reader calls it, limit, unit.
-const LIMITS: [(&str, &str, &str, f64, &str); 9] = [
+/// As those of our own proxy.
+const LIMITS: [Limit; 3] = [
     (
         "idle",
         "median_ms",
@@ -178,48 +179,6 @@ const LIMITS: [(&str, &str, &str, f64, &str); 9] = [
         "series",
         "5,000 routes, series of Envoy",
         2000.0,
-        "",
-    ),
-    (
-        "idle",
-        "gaps",
-        "idle: wrong answers of routes becoming live",
-        0.0,
-        "",
-    ),
-    (
-        "adding",
-        "gaps",
-        "adding 3,000: wrong answers of routes becoming live",
-        0.0,
-        "",
-    ),
-    (
-        "edit",
-        "gaps",
-        "edits among 5,000: wrong answers of edited routes",
-        0.0,
-        "",
-    ),
-    (
-        "adding",
-        "failed_requests",
-        "adding 3,000: failed requests",
-        0.0,
-        "",
-    ),
-    (
-        "traffic",
-        "failed_requests",
-        "routes added, edited and deleted: failed requests",
-        0.0,
-        "",
-    ),
-    (
-        "traffic",
-        "scaling_failed_requests",
-        "backends scaled 1 → 50 → 1: failed requests",
-        0.0,
         "",
     ),
 ];
@@ -300,6 +259,7 @@ pub(crate) fn targets(results: &Results) -> Vec<Target> {
     let ours = |scenario, name| figure(results, OURS, scenario, name);
     let mut targets: Vec<Target> = LIMITS
         .iter()
+        .chain(&UNHARMED)
         .map(|(scenario, name, what, limit, unit)| {
             Target::new(format!("Envoy: {what}"), *limit, ours(scenario, name), unit)
         })
