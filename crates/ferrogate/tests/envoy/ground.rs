@@ -1,5 +1,6 @@
 //! Gateways of Envoy in a folder, and the child that serves them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,6 +38,25 @@ spec:
 pub(crate) fn folder(ip: &str) -> Folder {
     let folder = Folder::new();
     folder.write("gateway.yaml", &gateway("web", "ferrogate-envoy", ip, 80));
+    folder
+}
+
+/// A folder with a Gateway of each class, `web` on port 80 and `own` on port 81, and one route of both
+/// to this backend.
+pub(crate) fn folder_of_both(ip: &str, backend: SocketAddr) -> Folder {
+    let folder = folder(ip);
+    folder.write("own.yaml", &gateway("own", "ferrogate", ip, 81));
+    folder.service("shop", backend);
+    folder.write(
+        "shop.yaml",
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: web}, {name: own}]
+  rules: [{backendRefs: [{name: shop, port: 80}]}]
+",
+    );
     folder
 }
 

@@ -1,6 +1,6 @@
 //! Which Envoy is started, and what is said when there is none.
 
-use crate::ground::{child, condition, envoy, fake, folder, gateway, wait_for_words};
+use crate::ground::{child, condition, envoy, fake, folder, folder_of_both, wait_for_words};
 use crate::support::process::ferrogate;
 use crate::support::{Echo, Folder, Gateway, get, until};
 
@@ -42,19 +42,7 @@ impl Home {
 fn what_is_native_serves_while_envoy_is_missing_or_too_old() {
     let ip = "127.34.3.1";
     let echo = Echo::start(ip, 9101, "shop");
-    let folder = folder(ip);
-    folder.write("own.yaml", &gateway("own", "ferrogate", ip, 81));
-    folder.service("shop", echo.address);
-    folder.write(
-        "shop.yaml",
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: shop}
-spec:
-  parentRefs: [{name: web}, {name: own}]
-  rules: [{backendRefs: [{name: shop, port: 80}]}]
-",
-    );
+    let folder = folder_of_both(ip, echo.address);
     let home = Home::new();
     let args = ["--port-map", "81=8081"];
     let gateway = home.begin(ip, &folder, &args);

@@ -1,6 +1,6 @@
 //! What Envoy serves, and what an edit changes.
 
-use crate::ground::{child, condition, folder, gateway, is_alive, program, start};
+use crate::ground::{child, condition, folder, folder_of_both, gateway, is_alive, program, start};
 use crate::support::client::Client;
 use crate::support::folder::gateway as gateway_of_ours;
 use crate::support::{Echo, Folder, Gateway, get, until};
@@ -55,19 +55,7 @@ fn an_edit_is_live_on_a_connection_that_stays() {
 fn each_gateway_is_served_by_the_plane_of_its_class() {
     let ip = "127.34.1.2";
     let echo = Echo::start(ip, 9101, "shop");
-    let folder = folder(ip);
-    folder.write("own.yaml", &gateway("own", "ferrogate", ip, 81));
-    folder.service("shop", echo.address);
-    folder.write(
-        "shop.yaml",
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: shop}
-spec:
-  parentRefs: [{name: web}, {name: own}]
-  rules: [{backendRefs: [{name: shop, port: 80}]}]
-",
-    );
+    let folder = folder_of_both(ip, echo.address);
     let gateway = start(ip, &folder, &["--port-map", "81=8081"]);
     let own = gateway.socket(8081);
     for address in [gateway.listener(), own] {
