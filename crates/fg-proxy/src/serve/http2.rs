@@ -1,10 +1,10 @@
 //! A client's HTTP/2 connection: a task moves it, and each of its requests is a task of its own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use fg_exchange::{Fault, Reason};
@@ -69,7 +69,7 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
         origin: origin.clone(),
         timer,
         server,
-        open: Rc::default(),
+        open: Rc::new(Counts::new()),
         resets: 0,
         resets_since: origin.worker.sweep.now_millis(),
         was_open: None,
@@ -103,6 +103,7 @@ struct Session {
 impl Session {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.timer.attach(context);
+        self.open.connection.borrow_mut().clone_from(context.waker());
         let worker = self.origin.worker.clone();
         let settings = &worker.shared.settings;
         if self.aborted {
@@ -222,7 +223,6 @@ struct Open {
 }
 
 /// What the requests of a connection tell it.
-#[derive(Default)]
 struct Counts {
     /// Requests that are being served.
     requests: Cell<usize>,
@@ -232,6 +232,21 @@ struct Counts {
     resets: Cell<u32>,
     /// A request was told to come by a new connection.
     ends: Cell<bool>,
+    /// Wakes the connection's task. A stream that ends does so too, but not when the connection
+    /// waits to write to a client that reads nothing.
+    connection: RefCell<Waker>,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self {
+            requests: Cell::default(),
+            heads: Cell::default(),
+            resets: Cell::default(),
+            ends: Cell::default(),
+            connection: RefCell::new(Waker::noop().clone()),
+        }
+    }
 }
 
 impl Open {
@@ -256,6 +271,9 @@ impl Drop for Open {
         let counts = &self.counts;
         counts.requests.set(counts.requests.get() - 1);
         counts.heads.set(counts.heads.get() - self.head);
+        if counts.requests.get() == 0 {
+            counts.connection.borrow().wake_by_ref();
+        }
     }
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Worker {
     unused: Cell<usize>,
     /// Room of exchanges that were too large to keep. Units: bytes.
     freed: Cell<usize>,
+    /// Whether housekeeping last saw connections or exchanges go away.
+    unsettled: Cell<bool>,
     /// Connections open when housekeeping last looked.
     open: Cell<u64>,
     date: RefCell<String>,
@@ -101,6 +103,7 @@ impl Worker {
             spare: RefCell::default(),
             unused: Cell::new(0),
             freed: Cell::new(0),
+            unsettled: Cell::new(false),
             open: Cell::new(0),
             date: RefCell::default(),
             shared,
@@ -157,7 +160,12 @@ impl Worker {
         self.unused.set(spare.len());
         let open = self.stats.connections_open.get();
         freed += self.open.replace(open).saturating_sub(open) as usize;
-        if (freed >= MUCH_FREED || bytes >= MANY_BYTES)
+        let much = freed >= MUCH_FREED || bytes >= MANY_BYTES;
+        // While a burst goes away, and once more when nothing moves: pages that still held something
+        // the last time are empty now.
+        let some = freed > 0 || bytes > 0;
+        let over = self.unsettled.replace(some) && !some;
+        if (much || over)
             && let Some(release) = self.shared.settings.release_memory
         {
             release();
