@@ -103,7 +103,10 @@ struct Session {
 impl Session {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.timer.attach(context);
-        self.open.connection.borrow_mut().clone_from(context.waker());
+        self.open
+            .connection
+            .borrow_mut()
+            .clone_from(context.waker());
         let worker = self.origin.worker.clone();
         let settings = &worker.shared.settings;
         if self.aborted {
