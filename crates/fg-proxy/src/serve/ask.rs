@@ -102,7 +102,7 @@ async fn read_body(
         // We want the body, so it is on us to say so.
         exchange.request.head.remove(Name::Expect);
         terms.parsed.expectation = Expectation::None;
-        invite(connection, exchange).await?;
+        head::invite(connection, exchange).await?;
     }
     let settings = &connection.worker.shared.settings;
     let patience = settings.body_timeout;
@@ -134,20 +134,6 @@ async fn read_body(
     }
     terms.parsed.body = Framing::Length(body.len() as u64);
     Ok(body)
-}
-
-/// Tells a client that waits for it to go on with its body.
-async fn invite(connection: &mut Connection, exchange: &mut Exchange) -> Result<(), Fault> {
-    let Exchange { reply, down, .. } = exchange;
-    let client = &mut connection.client;
-    down.restart_output();
-    reply.clear();
-    reply.status = 100;
-    head::inform(client, reply, &mut down.output);
-    reply.clear();
-    let sent = std::future::poll_fn(|context| down.poll_output(context, client)).await;
-    down.restart_output();
-    sent.map_err(|_| Fault::new(Reason::ClientClosed))
 }
 
 fn fault_of(error: FlowError) -> Fault {

@@ -477,6 +477,11 @@ impl Connection {
                 match client.poll_shutdown(context) {
                     Poll::Ready(Ok(())) => shut = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    // The end of TLS is something to send, which a client may not take either.
+                    Poll::Pending if timer.is_expired() => {
+                        client.abandon();
+                        return Poll::Ready(());
+                    }
                     Poll::Pending => return Poll::Pending,
                 }
             }

@@ -1,8 +1,12 @@
 //! Giving the head of a reply to the client, in the client's protocol.
 
-use fg_exchange::Reply;
+use std::task::Poll;
+
+use fg_exchange::{Fault, Reason, Reply};
 use fg_http::h1::{Framing, ReplyConnection, write_reply_head};
 
+use super::connection::Connection;
+use super::exchange::Exchange;
 use crate::worker::Worker;
 use crate::worker::socket::Stream;
 
@@ -34,4 +38,41 @@ pub(super) fn inform(client: &mut Stream, reply: &Reply, output: &mut Vec<u8>) {
         }
         None => write_reply_head(reply, None, ReplyConnection::Implied, b"", output),
     }
+}
+
+/// Tells a client that waits for it to go on with its body.
+///
+/// # Errors
+/// The client is gone, or does not take even that.
+pub(super) async fn invite(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+) -> Result<(), Fault> {
+    let Exchange { reply, down, .. } = exchange;
+    down.restart_output();
+    reply.clear();
+    reply.status = 100;
+    inform(&mut connection.client, reply, &mut down.output);
+    reply.clear();
+    let patience = connection.worker.shared.settings.body_timeout;
+    connection.timer.set(patience);
+    let Connection { client, timer, .. } = connection;
+    let sent = std::future::poll_fn(|context| {
+        timer.attach(context);
+        if timer.is_expired() {
+            client.abandon();
+            return Poll::Ready(Err(took_nothing("an informational reply")));
+        }
+        down.poll_output(context, client)
+            .map_err(|_| Fault::new(Reason::ClientClosed))
+    })
+    .await;
+    down.restart_output();
+    sent
+}
+
+/// The fault of a client that does not read what it is sent.
+#[cold]
+pub(super) fn took_nothing(of: &str) -> Fault {
+    Fault::new(Reason::ClientClosed).detail(format_args!("it took nothing of {of} in time"))
 }

@@ -14,6 +14,7 @@ use fg_telemetry::Http2Failure;
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::finish;
+use super::outlet::{Outlet, Watch};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
 use crate::worker::handshake::TlsFacts;
@@ -50,11 +51,8 @@ pub(super) struct Origin {
 pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: Vec<u8>) {
     let settings = &origin.worker.shared.settings;
     timer.set(settings.head_timeout);
-    let mut greeting = std::pin::pin!(Server::greet(
-        Wire::new(stream, ahead),
-        &settings.http2,
-        &settings.limits
-    ));
+    let (outlet, watch) = Outlet::new(Wire::new(stream, ahead));
+    let mut greeting = std::pin::pin!(Server::greet(outlet, &settings.http2, &settings.limits));
     let greeted = std::future::poll_fn(|context| {
         timer.attach(context);
         if timer.is_expired() {
@@ -63,12 +61,15 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
         greeting.as_mut().poll(context).map(Result::ok)
     });
     let Some(server) = greeted.await else {
+        watch.give_up();
         return;
     };
     let mut session = Session {
         origin: origin.clone(),
         timer,
         server,
+        watch,
+        unread: None,
         open: Rc::new(Counts::new()),
         resets: 0,
         resets_since: origin.worker.sweep.now_millis(),
@@ -84,7 +85,10 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
 struct Session {
     origin: Origin,
     timer: Timer,
-    server: Server<Wire>,
+    server: Server<Outlet>,
+    watch: Rc<Watch>,
+    /// Runs while the client reads nothing of what waits for it. Few connections ever have one.
+    unread: Option<Timer>,
     /// Requests that are being served.
     open: Rc<Counts>,
     /// Requests that the client gave up, in the time since.
@@ -150,15 +154,22 @@ impl Session {
             self.timer.set(FAREWELL);
             return self.poll_end(context);
         }
+        if self.is_unread(context) {
+            self.failed(Http2Failure::Silent, "it reads nothing of what it is sent");
+            self.watch.give_up();
+            return Poll::Ready(());
+        }
         let is_open = self.open.requests.get() > 0;
         if self.timer.is_expired() {
             if is_open {
                 if !self.server.ask() {
                     self.failed(Http2Failure::Silent, "it does not answer a PING");
+                    self.watch.give_up();
                     return Poll::Ready(());
                 }
                 self.timer.set(settings.silence);
             } else if self.drains {
+                self.watch.give_up();
                 return Poll::Ready(());
             } else {
                 self.drain();
@@ -183,10 +194,30 @@ impl Session {
             match self.server.poll_arrival(context) {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.timer.is_expired() => return Poll::Ready(()),
+                Poll::Pending if self.timer.is_expired() => {
+                    self.watch.give_up();
+                    return Poll::Ready(());
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Whether the client read nothing for as long as a body may make no progress, though something
+    /// waits for it. Requests that wait for the same may say so first.
+    fn is_unread(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.watch.is_stuck() {
+            return false;
+        }
+        let Origin { worker, socket, .. } = &self.origin;
+        let unread = self
+            .unread
+            .get_or_insert_with(|| worker.sweep.register(*socket));
+        unread.attach(context);
+        if self.watch.is_anew() {
+            unread.set(worker.shared.settings.body_timeout + FAREWELL);
+        }
+        unread.is_expired()
     }
 
     /// Whether the client opens requests only to give them up: the budget is for a while, and a

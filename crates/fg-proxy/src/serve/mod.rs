@@ -15,6 +15,7 @@ mod head;
 mod http2;
 mod local;
 mod mirror;
+mod outlet;
 mod retry;
 mod route;
 mod session;

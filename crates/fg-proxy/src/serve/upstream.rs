@@ -15,12 +15,16 @@ use fg_http::h2;
 use fg_ir::{BackendProtocol, RouteKind};
 use tokio::net::TcpStream;
 
+use super::outlet::Outlet;
 use crate::generation::Cluster;
 use crate::tls::ClientTls;
 use crate::worker::Worker;
 use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::{Stream, Wire};
+
+/// How long a backend has to take our last words on a connection that nobody uses any more.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
@@ -238,19 +242,29 @@ impl Upstream {
     }
 
     /// Waits until it is known whether the backend takes upgrades by HTTP/2.
-    pub(super) async fn settle(&self) {
+    ///
+    /// # Errors
+    /// The connection ended before; nothing was sent by it.
+    pub(super) async fn settle(&self) -> Result<(), Fault> {
         let Some(shared) = &self.shared else {
-            return;
+            return Ok(());
         };
         if shared.link.settled.get() || shared.link.client.takes_upgrades() {
-            return;
+            return Ok(());
         }
         let mut pings = shared.link.pings.lock().await;
         if let Some(pings) = pings.as_mut().filter(|_| !shared.link.settled.get()) {
-            // A connection that failed says so when the request is sent.
-            let _ = pings.ask().await;
+            let retry = match self.reused {
+                true => Retry::Stale,
+                false => Retry::Unsent,
+            };
+            pings
+                .ask()
+                .await
+                .map_err(|error| Fault::new(Reason::UpstreamReset).retry(retry).detail(error))?;
             shared.link.settled.set(true);
         }
+        Ok(())
     }
 
     /// Sends the head of a request by HTTP/2.
@@ -297,6 +311,13 @@ impl Upstream {
         }
     }
 
+    /// Nobody waits for the backend to take what it was sent. For one that takes nothing.
+    pub(super) fn abandon(&self) {
+        if let Some(link) = &self.link {
+            link.stream.abandon();
+        }
+    }
+
     /// No more requests go by this connection, if it is one that is shared.
     pub(super) fn retire(&self) {
         if let Some(shared) = &self.shared {
@@ -327,14 +348,15 @@ async fn share(
     }
     let Link { stream, open } = connect(worker, address, endpoint, Speak::Http2, tls).await?;
     let settings = &worker.shared.settings;
-    let wire = Wire::new(stream, Vec::new());
-    let (client, mut driver) = h2::Client::greet(wire, &settings.http2, &settings.limits)
+    let (outlet, watch) = Outlet::new(Wire::new(stream, Vec::new()));
+    let (client, mut driver) = h2::Client::greet(outlet, &settings.http2, &settings.limits)
         .await
         .map_err(|error| {
             Fault::new(Reason::ConnectFailed)
                 .retry(Retry::Unsent)
                 .detail(error)
         })?;
+    let (in_use, unused) = tokio::sync::oneshot::channel();
     let link = Rc::new(Http2Link {
         client,
         pings: tokio::sync::Mutex::new(driver.pings()),
@@ -342,6 +364,7 @@ async fn share(
         active: Cell::new(0),
         closed: Cell::new(false),
         since: Cell::new(worker.sweep.now_millis()),
+        _in_use: in_use,
     });
     let watched = Rc::downgrade(&link);
     let silence = settings.silence;
@@ -350,7 +373,8 @@ async fn share(
         // How it ended is said on its streams.
         tokio::select! {
             _ = driver => {}
-            () = is_silent(&watched, silence) => {}
+            () = is_silent(&watched, silence) => watch.give_up(),
+            () = is_unused(unused) => watch.give_up(),
         }
         if let Some(link) = watched.upgrade() {
             link.closed.set(true);
@@ -358,6 +382,14 @@ async fn share(
     });
     endpoint.share(link.clone());
     Ok((link, false))
+}
+
+/// Done when nobody uses a connection any more, and its backend had time to take our goodbye: one
+/// that reads nothing never takes it.
+async fn is_unused(unused: tokio::sync::oneshot::Receiver<()>) {
+    // Nothing is ever sent by it.
+    let _ = unused.await;
+    tokio::time::sleep(FAREWELL).await;
 }
 
 /// Asks a backend that has requests now and then whether it is there; done when it does not answer.

@@ -42,6 +42,8 @@ pub(crate) struct Http2Link {
     pub(crate) closed: Cell<bool>,
     /// When it was used last. Units: milliseconds of the sweep's clock.
     pub(crate) since: Cell<u64>,
+    /// Ends with the link: whoever moves the connection learns that nobody uses it any more.
+    pub(crate) _in_use: tokio::sync::oneshot::Sender<()>,
 }
 
 /// An open connection to an endpoint, counted as long as it lives.

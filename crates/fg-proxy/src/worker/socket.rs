@@ -190,6 +190,11 @@ impl Wire {
             at: 0,
         }
     }
+
+    /// What is below.
+    pub(crate) const fn stream(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
 }
 
 impl AsyncRead for Wire {

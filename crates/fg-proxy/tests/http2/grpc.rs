@@ -1,13 +1,18 @@
 //! What callers of gRPC methods get when the gateway answers itself, and their deadline.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use fg_ir::{Change, RouteKind};
 use fg_testkit::{Upstream, address, ir};
-use http::{Method, Request};
+use http::{Method, Request, Response};
 
+use fg_proxy::Settings;
+
+use crate::backends::to_http2;
 use crate::gateway::{Gateway, plain};
-use crate::peer::{Whole, connect, post, run};
+use crate::peer::{Backend, Whole, connect, post, run};
 
 /// The change that makes every rule one of a `GRPCRoute`.
 fn grpc(mut change: Change) -> Change {
@@ -19,6 +24,11 @@ fn grpc(mut change: Change) -> Change {
 
 /// Calls a method by HTTP/2.
 fn call(gateway: &Gateway, fields: &[(&str, &str)]) -> Whole {
+    try_call(gateway, fields).expect("a reply")
+}
+
+/// The same where the reply may break off.
+fn try_call(gateway: &Gateway, fields: &[(&str, &str)]) -> Result<Whole, h2::Error> {
     let mut request = Request::builder()
         .method(Method::POST)
         .uri("http://a.example/shop.v1.Carts/AddItem")
@@ -31,8 +41,27 @@ fn call(gateway: &Gateway, fields: &[(&str, &str)]) -> Whole {
     run(async {
         let send = connect(gateway.address).await;
         let message = b"\0\0\0\0\0";
-        post(&send, request, message, None).await.expect("a reply")
+        post(&send, request, message, None).await
     })
+}
+
+/// A backend that begins a reply of this type with these bytes, and never ends it.
+fn beginning(kind: &'static str, bytes: &'static [u8]) -> Backend {
+    Backend::start_raw(move |_request, mut respond| async move {
+        let head = Response::builder().header("content-type", kind);
+        let head = head.body(()).expect("a head");
+        let mut stream = respond.send_response(head, false).expect("sent");
+        stream
+            .send_data(Bytes::from_static(bytes), false)
+            .expect("sent");
+        // Until the gateway gives it up.
+        let _ = std::future::poll_fn(|context| stream.poll_reset(context)).await;
+    })
+}
+
+fn before(backend: &Backend, settings: Settings) -> Gateway {
+    let at = address::own_address();
+    Gateway::serving(settings, at, &grpc(to_http2(at, &[backend.address])))
 }
 
 /// Status, code and message; there is nothing else.
@@ -108,4 +137,71 @@ fn by_http1_it_is_the_same_without_a_body() {
         assert_eq!(reply.field("grpc-status"), Some("14"));
         assert_eq!(reply.field("content-length"), Some("0"));
     }
+}
+
+#[test]
+fn a_deadline_in_the_middle_of_the_reply_is_told_in_trailers() {
+    // A whole message, and one that is cut in two.
+    for bytes in [&b"\0\0\0\0\x05hello"[..], b"\0\0\0\0\x09hello"] {
+        let backend = beginning("application/grpc+proto", bytes);
+        let gateway = before(&backend, plain());
+        let reply = call(&gateway, &[("grpc-timeout", "200m")]);
+        assert_eq!((reply.status(), &reply.body[..]), (200, bytes));
+        let trailers = reply.trailers.expect("trailers");
+        assert_eq!(trailers["grpc-status"], "4");
+        assert_eq!(
+            trailers["grpc-message"],
+            "The request took longer than the route allows."
+        );
+        assert_eq!(gateway.metric("ferrogate_requests_in_flight"), 0.0);
+    }
+}
+
+#[test]
+fn a_backend_that_stops_in_the_middle_of_a_call_is_late_too() {
+    let backend = beginning("application/grpc", b"\0\0\0\0\0");
+    let settings = Settings {
+        body_timeout: Duration::from_millis(200),
+        ..plain()
+    };
+    let reply = call(&before(&backend, settings), &[]);
+    let trailers = reply.trailers.expect("trailers");
+    assert_eq!(trailers["grpc-status"], "4");
+}
+
+#[test]
+fn a_reply_that_is_not_of_grpc_is_cut_off() {
+    let backend = beginning("text/plain", b"hello");
+    let gateway = before(&backend, plain());
+    let error = try_call(&gateway, &[("grpc-timeout", "200m")]).expect_err("half a reply");
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+}
+
+#[test]
+fn nothing_waits_behind_what_a_caller_does_not_take() {
+    const MUCH: &[u8] = &[0; 1_000_000];
+    let backend = beginning("application/grpc", MUCH);
+    let gateway = before(&backend, plain());
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("http://a.example/s/M")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "200m")
+        .body(())
+        .expect("a request");
+    run(async {
+        let send = connect(gateway.address).await;
+        let mut send = send.ready().await.expect("ready");
+        let (reply, _stream) = send.send_request(request, false).expect("sent");
+        let mut body = reply.await.expect("a reply").into_body();
+        // Nothing is released: the window closes long before the end.
+        let mut error = None;
+        while let Some(data) = body.data().await {
+            if let Err(failed) = data {
+                error = failed.reason();
+                break;
+            }
+        }
+        assert_eq!(error, Some(h2::Reason::INTERNAL_ERROR));
+    });
 }

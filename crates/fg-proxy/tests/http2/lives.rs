@@ -1,6 +1,6 @@
 //! Peers that are there, or not any more, and streams that outlive their gateway.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fg_proxy::Settings;
 use fg_testkit::frames::{self, END_STREAM, Frame, kind};
@@ -21,12 +21,20 @@ fn short() -> Settings {
 
 /// A backend by HTTP/2 that greets and gives each frame to `act`.
 fn backend(act: impl Fn(&mut Connection, Frame) + Send + Sync + 'static) -> Upstream {
+    backend_saying(&[], act)
+}
+
+/// The same with these settings.
+pub(crate) fn backend_saying(
+    settings: &'static [(u16, u32)],
+    act: impl Fn(&mut Connection, Frame) + Send + Sync + 'static,
+) -> Upstream {
     Upstream::start(move |connection, _| {
         const PREFACE: usize = 24;
         if !connection.receive_at_least(PREFACE) {
             return;
         }
-        connection.send(frames::settings(&[]));
+        connection.send(frames::settings(settings));
         let mut seen = connection.take_unread().split_off(PREFACE);
         loop {
             let mut from = &seen[..];
@@ -42,13 +50,13 @@ fn backend(act: impl Fn(&mut Connection, Frame) + Send + Sync + 'static) -> Upst
     })
 }
 
-fn gateway(settings: Settings, backend: &Upstream) -> Gateway {
+pub(crate) fn gateway(settings: Settings, backend: &Upstream) -> Gateway {
     let at = address::own_address();
     Gateway::serving(settings, at, &to_http2(at, &[backend.address()]))
 }
 
 /// Answers a PING; says whether it was one.
-fn pong(connection: &mut Connection, frame: &Frame) -> bool {
+pub(crate) fn pong(connection: &mut Connection, frame: &Frame) -> bool {
     let asks = frame.kind == kind::PING && frame.flags == 0;
     if asks {
         connection.send(frames::frame(kind::PING, 1, 0, &frame.payload));
@@ -111,21 +119,6 @@ fn a_client_that_answers_no_ping_is_dead() {
 }
 
 #[test]
-fn a_backend_without_extended_connect_takes_no_websocket() {
-    let plain_backend = backend(|connection, frame| {
-        pong(connection, &frame);
-    });
-    let gateway = gateway(plain(), &plain_backend);
-    let mut client = gateway.connect();
-    client.send("GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
-    let reply = client.reply();
-    assert_eq!(
-        (reply.status, reply.reason()),
-        (502, Some("upgrade_not_supported"))
-    );
-}
-
-#[test]
 fn draining_waits_for_long_streams_and_takes_no_more() {
     let backend = Upstream::start(|connection, _| {
         connection.request();
@@ -169,4 +162,80 @@ fn a_stream_that_outlasts_the_drain_is_cut() {
     let whole = |frame: &Frame| frame.kind == kind::DATA && frame.flags & END_STREAM > 0;
     assert!(!said.frames.iter().any(whole), "half a reply is none");
     backend.wait_for_ends(1);
+}
+
+/// A window that is never used up.
+const WIDE: u32 = (1 << 31) - 1;
+
+#[test]
+fn a_client_that_neither_reads_nor_answers_is_given_up_with_its_requests() {
+    let backend = Upstream::start(|connection, _| {
+        let Some(request) = connection.request_head() else {
+            return;
+        };
+        if request.target == "/much" {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n");
+            connection.send_many(99_000_000);
+        }
+        connection.drain();
+    });
+    for settings in [
+        // It takes nothing.
+        Settings {
+            body_timeout: Duration::from_millis(200),
+            ..plain()
+        },
+        // It answers no PING; what it does not take would have its time still.
+        Settings {
+            silence: Duration::from_millis(200),
+            ..plain()
+        },
+    ] {
+        let before = backend.connections();
+        let gateway = Gateway::with(settings, &[&backend]);
+        let mut client = gateway.connect();
+        client.send(frames::greeting(&[(4, WIDE)]));
+        client.send(frames::window(0, WIDE - 65_535));
+        for (stream, path) in [(1, "/wait"), (3, "/much"), (5, "/wait")] {
+            let head = frames::request("GET", path, &[]);
+            client.send(frames::headers(stream, true, &head));
+        }
+        backend.wait_for_ends(before + 3);
+        assert_eq!(
+            gateway.metric("ferrogate_http2_connection_failures_total"),
+            1.0
+        );
+        // What it did not take does not wait for it in the kernel.
+        let ended = client.rest().expect_err("the rest is missing");
+        assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn a_backend_that_never_reads_loses_its_connection_with_its_last_request() {
+    let backend = Upstream::start(|connection, _| {
+        connection.receive_at_least(24);
+        connection.send(frames::settings(&[(4, WIDE)]));
+        connection.send(frames::window(0, WIDE - 65_535));
+        connection.stall(1);
+    });
+    let settings = Settings {
+        body_timeout: Duration::from_millis(200),
+        ..plain()
+    };
+    let gateway = gateway(settings, &backend);
+    let mut client = gateway.connect();
+    client.send("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n");
+    client.send_until_stuck(99_000_000);
+    let reply = client.reply();
+    assert_eq!(
+        (reply.status, reply.reason()),
+        (504, Some("upstream_timeout"))
+    );
+    let end = Instant::now() + fg_testkit::PATIENCE;
+    while gateway.metric("ferrogate_upstream_connections_open") > 0.0 {
+        assert!(Instant::now() < end, "the connection stays");
+        std::thread::yield_now();
+    }
+    backend.release();
 }

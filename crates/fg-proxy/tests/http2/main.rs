@@ -11,3 +11,4 @@ mod grpc;
 mod lives;
 mod peer;
 mod tunnels;
+mod upgrades;

@@ -1,8 +1,11 @@
 //! Upgrades: a tunnel after a matching 101, and only then.
 
+use std::time::{Duration, Instant};
+
+use fg_proxy::Settings;
 use fg_testkit::{Client, Upstream, upstream};
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, plain};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Key: k\r\n\r\n";
@@ -173,4 +176,99 @@ fn a_switch_that_nobody_asked_for_is_a_bad_reply() {
         assert_eq!((reply.status, reply.reason()), (502, Some("bad_reply")));
         upstream.wait_for_ends(1);
     }
+}
+
+/// A time in which something must be taken, and one that passes in silence.
+fn impatient() -> Settings {
+    Settings {
+        body_timeout: Duration::from_millis(300),
+        tunnel_timeout: Duration::from_secs(3600),
+        ..plain()
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_loses_its_tunnel_whatever_it_says() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send(SWITCH);
+        connection.send_many(99_000_000);
+    });
+    let gateway = Gateway::with(impatient(), &[&upstream]);
+    let mut client = gateway.connect();
+    client.send(UPGRADE);
+    expect_switch(&mut client);
+    let end = Instant::now() + fg_testkit::PATIENCE;
+    while gateway.metric("ferrogate_tunnels_open") > 0.0 {
+        assert!(Instant::now() < end, "the tunnel stays");
+        // The other direction moves all the time.
+        client.send("still here");
+        client.wait_until_read();
+    }
+    upstream.wait_for_ends(1);
+    let ended = client.rest().expect_err("the rest is missing");
+    assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+fn wait_for_no_tunnel(gateway: &Gateway) {
+    let end = Instant::now() + fg_testkit::PATIENCE;
+    while gateway.metric("ferrogate_tunnels_open") > 0.0 {
+        assert!(Instant::now() < end, "the tunnel stays");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_backend_that_takes_nothing_loses_its_tunnel_whatever_it_says() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send(SWITCH);
+        while connection.send("still here") {
+            connection.wait_until_read();
+        }
+    });
+    let gateway = Gateway::with(impatient(), &[&upstream]);
+    let mut client = gateway.connect();
+    client.send(UPGRADE);
+    expect_switch(&mut client);
+    client.send_until_stuck(99_000_000);
+    wait_for_no_tunnel(&gateway);
+    upstream.wait_for_ends(1);
+}
+
+#[test]
+fn a_tunnel_that_was_slow_may_be_silent_afterwards() {
+    let upstream = Upstream::start(|connection, connection_number| {
+        if connection.request().is_none() {
+            return;
+        }
+        if connection_number > 0 {
+            return;
+        }
+        connection.send(SWITCH);
+        let sent = connection.send_until_stuck(20_000_000);
+        connection.mark();
+        connection.send_many(20_000_000 - sent);
+        connection.mark();
+        connection.receive_at_least(4);
+        connection.send("late");
+        connection.drain();
+    });
+    let settings = Settings {
+        body_timeout: Duration::from_secs(2),
+        ..impatient()
+    };
+    let gateway = Gateway::with(settings, &[&upstream]);
+    let mut client = gateway.connect();
+    client.send(UPGRADE);
+    expect_switch(&mut client);
+    upstream.wait_for_marks(1);
+    client.bytes(20_000_000);
+    upstream.wait_for_marks(2);
+    // The time passes in which something would have to be taken: a body that stops tells when.
+    let mut other = gateway.connect();
+    other.send("POST /stops HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!(other.reply().status, 408);
+    client.send("word");
+    assert_eq!(client.bytes(4), b"late");
 }

@@ -217,7 +217,7 @@ impl Job<'_> {
         if parsed.expectation == Expectation::Continue {
             // We want the body before a backend is asked, so it is on us to say so.
             self.exchange.request.head.remove(Name::Expect);
-            self.invite_body().await?;
+            head::invite(self.connection, self.exchange).await?;
         }
         self.collect_request().await?;
         let up = &self.exchange.up;
@@ -268,20 +268,6 @@ impl Job<'_> {
             Err(Fault::new(Reason::ConnectFailed)
                 .detail("the endpoints of the backend speak different versions of HTTP"))
         }
-    }
-
-    /// Tells a client that waits for it to go on with its body.
-    async fn invite_body(&mut self) -> Result<(), Failure> {
-        let Exchange { reply, down, .. } = &mut *self.exchange;
-        down.restart_output();
-        reply.clear();
-        reply.status = 100;
-        let client = &mut self.connection.client;
-        head::inform(client, reply, &mut down.output);
-        reply.clear();
-        let sent = std::future::poll_fn(|context| down.poll_output(context, client)).await;
-        self.exchange.down.restart_output();
-        sent.map_err(|_| Fault::new(Reason::ClientClosed).into())
     }
 
     async fn collect_request(&mut self) -> Result<(), Failure> {
@@ -416,7 +402,8 @@ impl Job<'_> {
         let sent = std::future::poll_fn(|context| {
             timer.attach(context);
             if timer.is_expired() {
-                return Poll::Ready(Err(Failure::from(Fault::new(Reason::ClientClosed))));
+                client.abandon();
+                return Poll::Ready(Err(head::took_nothing("an informational reply").into()));
             }
             down.poll_output(context, client)
                 .map_err(|_| Fault::new(Reason::ClientClosed).into())

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::task::Poll;
 
-use fg_exchange::{Fault, Method, Reason, Version};
+use fg_exchange::{Fault, Method, Name, Reason, Reply, Version, grpc};
 use fg_http::h1::{Framing, ParsedReply, ReplyConnection};
 
 use super::failure::{Failure, reply_fault};
@@ -11,6 +11,7 @@ use super::{DOWN_ROOM, Job, UP_ROOM};
 use crate::serve::connection::Next;
 use crate::serve::exchange::Exchange;
 use crate::serve::flow::{FlowError, Sink};
+use crate::serve::tunnel::End;
 use crate::serve::upstream::Upstream;
 use crate::serve::{head, route, tunnel};
 
@@ -154,6 +155,11 @@ impl Job<'_> {
             connection,
             keep_alive,
             has_body,
+            is_call: frames
+                && has_body
+                && framing.is_none()
+                && grpc::is_call(&self.exchange.request)
+                && is_grpc(&self.exchange.reply),
         }
     }
 
@@ -261,6 +267,12 @@ impl Job<'_> {
             if connection.timer.is_expired() && self.exchange.down.is_stuck() {
                 connection.client.abandon();
             }
+            if self.exchange.up.is_stuck() {
+                upstream.abandon();
+            }
+            if plan.is_call && is_late(&fault) {
+                self.end_call(fault.reason);
+            }
             // Part of the reply is out: cutting the connection is the only way to say so.
             self.exchange.record.fault = Some(fault);
             return Next::Close;
@@ -287,6 +299,24 @@ impl Job<'_> {
             }
             (false, _) => Next::Linger,
         }
+    }
+
+    /// Ends a reply to a gRPC call whose time is over with trailers, so that its caller learns the
+    /// code instead of one that stands for a broken stream. A message that is cut in two stays one:
+    /// a code other than 0 is an error, whatever came before it ("gRPC over HTTP2", Responses).
+    fn end_call(&mut self, reason: Reason) {
+        // Behind what the caller does not take, trailers might wait for ever.
+        if self.exchange.down.is_stuck() {
+            return;
+        }
+        let Some(stream) = self.connection.client.http2() else {
+            return;
+        };
+        let status = grpc::code_of(reason).digits();
+        let message = grpc::encoded(reason.words());
+        let trailers = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
+        // A stream that is gone needs no end.
+        let _ = stream.end(trailers.as_bytes());
     }
 
     async fn tunnel(&mut self, mut upstream: Upstream, parsed: ParsedReply) -> Next {
@@ -318,7 +348,21 @@ impl Job<'_> {
         up.input.clear();
         up.at = 0;
         up.input.append(&mut self.connection.carry);
-        tunnel::tunnel(self.connection, self.exchange, upstream.stream()).await;
+        let end = tunnel::tunnel(self.connection, self.exchange, upstream.stream()).await;
+        let record = &mut self.exchange.record;
+        match end {
+            End::Closed => {}
+            End::Silent => record.note = "nothing was said in the tunnel for long",
+            End::ClientStuck => {
+                self.connection.client.abandon();
+                record.fault = Some(head::took_nothing("the tunnel"));
+            }
+            End::BackendStuck => {
+                upstream.abandon();
+                let fault = Fault::new(Reason::UpstreamTimeout);
+                record.fault = Some(fault.detail("it took nothing of the tunnel in time"));
+            }
+        }
         Next::Close
     }
 }
@@ -331,10 +375,23 @@ struct Plan {
     connection: ReplyConnection,
     keep_alive: bool,
     has_body: bool,
+    /// It answers a gRPC call by HTTP/2, with a body that has trailers.
+    is_call: bool,
+}
+
+/// Whether a reply says that it is one of gRPC.
+fn is_grpc(reply: &Reply) -> bool {
+    let kind = reply.head.get(Name::ContentType);
+    kind.is_some_and(grpc::is_content_type)
+}
+
+/// Whether somebody's patience is over.
+fn is_late(fault: &Fault) -> bool {
+    matches!(fault.reason, Reason::RouteTimeout | Reason::UpstreamTimeout)
 }
 
 /// Gives the buffer with the head and what follows it to the flow: the head was composed already.
-fn take_rest(reply: &mut fg_exchange::Reply, input: &mut Vec<u8>, at: &mut usize, head_len: usize) {
+fn take_rest(reply: &mut Reply, input: &mut Vec<u8>, at: &mut usize, head_len: usize) {
     std::mem::swap(reply.head.bytes_mut(), input);
     *at = head_len;
 }

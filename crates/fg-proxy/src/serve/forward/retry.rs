@@ -94,6 +94,9 @@ impl<'a> Job<'a> {
                             if fault.reason == Reason::UpstreamTimeout {
                                 upstream.retire();
                             }
+                            if self.exchange.up.is_stuck() {
+                                upstream.abandon();
+                            }
                             (fault, Some(address))
                         }
                         Err(answer) => return Err(answer),
@@ -123,7 +126,7 @@ impl<'a> Job<'a> {
     async fn one_try(&mut self, upstream: &mut Upstream) -> Result<ParsedReply, Failure> {
         self.exchange.record.endpoint = Some(upstream.address);
         if self.terms.parsed.hop.upgrade {
-            self.within(upstream.settle()).await?;
+            self.within(upstream.settle()).await??;
         }
         self.start(upstream)?;
         // Only the access log wants to know.

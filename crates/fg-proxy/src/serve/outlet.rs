@@ -1,0 +1,139 @@
+//! The socket under an HTTP/2 connection, which knows whether the other side takes what it is sent.
+//!
+//! The `h2` crate keeps the socket to itself; a [`Watch`] is what others know of it.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::worker::socket::Wire;
+
+/// The socket.
+pub(super) struct Outlet {
+    wire: Wire,
+    watch: Rc<Watch>,
+}
+
+/// What is known of an [`Outlet`].
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Something waits to be written, and the other side takes nothing.
+    stuck: Cell<bool>,
+    /// That began, or began again after a part was taken, since somebody asked.
+    anew: Cell<bool>,
+    /// See [`Watch::give_up`].
+    given_up: Cell<bool>,
+}
+
+impl Watch {
+    /// Whether something waits to be written, and nothing of it is taken.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.get()
+    }
+
+    /// Whether that began since this was asked last.
+    pub(super) fn is_anew(&self) -> bool {
+        self.anew.take()
+    }
+
+    /// Nobody waits for the other side any more: what it did not take until the end is forgotten,
+    /// instead of waiting for it in the kernel.
+    pub(super) fn give_up(&self) {
+        self.given_up.set(true);
+    }
+
+    /// Takes note of what became of writing.
+    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stuck.set(false);
+        } else if !self.stuck.replace(true) {
+            self.anew.set(true);
+        }
+        written
+    }
+}
+
+impl Outlet {
+    pub(super) fn new(wire: Wire) -> (Self, Rc<Watch>) {
+        let watch = Rc::new(Watch::default());
+        let outlet = Self {
+            wire,
+            watch: watch.clone(),
+        };
+        (outlet, watch)
+    }
+}
+
+impl Outlet {
+    /// Gives what TLS holds to the kernel, in how many parts ever, before there is more.
+    fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { wire, watch } = self;
+        let flushed = wire.stream().poll_flush(context, || watch.stuck.set(false));
+        match flushed {
+            Poll::Pending => watch.note(flushed),
+            ready => ready,
+        }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        if self.watch.given_up.get() && self.watch.stuck.get() {
+            self.wire.stream().abandon();
+        }
+    }
+}
+
+impl AsyncRead for Outlet {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().wire).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Outlet {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_held(context))?;
+        let written = Pin::new(&mut this.wire).poll_write(context, bytes);
+        this.watch.note(written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_held(context))?;
+        let written = Pin::new(&mut this.wire).poll_write_vectored(context, slices);
+        this.watch.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = this.poll_held(context);
+        this.watch.note(flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.wire).poll_shutdown(context);
+        this.watch.note(shut)
+    }
+}
