@@ -61,7 +61,7 @@ pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: V
         greeting.as_mut().poll(context).map(Result::ok)
     });
     let Some(server) = greeted.await else {
-        watch.give_up();
+        watch.give_up_if_stuck();
         return;
     };
     let mut session = Session {
@@ -169,7 +169,7 @@ impl Session {
                 }
                 self.timer.set(settings.silence);
             } else if self.drains {
-                self.watch.give_up();
+                self.watch.give_up_if_stuck();
                 return Poll::Ready(());
             } else {
                 self.drain();
@@ -195,7 +195,7 @@ impl Session {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending if self.timer.is_expired() => {
-                    self.watch.give_up();
+                    self.watch.give_up_if_stuck();
                     return Poll::Ready(());
                 }
                 Poll::Pending => return Poll::Pending,

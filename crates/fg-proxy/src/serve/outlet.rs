@@ -26,7 +26,7 @@ pub(super) struct Watch {
     /// That began, or began again after a part was taken, since somebody asked.
     anew: Cell<bool>,
     /// See [`Watch::give_up`].
-    given_up: Cell<bool>,
+    given_up: Rc<Cell<bool>>,
 }
 
 impl Watch {
@@ -44,6 +44,18 @@ impl Watch {
     /// instead of waiting for it in the kernel.
     pub(super) fn give_up(&self) {
         self.given_up.set(true);
+    }
+
+    /// The same if the other side takes nothing now.
+    pub(super) fn give_up_if_stuck(&self) {
+        if self.is_stuck() {
+            self.give_up();
+        }
+    }
+
+    /// What says so, for others to set.
+    pub(super) fn given_up(&self) -> Rc<Cell<bool>> {
+        self.given_up.clone()
     }
 
     /// Takes note of what became of writing.
@@ -82,7 +94,7 @@ impl Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        if self.watch.given_up.get() && self.watch.stuck.get() {
+        if self.watch.given_up.get() {
             self.wire.stream().abandon();
         }
     }

@@ -311,10 +311,16 @@ impl Upstream {
         }
     }
 
-    /// Nobody waits for the backend to take what it was sent. For one that takes nothing.
+    /// Nobody waits for the backend to take what it was sent. For one that takes nothing. A
+    /// connection that is shared is not given up for one request: it must be retired.
     pub(super) fn abandon(&self) {
         if let Some(link) = &self.link {
             link.stream.abandon();
+        }
+        if let Some(shared) = &self.shared
+            && shared.link.closed.get()
+        {
+            shared.link.given_up.set(true);
         }
     }
 
@@ -364,6 +370,7 @@ async fn share(
         active: Cell::new(0),
         closed: Cell::new(false),
         since: Cell::new(worker.sweep.now_millis()),
+        given_up: watch.given_up(),
         _in_use: in_use,
     });
     let watched = Rc::downgrade(&link);

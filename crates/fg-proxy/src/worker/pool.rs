@@ -42,6 +42,9 @@ pub(crate) struct Http2Link {
     pub(crate) closed: Cell<bool>,
     /// When it was used last. Units: milliseconds of the sweep's clock.
     pub(crate) since: Cell<u64>,
+    /// A request was given up because the backend takes nothing: what it has not taken at the end
+    /// of the connection is forgotten.
+    pub(crate) given_up: Rc<Cell<bool>>,
     /// Ends with the link: whoever moves the connection learns that nobody uses it any more.
     pub(crate) _in_use: tokio::sync::oneshot::Sender<()>,
 }

@@ -1,15 +1,22 @@
 //! Backends that say too much, the wrong length, too early, or never the end.
 
-use fg_testkit::Client;
+use fg_testkit::{Client, Connection};
 
 use super::{CROWD, Stage};
 
 const GET: &str = "GET /truth HTTP/1.1\r\nHost: a\r\n\r\n";
 
+/// Reads a request. What is sent afterwards without end waits here and not in the system: hundreds of
+/// megabytes in sockets make it drop packets of everybody's, and senders then wait for seconds.
+fn little_and_ask(connection: &mut Connection) {
+    connection.keep_little(64 << 10);
+    connection.request();
+}
+
 #[test]
 fn endless_informational_replies_end_in_a_502() {
     let stage = Stage::new("127.20.10.11", &[], |connection, _| {
-        connection.request();
+        little_and_ask(connection);
         let hint = format!(
             "HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n",
             "x".repeat(30_000)
@@ -20,6 +27,7 @@ fn endless_informational_replies_end_in_a_502() {
     for client in &crowd {
         client.send(GET);
     }
+    // Each gets half a megabyte of hints, and the one that is read last has to wait for it.
     for client in &mut crowd {
         let mut hints = 0;
         let reply = loop {
@@ -43,7 +51,7 @@ fn endless_informational_replies_end_in_a_502() {
 #[test]
 fn endless_fields_of_a_reply_end_in_a_502() {
     let stage = Stage::new("127.20.10.12", &[], |connection, _| {
-        connection.request();
+        little_and_ask(connection);
         connection.send("HTTP/1.1 200 OK\r\n");
         let line = format!("x: {}\r\n", "y".repeat(1000));
         while connection.send(&line) {}
@@ -142,7 +150,7 @@ fn a_reply_before_the_end_of_the_request_is_the_reply() {
 #[test]
 fn a_reply_that_never_ends_ends_with_its_client() {
     let stage = Stage::new("127.20.10.16", &[], |connection, _| {
-        connection.request();
+        little_and_ask(connection);
         connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
         while connection.send(&chunk) {}

@@ -9,8 +9,10 @@ mod clients;
 mod http2;
 mod http2_backends;
 mod stalled;
+mod unread;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fg_testkit::frames;
@@ -64,7 +66,7 @@ impl Stage {
         ip: &str,
         flags: &[&str],
         truth: Upstream,
-        service: impl Fn(&str, std::net::SocketAddr) -> String,
+        service: impl Fn(&str, SocketAddr) -> String,
     ) -> Self {
         let calm = Echo::start(ip, 9001, "calm");
         let folder = Folder::new();
@@ -182,6 +184,32 @@ impl Stage {
     fn grown(&self) -> usize {
         let now = self.gateway.process.private_memory();
         now.saturating_sub(self.before)
+    }
+
+    /// Sockets of the gateway that it closed, and that still have something to send: the kernel
+    /// keeps it for peers that do not take it.
+    fn kept_by_kernel(&self) -> usize {
+        const FIN_WAIT_1: &str = "04";
+        let written = |address: SocketAddr| match address.ip() {
+            // As the kernel writes them: the bytes of the address as a number of this machine.
+            IpAddr::V4(ip) => format!(
+                "{:08X}:{:04X}",
+                u32::from_ne_bytes(ip.octets()),
+                address.port()
+            ),
+            IpAddr::V6(ip) => panic!("{ip} in a test"),
+        };
+        let (here, there) = (
+            written(self.gateway.listener()),
+            written(self.truth.address()),
+        );
+        let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux says");
+        let kept = sockets.lines().filter(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.get(3) == Some(&FIN_WAIT_1)
+                && (words.get(1) == Some(&&*here) || words.get(2) == Some(&&*there))
+        });
+        kept.count()
     }
 
     /// Others are served, and what was taken comes back without a request that would help.
