@@ -13,6 +13,7 @@ mod meta;
 pub mod native;
 mod read;
 pub mod scope;
+mod token;
 
 pub mod cors;
 pub mod external_auth;

@@ -14,6 +14,19 @@ pub enum Written<'a> {
     Rule(&'a HttpRouteRule),
 }
 
+impl<'a> Written<'a> {
+    /// What a filter holds for a policy, if it is a filter and holds it.
+    pub(crate) fn filter<T>(
+        self,
+        held: impl FnOnce(&'a HttpRouteFilter) -> Option<&'a T>,
+    ) -> Option<&'a T> {
+        match self {
+            Self::Filter(filter) => held(filter),
+            Self::Rule(_) => None,
+        }
+    }
+}
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Read {
@@ -26,8 +39,17 @@ pub enum Read {
 }
 
 impl Read {
-    /// Of a policy that no request may pass without.
-    pub(crate) fn all_or_nothing<T>(slot: &Option<Arc<T>>) -> Self {
+    /// Of a policy that no request may pass without: checks what is written, if it is, and keeps
+    /// what comes of it. `None` of the check is that it cannot work.
+    pub(crate) fn all_or_nothing<W, T>(
+        written: Option<&W>,
+        slot: &mut Option<Arc<T>>,
+        check: impl FnOnce(&W) -> Option<T>,
+    ) -> Self {
+        let Some(written) = written else {
+            return Self::Absent;
+        };
+        *slot = check(written).map(Arc::new);
         match slot {
             Some(_) => Self::Used,
             None => Self::Broken,

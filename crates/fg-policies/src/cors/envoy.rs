@@ -16,30 +16,15 @@ use envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::{
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use envoy_types::pb::google::protobuf::BoolValue;
 
+use super::fields::{
+    ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_METHODS, ALLOW_ORIGIN, EXPOSE_HEADERS, MAX_AGE, OWNED,
+    REQUEST_HEADERS, REQUEST_METHOD, is_for_all, vary,
+};
 use super::{Hosts, Ir, Names, OriginPattern, Origins};
 use crate::Around;
 use crate::envoy::{
     Append, Sink, Standing, clear, expression, header, literal, matches_fully, mutation, pack,
 };
-
-const ALLOW_ORIGIN: &str = "access-control-allow-origin";
-const ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
-const ALLOW_METHODS: &str = "access-control-allow-methods";
-const ALLOW_HEADERS: &str = "access-control-allow-headers";
-const EXPOSE_HEADERS: &str = "access-control-expose-headers";
-const MAX_AGE: &str = "access-control-max-age";
-const REQUEST_METHOD: &str = "access-control-request-method";
-const REQUEST_HEADERS: &str = "access-control-request-headers";
-
-/// Fields of replies that are ours to write.
-const OWNED: [&str; 6] = [
-    ALLOW_ORIGIN,
-    ALLOW_CREDENTIALS,
-    ALLOW_METHODS,
-    ALLOW_HEADERS,
-    EXPOSE_HEADERS,
-    MAX_AGE,
-];
 
 /// Marks replies.
 const MARKS: &str = "cors/marks";
@@ -70,7 +55,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         mark_all(ir, sink);
         return;
     }
-    sink.put_preflight(answer(&asked, present("origin"), vec![vary()]));
+    sink.put_preflight(answer(
+        &asked,
+        present("origin"),
+        vec![header("vary", vary(), Append::Add)],
+    ));
     let marks = CorsPolicy {
         allow_origin_string_match: origins
             .into_iter()
@@ -96,11 +85,6 @@ pub fn standing() -> Vec<Standing> {
         (MARKS, pack(&Cors {})),
         (OWNS, pack(&HeaderMutation::default())),
     ]
-}
-
-/// Whether replies are the same for every origin.
-fn is_for_all(ir: &Ir) -> bool {
-    ir.origins == Origins::Any && !ir.credentials
 }
 
 /// Replies to pages of all origins: `*`, which Envoy's own filter never says.
@@ -185,13 +169,8 @@ fn allowed(ir: &Ir) -> Vec<HeaderValueOption> {
     ];
     let fields = fields.into_iter();
     let fields = fields.filter_map(|(name, value)| Some(header(name, value?, Append::Add)));
-    fields.chain((!is_for_all(ir)).then(vary)).collect()
-}
-
-/// What the answer to a preflight depends on.
-fn vary() -> HeaderValueOption {
-    let names = format!("Origin, {REQUEST_METHOD}, {REQUEST_HEADERS}");
-    header("vary", names, Append::Add)
+    let vary = (!is_for_all(ir)).then(|| header("vary", vary(), Append::Add));
+    fields.chain(vary).collect()
 }
 
 /// Names as they are sent; `None` is no field. Tokens may have a `%`.

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "envoy")]
 pub mod envoy;
+#[cfg(any(feature = "envoy", feature = "native"))]
+mod fields;
 mod ir;
 #[cfg(feature = "native")]
 pub mod native;

@@ -5,27 +5,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::fields::{
+    ALLOW_CREDENTIALS, ALLOW_HEADERS, ALLOW_METHODS, ALLOW_ORIGIN, EXPOSE_HEADERS, MAX_AGE, OWNED,
+    REQUEST_HEADERS, REQUEST_METHOD, is_for_all, vary,
+};
 use super::{Ir, Names, Origins};
 use crate::native::{Facts, Filter, LocalReply, Name, Part, Reply, Request, Verdict};
-
-const ALLOW_ORIGIN: &str = "access-control-allow-origin";
-const ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
-const ALLOW_METHODS: &str = "access-control-allow-methods";
-const ALLOW_HEADERS: &str = "access-control-allow-headers";
-const EXPOSE_HEADERS: &str = "access-control-expose-headers";
-const MAX_AGE: &str = "access-control-max-age";
-const REQUEST_METHOD: &str = "access-control-request-method";
-const REQUEST_HEADERS: &str = "access-control-request-headers";
-
-/// Fields of replies that are ours to write.
-const OWNED: [&str; 6] = [
-    ALLOW_ORIGIN,
-    ALLOW_CREDENTIALS,
-    ALLOW_METHODS,
-    ALLOW_HEADERS,
-    EXPOSE_HEADERS,
-    MAX_AGE,
-];
 
 /// One filter.
 pub fn build(ir: &Ir) -> Vec<Part> {
@@ -66,15 +51,10 @@ impl Cors {
         }
     }
 
-    /// Whether replies are the same for every origin.
-    fn is_for_all(&self) -> bool {
-        self.ir.origins == Origins::Any && !self.ir.credentials
-    }
-
     /// Origin and credentials, for an origin that is allowed. With credentials browsers take no
     /// `*`, and so it is never written then: what was asked for stands in its place.
     fn permission<'a>(&self, origin: &'a [u8]) -> impl Iterator<Item = (&'static str, &'a [u8])> {
-        let value: &[u8] = if self.is_for_all() { b"*" } else { origin };
+        let value: &[u8] = if is_for_all(&self.ir) { b"*" } else { origin };
         let credentials = self
             .ir
             .credentials
@@ -110,9 +90,8 @@ impl Cors {
                     .map(|(name, value)| (name.into(), value.to_vec())),
             );
         }
-        if !self.is_for_all() {
-            let vary = format!("Origin, {REQUEST_METHOD}, {REQUEST_HEADERS}");
-            headers.push(("vary".into(), vary.into_bytes()));
+        if !is_for_all(&self.ir) {
+            headers.push(("vary".into(), vary().into_bytes()));
         }
         LocalReply {
             status: 204,
@@ -179,7 +158,7 @@ impl Filter for Cors {
             }
         }
         // Also without an origin: a cache must not give this reply to a page that asks.
-        if !self.is_for_all() {
+        if !is_for_all(&self.ir) {
             reply.head.append("vary", b"Origin");
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fg_api::cors::HttpCorsFilter;
-use fg_api::http_route::HttpRouteFilter;
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Ir, Names, OriginPattern, Origins};
+use crate::token::is_token;
 use crate::{Read, TranslateScope, Written};
 
 /// How long a browser may remember a preflight when nothing is written. Units: seconds.
@@ -19,10 +19,7 @@ pub fn read(
     slot: &mut Option<Arc<Ir>>,
     scope: &mut dyn TranslateScope,
 ) -> Read {
-    let Written::Filter(HttpRouteFilter {
-        cors: Some(cors), ..
-    }) = written
-    else {
+    let Some(cors) = written.filter(|filter| filter.cors.as_ref()) else {
         return Read::Absent;
     };
     *slot = Some(Arc::new(translate(cors, scope)));
@@ -71,10 +68,6 @@ fn names(written: &[Text], place: &str, scope: &mut dyn TranslateScope) -> Names
     if written.iter().any(|name| &**name == "*") {
         return Names::Any;
     }
-    let is_token = |name: &str| {
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        !name.is_empty() && name.bytes().all(is_part)
-    };
     let mut kept = Vec::new();
     for (at, name) in written.iter().enumerate() {
         if is_token(name) {

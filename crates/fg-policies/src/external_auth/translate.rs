@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fg_api::external_auth::{HttpAuthConfig, HttpExternalAuthFilter};
-use fg_api::http_route::HttpRouteFilter;
 use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Ir, Protocol};
+use crate::token::is_token;
 use crate::{Read, TranslateScope, Written, path_modifier};
 
 /// Reads the filter `ExternalAuth`. It protects: without it nothing may pass.
@@ -16,15 +16,8 @@ pub fn read(
     slot: &mut Option<Arc<Ir>>,
     scope: &mut dyn TranslateScope,
 ) -> Read {
-    let Written::Filter(HttpRouteFilter {
-        external_auth: Some(auth),
-        ..
-    }) = written
-    else {
-        return Read::Absent;
-    };
-    *slot = translate(auth, scope).map(Arc::new);
-    Read::all_or_nothing(slot)
+    let written = written.filter(|filter| filter.external_auth.as_ref());
+    Read::all_or_nothing(written, slot, |auth| translate(auth, scope))
 }
 
 /// Checks the filter. `None` when it cannot work, with what is wrong reported: nothing may pass
@@ -102,10 +95,6 @@ fn prefix(written: Option<&Text>, scope: &mut dyn TranslateScope) -> Option<Text
 /// Names in lower case. One that is none makes the whole filter unusable: what it stands for might
 /// be what access depends on.
 fn names(written: &[Text], place: &str, scope: &mut dyn TranslateScope) -> Option<Vec<Text>> {
-    let is_token = |name: &str| {
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        !name.is_empty() && name.bytes().all(is_part)
-    };
     let mut all_fit = true;
     for (at, name) in written.iter().enumerate() {
         if !is_token(name) {

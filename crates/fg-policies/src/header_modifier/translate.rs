@@ -7,6 +7,7 @@ use fg_base::Text;
 use fg_model::FindingKind;
 
 use super::{Changes, Ir};
+use crate::token::is_token;
 use crate::{Read, TranslateScope, Written};
 
 /// Names that describe the message's framing or connection: they are the proxy's own.
@@ -107,11 +108,7 @@ pub(crate) fn header_name(
     place: &str,
     scope: &mut dyn TranslateScope,
 ) -> Option<Text> {
-    let is_token = !written.is_empty()
-        && written
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    if !is_token {
+    if !is_token(written) {
         scope.report(
             place,
             FindingKind::UnsupportedValue,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fg_api::http_route::HttpRouteFilter;
 use fg_api::request_mirror::HttpRequestMirror;
 use fg_model::FindingKind;
 
@@ -18,11 +17,7 @@ pub fn read(
     slot: &mut Option<Arc<Ir>>,
     scope: &mut dyn TranslateScope,
 ) -> Read {
-    let Written::Filter(HttpRouteFilter {
-        request_mirror: Some(mirror),
-        ..
-    }) = written
-    else {
+    let Some(mirror) = written.filter(|filter| filter.request_mirror.as_ref()) else {
         return Read::Absent;
     };
     if let Some(mirror) = translate(mirror, scope) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fg_api::http_route::{HttpRequestRedirect, HttpRouteFilter};
+use fg_api::http_route::HttpRequestRedirect;
 use fg_base::Text;
 use fg_model::FindingKind;
 
@@ -20,15 +20,8 @@ pub fn read(
     slot: &mut Option<Arc<Ir>>,
     scope: &mut dyn TranslateScope,
 ) -> Read {
-    let Written::Filter(HttpRouteFilter {
-        request_redirect: Some(redirect),
-        ..
-    }) = written
-    else {
-        return Read::Absent;
-    };
-    *slot = translate(redirect, scope).map(Arc::new);
-    Read::all_or_nothing(slot)
+    let written = written.filter(|filter| filter.request_redirect.as_ref());
+    Read::all_or_nothing(written, slot, |redirect| translate(redirect, scope))
 }
 
 /// Checks a redirect. `None` when it cannot work, with what is wrong reported.

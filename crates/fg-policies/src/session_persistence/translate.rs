@@ -11,6 +11,7 @@ use fg_model::FindingKind;
 use super::{Carrier, Ir};
 use crate::header_modifier::header_name;
 use crate::timeouts::parse_duration;
+use crate::token::is_token;
 use crate::{Read, TranslateScope, Written};
 
 /// Reads the field `sessionPersistence`.
@@ -83,10 +84,6 @@ fn cookie_carrier(
     ends: bool,
     scope: &mut dyn TranslateScope,
 ) -> Option<Carrier> {
-    let is_token = |name: &str| {
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        !name.is_empty() && name.bytes().all(is_part)
-    };
     if let Some(name) = cookie.name.as_ref().filter(|name| !is_token(name)) {
         scope.report(
             "sessionPersistence.cookie.name",

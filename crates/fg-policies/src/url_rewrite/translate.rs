@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fg_api::http_route::{HttpRouteFilter, HttpUrlRewrite};
+use fg_api::http_route::HttpUrlRewrite;
 
 use super::Ir;
 use crate::{Read, TranslateScope, Written, hostname, path_modifier};
@@ -13,15 +13,8 @@ pub fn read(
     slot: &mut Option<Arc<Ir>>,
     scope: &mut dyn TranslateScope,
 ) -> Read {
-    let Written::Filter(HttpRouteFilter {
-        url_rewrite: Some(rewrite),
-        ..
-    }) = written
-    else {
-        return Read::Absent;
-    };
-    *slot = translate(rewrite, scope).map(Arc::new);
-    Read::all_or_nothing(slot)
+    let written = written.filter(|filter| filter.url_rewrite.as_ref());
+    Read::all_or_nothing(written, slot, |rewrite| translate(rewrite, scope))
 }
 
 /// Checks a rewrite. `None` when it cannot work, with what is wrong reported.
