@@ -131,16 +131,3 @@ fn transaction(update: &Update) -> Transaction {
     }
     transaction
 }
-
-#[cfg(test)]
-mod tests {
-    use fg_control::cluster::authority::{HOSTS_ALONE, OLDEST_ENVOY};
-    use fg_envoy::Version;
-
-    #[test]
-    fn who_is_let_in_is_who_resources_are_made_for() {
-        let of = |version: Version| (version.major, version.minor);
-        assert_eq!(of(Version::OLDEST), OLDEST_ENVOY);
-        assert_eq!(of(Version::HOSTS_ALONE), HOSTS_ALONE);
-    }
-}

@@ -21,4 +21,4 @@ pub use compiler::Compiler;
 pub use concerned::Concerned;
 pub use fences::{Fence, Fences, Instead};
 pub use resource::{Kind, Resource, Update};
-pub use settings::{RouteShape, Settings, Version};
+pub use settings::{RouteShape, Settings};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fg_model::EnvoyVersion;
+
 /// How resources are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -61,45 +63,11 @@ pub enum RouteShape {
 
 impl RouteShape {
     /// What an Envoy of this version takes by the delta protocol.
-    pub fn of(version: Version) -> Self {
-        if version >= Version::HOSTS_ALONE {
+    pub fn of(version: EnvoyVersion) -> Self {
+        if version >= EnvoyVersion::HOSTS_ALONE {
             Self::PerHost
         } else {
             Self::Whole
         }
-    }
-}
-
-/// A version of Envoy, as its node message says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// Major.
-    pub major: u32,
-    /// Minor.
-    pub minor: u32,
-}
-
-impl Version {
-    /// The oldest one that is served.
-    pub const OLDEST: Self = Self {
-        major: 1,
-        minor: 36,
-    };
-    /// The oldest one that takes virtual hosts by themselves ([`RouteShape::PerHost`]) over the stream
-    /// of everything else; older ones refuse a route configuration that says so (ADR 0009).
-    pub const HOSTS_ALONE: Self = Self {
-        major: 1,
-        minor: 37,
-    };
-    /// The newest one that this release was tried with.
-    pub const NEWEST: Self = Self {
-        major: 1,
-        minor: 40,
-    };
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
     }
 }

@@ -2,17 +2,6 @@
 
 use std::fmt;
 
-/// Who is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Blame {
-    /// The client: bad request, too slow, went away.
-    Client,
-    /// The gateway or its configuration.
-    Gateway,
-    /// The backend.
-    Upstream,
-}
-
 /// Whether the request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
@@ -26,7 +15,7 @@ pub enum Retry {
 }
 
 macro_rules! reasons {
-    ($($variant:ident = $text:literal $status:literal $blame:ident $doc:literal),+ $(,)?) => {
+    ($($variant:ident = $text:literal $status:literal $doc:literal),+ $(,)?) => {
         /// Why the gateway answered by itself; stands in the reason header, the log and metrics.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
@@ -47,11 +36,6 @@ macro_rules! reasons {
                 match self { $(Reason::$variant => $status),+ }
             }
 
-            /// Who is to blame.
-            pub const fn blame(self) -> Blame {
-                match self { $(Reason::$variant => Blame::$blame),+ }
-            }
-
             /// One sentence for people; never an address or a secret.
             pub const fn words(self) -> &'static str {
                 match self { $(Reason::$variant => $doc),+ }
@@ -61,38 +45,38 @@ macro_rules! reasons {
 }
 
 reasons! {
-    BadRequest = "bad_request" 400 Client "The request is malformed or ambiguous.",
-    BadPath = "bad_path" 400 Client "The request path is malformed or ambiguous.",
-    BadHost = "bad_host" 400 Client "The Host header is missing, repeated or malformed.",
-    MethodNotAllowed = "method_not_allowed" 405 Client "The method is not allowed here.",
-    RequestTimeout = "client_timeout" 408 Client "The client took too long to send the request.",
-    UriTooLong = "uri_too_long" 414 Client "The request line is too long.",
-    BodyTooLarge = "body_too_large" 413 Client "The request body is too large.",
-    ExpectationFailed = "expectation_failed" 417 Client "The Expect header asks for something unknown.",
-    HeadTooLarge = "head_too_large" 431 Client "The request head is too large or has too many fields.",
-    VersionNotSupported = "version_not_supported" 505 Client "The protocol version is not supported.",
-    ClientClosed = "client_closed" 499 Client "The client went away before the reply.",
-    Misdirected = "misdirected_request" 421 Client "This connection is not for this host.",
-    NoListener = "no_listener" 404 Client "No listener serves this host.",
-    NoRoute = "no_route" 404 Client "No route matches this request.",
-    NoBackends = "no_backends" 500 Gateway "The route has no backend that can take the request.",
-    InvalidBackend = "invalid_backend" 500 Gateway "The backend reference chosen for this request is invalid.",
-    InvalidRule = "invalid_rule" 500 Gateway "The route's rule is invalid.",
-    FilterNotFound = "filter_not_found" 500 Gateway "The rule refers to a filter that does not exist.",
-    Internal = "internal_error" 500 Gateway "The gateway failed while handling the request.",
-    NoEndpoints = "no_endpoints" 503 Upstream "The backend has no ready endpoint.",
-    ConnectFailed = "connect_failed" 503 Upstream "No connection to the backend could be made.",
-    Overloaded = "overloaded" 503 Gateway "The gateway is at its limit of connections.",
-    Draining = "draining" 503 Gateway "The gateway is shutting down.",
-    UpstreamTls = "upstream_tls" 502 Upstream "No secure connection to the backend could be made.",
-    AuthUnavailable = "auth_unavailable" 403 Upstream "The service that decides about access did not answer.",
-    UpstreamClosed = "upstream_closed" 502 Upstream "The backend closed the connection before it replied.",
-    UpstreamReset = "upstream_reset" 502 Upstream "The backend reset the connection.",
-    BadReply = "bad_reply" 502 Upstream "The backend's reply is malformed or ambiguous.",
-    UpgradeRefused = "upgrade_not_supported" 502 Upstream "The backend takes no upgrades such as WebSocket on its connection.",
-    ReplyTooLarge = "reply_head_too_large" 502 Upstream "The backend's reply head is too large.",
-    UpstreamTimeout = "upstream_timeout" 504 Upstream "The backend took too long to reply.",
-    RouteTimeout = "request_timeout" 504 Upstream "The request took longer than the route allows.",
+    BadRequest = "bad_request" 400 "The request is malformed or ambiguous.",
+    BadPath = "bad_path" 400 "The request path is malformed or ambiguous.",
+    BadHost = "bad_host" 400 "The Host header is missing, repeated or malformed.",
+    MethodNotAllowed = "method_not_allowed" 405 "The method is not allowed here.",
+    RequestTimeout = "client_timeout" 408 "The client took too long to send the request.",
+    UriTooLong = "uri_too_long" 414 "The request line is too long.",
+    BodyTooLarge = "body_too_large" 413 "The request body is too large.",
+    ExpectationFailed = "expectation_failed" 417 "The Expect header asks for something unknown.",
+    HeadTooLarge = "head_too_large" 431 "The request head is too large or has too many fields.",
+    VersionNotSupported = "version_not_supported" 505 "The protocol version is not supported.",
+    ClientClosed = "client_closed" 499 "The client went away before the reply.",
+    Misdirected = "misdirected_request" 421 "This connection is not for this host.",
+    NoListener = "no_listener" 404 "No listener serves this host.",
+    NoRoute = "no_route" 404 "No route matches this request.",
+    NoBackends = "no_backends" 500 "The route has no backend that can take the request.",
+    InvalidBackend = "invalid_backend" 500 "The backend reference chosen for this request is invalid.",
+    InvalidRule = "invalid_rule" 500 "The route's rule is invalid.",
+    FilterNotFound = "filter_not_found" 500 "The rule refers to a filter that does not exist.",
+    Internal = "internal_error" 500 "The gateway failed while handling the request.",
+    NoEndpoints = "no_endpoints" 503 "The backend has no ready endpoint.",
+    ConnectFailed = "connect_failed" 503 "No connection to the backend could be made.",
+    Overloaded = "overloaded" 503 "The gateway is at its limit of connections.",
+    Draining = "draining" 503 "The gateway is shutting down.",
+    UpstreamTls = "upstream_tls" 502 "No secure connection to the backend could be made.",
+    AuthUnavailable = "auth_unavailable" 403 "The service that decides about access did not answer.",
+    UpstreamClosed = "upstream_closed" 502 "The backend closed the connection before it replied.",
+    UpstreamReset = "upstream_reset" 502 "The backend reset the connection.",
+    BadReply = "bad_reply" 502 "The backend's reply is malformed or ambiguous.",
+    UpgradeRefused = "upgrade_not_supported" 502 "The backend takes no upgrades such as WebSocket on its connection.",
+    ReplyTooLarge = "reply_head_too_large" 502 "The backend's reply head is too large.",
+    UpstreamTimeout = "upstream_timeout" 504 "The backend took too long to reply.",
+    RouteTimeout = "request_timeout" 504 "The request took longer than the route allows.",
 }
 
 impl fmt::Display for Reason {
@@ -104,7 +88,7 @@ impl fmt::Display for Reason {
 /// Why a request failed, and what may be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The reason; gives status and blame.
+    /// The reason; gives the status.
     pub reason: Reason,
     /// Whether it may be tried again.
     pub retry: Retry,

@@ -18,7 +18,7 @@ mod waiting;
 
 pub use edit::{is_token, is_value};
 pub use facts::{Facts, Scheme};
-pub use fault::{Blame, Fault, Reason, Retry};
+pub use fault::{Fault, Reason, Retry};
 pub use field::{Field, Span};
 pub use filter::{Filter, LocalReply, Part, Verdict};
 pub use head::{Head, OddNames, is_forwarded_name};

@@ -2,6 +2,7 @@
 //! wrong, and the matchers of a route. Plain values, no I/O.
 
 mod backend_key;
+mod envoy;
 mod finding;
 mod host;
 mod matcher;
@@ -12,6 +13,7 @@ mod plane;
 pub mod secret;
 
 pub use backend_key::BackendKey;
+pub use envoy::EnvoyVersion;
 pub use finding::{Finding, FindingKind, Place, Scope, Severity};
 pub use host::{HostPattern, HostPatternError};
 pub use matcher::{GrpcMatch, HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};

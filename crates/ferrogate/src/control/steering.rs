@@ -159,7 +159,6 @@ impl<O: Outlet> Steering<O> {
                         gateway,
                         pod: text("pod").into(),
                         address,
-                        node: text("node").into(),
                     },
                     moment,
                 );
@@ -329,7 +328,7 @@ impl<O: Outlet> Steering<O> {
             on = gateways_of(report, reports);
             for key in &on {
                 let serial = self.store.serial(&scope_of(key));
-                self.fleet.need(id, report.generation, key, serial, moment);
+                self.fleet.need(id, key, serial, moment);
             }
         }
         self.fleet.keep(id, &on);

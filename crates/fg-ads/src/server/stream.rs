@@ -128,9 +128,7 @@ impl<W: Wire> Stream<W> {
                     // The client's side is closed, or the connection is gone.
                     Ok(None) | Err(_) => return Ok(()),
                 },
-                is_there = session.attached.changed() => if !is_there {
-                    return Err(Status::unavailable(format!("{} is served no more", session.scope)));
-                },
+                () = session.attached.changed() => {}
                 () = at(deadline) => session.overdue()?,
                 () = closed(&mut closing) => return Err(going_away()),
             }

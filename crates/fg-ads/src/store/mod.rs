@@ -17,8 +17,7 @@ pub(crate) use self::table::{Change, Entry, Table, parent};
 use self::scope::Scope;
 
 /// Counts the transactions of one scope that changed something, from 1. A client that confirmed a
-/// serial has all up to it. Serials of two stores, or of a scope that was removed and came again, have
-/// nothing to do with each other.
+/// serial has all up to it. Serials of two stores have nothing to do with each other.
 pub type Serial = u64;
 
 /// A new or changed resource.
@@ -103,21 +102,6 @@ impl Store {
         self.change(scope, |state| state.replace(all))
     }
 
-    /// Removes a scope. Its clients' streams are closed; what they have, they keep.
-    pub fn remove(&self, scope: &str) {
-        let removed = self.lock().remove(scope);
-        if let Some(scope) = removed {
-            scope.close();
-        }
-    }
-
-    /// The scopes that something was applied to, ordered.
-    pub fn scopes(&self) -> Vec<String> {
-        let scopes = self.lock();
-        let known = scopes.iter().filter(|(_, scope)| scope.serial() > 0);
-        known.map(|(name, _)| name.to_string()).collect()
-    }
-
     /// A scope's present serial; 0 if nothing was applied to it.
     pub fn serial(&self, scope: &str) -> Serial {
         self.lock().get(scope).map_or(0, |scope| scope.serial())
@@ -158,7 +142,7 @@ impl Store {
 
     fn change(&self, name: &str, change: impl FnOnce(&mut State) -> Serial) -> Serial {
         // The scope is changed under the lock of the map, so that no change goes to a scope that is
-        // being removed.
+        // being forgotten.
         let mut scopes = self.lock();
         let scope = match scopes.get(name) {
             Some(scope) => scope.clone(),

@@ -11,12 +11,9 @@ use super::{Serial, Store, Table, Transaction, Upsert};
 #[derive(Debug)]
 pub(crate) struct Scope {
     state: Mutex<State>,
-    /// The serial, for those who wait; the last value of a scope that was removed is [`CLOSED`].
+    /// The serial, for those who wait.
     news: watch::Sender<Serial>,
 }
-
-/// Said instead of a serial when the scope is no more.
-const CLOSED: Serial = Serial::MAX;
 
 impl Default for Scope {
     fn default() -> Self {
@@ -45,10 +42,6 @@ impl Scope {
             is_new
         });
         serial
-    }
-
-    pub(super) fn close(&self) {
-        self.news.send_replace(CLOSED);
     }
 }
 
@@ -132,11 +125,12 @@ impl Attached {
         }
     }
 
-    /// Waits until the scope changed since the last call. False if it is no more.
+    /// Waits until the scope changed since the last call.
     ///
     /// Cancel: safe.
-    pub(crate) async fn changed(&mut self) -> bool {
-        self.news.changed().await.is_ok() && *self.news.borrow_and_update() != CLOSED
+    pub(crate) async fn changed(&mut self) {
+        // Its other end is in the scope, which is held here.
+        let _ = self.news.changed().await;
     }
 
     /// What is looked at.

@@ -311,22 +311,18 @@ async fn a_batch_that_is_dropped_comes_again() {
 }
 
 #[tokio::test]
-async fn a_removed_scope_leaves_clients_what_they_have() {
+async fn a_scope_that_is_emptied_leaves_clients_nothing() {
     let ground = Ground::new();
-    let mut running = ground.serve(Options::default()).await;
-    ground.apply(&["a=1"], 0);
-    let (client, mut deliveries) = ground.client(&running);
-    accept(&mut deliveries).await;
-    assert!(matches!(running.answer().await, Event::Acked { .. }));
-    ground.store.remove("shop/front");
-    let Event::Disconnected { reason, .. } = running.event().await else {
-        panic!("it went on");
-    };
-    assert_eq!(reason, "shop/front is served no more");
+    let running = ground.serve(Options::default()).await;
     ground.apply(&["a=1", "b=1"], 0);
-    assert_eq!(accept(&mut deliveries).await, "1: b=1");
+    let (client, mut deliveries) = ground.client(&running);
+    assert_eq!(accept(&mut deliveries).await, "1: a=1 b=1");
+    ground.store.replace("shop/front", Vec::new());
+    assert_eq!(accept(&mut deliveries).await, "2: -a -b");
+    ground.apply(&["a=1"], 0);
+    assert_eq!(accept(&mut deliveries).await, "3: a=1");
     assert_eq!(
-        until(&client, |state| state.resources == 2).await.serial,
-        Some(1)
+        until(&client, |state| state.resources == 1).await.serial,
+        Some(3)
     );
 }

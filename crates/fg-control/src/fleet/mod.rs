@@ -48,8 +48,6 @@ pub struct Connected {
     pub pod: Text,
     /// Address of its pod.
     pub address: IpAddr,
-    /// Name of its node; may be empty.
-    pub node: Text,
 }
 
 /// A pod that is a ready endpoint of a Gateway's Service.
@@ -104,25 +102,6 @@ pub enum Verdict {
         /// How many more rejections of the object there are.
         more: usize,
     },
-}
-
-/// A proxy as the fleet knows it, for metrics and questions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyState {
-    /// Name of its pod.
-    pub pod: Text,
-    /// Address of its pod.
-    pub address: IpAddr,
-    /// Name of its node.
-    pub node: Text,
-    /// Its connection, while there is one.
-    pub client: Option<ClientId>,
-    /// The last serial that it confirmed; `None` before the first snapshot.
-    pub acknowledged: Option<u64>,
-    /// How many resources it refuses.
-    pub rejected: usize,
-    /// Whether it is a ready endpoint.
-    pub ready: bool,
 }
 
 /// All proxies, and what is asked of them.
@@ -227,12 +206,11 @@ impl Fleet {
         self.drop_idle(gateway);
     }
 
-    /// This generation of an object is in the configuration of this Gateway as of this serial. If
-    /// it changed nothing there, that is the serial of now.
+    /// An object, as it is now, is in the configuration of this Gateway as of this serial. If it
+    /// changed nothing there, that is the serial of now.
     pub fn need(
         &mut self,
         object: &Arc<ObjectRef>,
-        generation: i64,
         gateway: &GatewayKey,
         serial: u64,
         now: Moment,
@@ -243,7 +221,7 @@ impl Fleet {
         self.gateways
             .entry(gateway.clone())
             .or_insert_with(|| Gateway::new(gateway))
-            .need(object, generation, serial, now);
+            .need(object, serial, now);
     }
 
     /// An object is no longer served by these Gateways: it only has a need on the others of
@@ -304,11 +282,6 @@ impl Fleet {
         self.gateways.get(gateway)?.verdict(object)
     }
 
-    /// The generation of an object that [`Self::verdict`] is about.
-    pub fn generation(&self, object: &ObjectRef, gateway: &GatewayKey) -> Option<i64> {
-        self.gateways.get(gateway)?.generation(object)
-    }
-
     /// What the status of an object may say about a Gateway now, by the rules of [`PATIENCE`].
     pub fn confirmation(
         &self,
@@ -329,17 +302,6 @@ impl Fleet {
     /// What proxies of a Gateway refuse and what shows on no object, in words.
     pub fn remark(&self, gateway: &GatewayKey) -> Option<String> {
         self.gateways.get(gateway)?.remark()
-    }
-
-    /// The proxies of a Gateway, sorted by pod.
-    pub fn proxies(&self, gateway: &GatewayKey) -> Vec<ProxyState> {
-        let gateway = self.gateways.get(gateway);
-        gateway.map(Gateway::proxies).unwrap_or_default()
-    }
-
-    /// The Gateways of which something is asked, or that have proxies.
-    pub fn gateways(&self) -> impl Iterator<Item = &GatewayKey> {
-        self.gateways.keys()
     }
 
     fn grace(&self) -> Moment {

@@ -40,7 +40,6 @@ fn connect(fleet: &mut Fleet, client: u64, pod: &str, now: Moment) {
         gateway: web(),
         pod: pod.into(),
         address: address(pod),
-        node: "n".into(),
     };
     fleet.connected(proxy, now);
 }
@@ -84,9 +83,9 @@ fn changed(fleet: &mut Fleet, now: Moment) -> Vec<String> {
 fn confirmed_is_what_every_ready_proxy_confirmed() {
     let mut fleet = two();
     let (old, new) = (route("old"), route("new"));
-    fleet.need(&old, 1, &web(), 10, at(0));
+    fleet.need(&old, &web(), 10, at(0));
     assert_eq!(said(&fleet, &old, at(0)), "2/2");
-    fleet.need(&new, 1, &web(), 11, at(10));
+    fleet.need(&new, &web(), 11, at(10));
     assert_eq!(changed(&mut fleet, at(10)), ["new", "old"]);
     assert_eq!(said(&fleet, &new, at(10)), "undecided");
     fleet.acknowledged(1, 11, at(20));
@@ -110,7 +109,7 @@ fn confirmed_is_what_every_ready_proxy_confirmed() {
 fn after_five_seconds_the_proxy_is_named() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 4, &web(), 11, at(0));
+    fleet.need(&new, &web(), 11, at(0));
     fleet.acknowledged(1, 11, at(1));
     fleet.changed(at(1));
     assert_eq!(fleet.next_deadline(), Some(at(5_000)));
@@ -119,7 +118,7 @@ fn after_five_seconds_the_proxy_is_named() {
     assert_eq!(changed(&mut fleet, at(5_000)), ["new"]);
     assert_eq!(said(&fleet, &new, at(5_000)), "1/2 proxies; waiting for b");
     // An edit does not buy more time.
-    fleet.need(&new, 5, &web(), 12, at(5_100));
+    fleet.need(&new, &web(), 12, at(5_100));
     assert_eq!(
         said(&fleet, &new, at(5_100)),
         "0/2 proxies; waiting for a, b"
@@ -129,16 +128,15 @@ fn after_five_seconds_the_proxy_is_named() {
     assert_eq!(changed(&mut fleet, at(5_200)), ["new"]);
     assert_eq!(said(&fleet, &new, at(5_200)), "2/2");
     // Once confirmed, the next edit has its own time.
-    fleet.need(&new, 6, &web(), 13, at(6_000));
+    fleet.need(&new, &web(), 13, at(6_000));
     assert_eq!(said(&fleet, &new, at(10_999)), "undecided");
-    assert_eq!(fleet.generation(&new, &web()), Some(6));
 }
 
 #[test]
 fn without_a_ready_proxy_it_is_said_at_once() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 1, &web(), 10, at(0));
+    fleet.need(&new, &web(), 10, at(0));
     fleet.changed(at(0));
     ready(&mut fleet, &[], at(100));
     assert_eq!(changed(&mut fleet, at(100)), ["new", "web"]);
@@ -155,7 +153,7 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
     let mut fleet = Fleet::new(Duration::from_secs(100));
     let new = route("new");
     let start = Duration::from_secs(101);
-    fleet.need(&new, 1, &web(), 1, start);
+    fleet.need(&new, &web(), 1, start);
     fleet.changed(start);
     assert_eq!(said(&fleet, &new, start), "undecided");
     assert_eq!(fleet.next_deadline(), Some(Duration::from_secs(105)));
@@ -165,7 +163,7 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
     // The lead is taken over: the same again.
     let taken = Duration::from_secs(110);
     fleet.expect(taken);
-    fleet.need(&new, 2, &web(), 1, taken);
+    fleet.need(&new, &web(), 1, taken);
     fleet.changed(taken);
     assert_eq!(said(&fleet, &new, taken), "undecided");
     assert_eq!(
@@ -174,7 +172,7 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
     );
     // A ready pod that has not connected to this control plane is no proxy that confirmed.
     let mut fleet = Fleet::new(Duration::ZERO);
-    fleet.need(&new, 1, &web(), 1, Duration::from_secs(1));
+    fleet.need(&new, &web(), 1, Duration::from_secs(1));
     fleet.set_ready(
         &web(),
         [ReadyPod {
@@ -201,7 +199,7 @@ fn a_start_keeps_what_was_said_for_five_seconds() {
 fn a_broken_connection_takes_nothing_back_but_a_new_process_does() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 1, &web(), 10, at(0));
+    fleet.need(&new, &web(), 10, at(0));
     fleet.changed(at(0));
     fleet.disconnected(2, at(100));
     assert_eq!(said(&fleet, &new, at(60_000)), "2/2");
@@ -227,26 +225,21 @@ fn pods_that_are_not_ready_are_not_waited_for() {
     let mut fleet = two();
     connect(&mut fleet, 3, "c", at(0));
     let new = route("new");
-    fleet.need(&new, 1, &web(), 11, at(0));
+    fleet.need(&new, &web(), 11, at(0));
     fleet.acknowledged(1, 11, at(1));
     fleet.acknowledged(2, 11, at(1));
     assert_eq!(said(&fleet, &new, at(1)), "2/2");
     // A pod that goes while it is waited for is waited for no more.
-    fleet.need(&new, 2, &web(), 12, at(2));
+    fleet.need(&new, &web(), 12, at(2));
     fleet.acknowledged(1, 12, at(3));
     fleet.changed(at(3));
     ready(&mut fleet, &["a"], at(4));
     assert_eq!(changed(&mut fleet, at(4)), ["new", "web"]);
     assert_eq!(said(&fleet, &new, at(4)), "1/1");
-    let pods: Vec<String> = fleet
-        .proxies(&web())
-        .iter()
-        .map(|proxy| format!("{} {:?} {}", proxy.pod, proxy.acknowledged, proxy.ready))
-        .collect();
-    assert_eq!(
-        pods,
-        ["a Some(12) true", "b Some(11) false", "c None false"]
-    );
+    // When they are ready again, what they confirmed counts.
+    ready(&mut fleet, &["a", "b", "c"], at(5));
+    fleet.need(&new, &web(), 11, at(6));
+    assert_eq!(said(&fleet, &new, at(60_000)), "2/3 proxies; waiting for c");
 }
 
 fn rejection(resource: &str, object: Option<&Arc<ObjectRef>>) -> Rejection {
@@ -262,7 +255,7 @@ fn rejection(resource: &str, object: Option<&Arc<ObjectRef>>) -> Rejection {
 fn a_rejection_names_proxy_resource_and_reason_until_it_is_past() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 1, &web(), 11, at(0));
+    fleet.need(&new, &web(), 11, at(0));
     let refused = vec![rejection("rule/shop/new/0", Some(&new))];
     fleet.rejected(1, refused.clone(), at(1));
     fleet.acknowledged(1, 11, at(1));
@@ -290,7 +283,7 @@ fn a_rejection_names_proxy_resource_and_reason_until_it_is_past() {
 fn rejections_without_an_object_of_theirs_show_on_the_gateway() {
     let mut fleet = two();
     let gateway = object(kinds::GATEWAY, "web");
-    fleet.need(&gateway, 3, &web(), 10, at(0));
+    fleet.need(&gateway, &web(), 10, at(0));
     let listener = ListenerKey {
         namespace: "shop".into(),
         gateway: "web".into(),
@@ -323,12 +316,12 @@ fn rejections_without_an_object_of_theirs_show_on_the_gateway() {
 fn what_is_gone_is_forgotten() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 1, &web(), 11, at(0));
+    fleet.need(&new, &web(), 11, at(0));
     fleet.keep(&new, &BTreeSet::new());
     assert_eq!(fleet.verdict(&new, &web()), None);
     fleet.changed(at(0));
     assert_eq!(fleet.next_deadline(), None);
-    fleet.need(&new, 2, &web(), 12, at(1));
+    fleet.need(&new, &web(), 12, at(1));
     fleet.remove_gateway(&web());
     assert_eq!(changed(&mut fleet, at(1)), ["new"]);
     assert_eq!(fleet.verdict(&new, &web()), None);
@@ -337,21 +330,21 @@ fn what_is_gone_is_forgotten() {
     fleet.acknowledged(1, 12, at(2));
     fleet.disconnected(1, at(2));
     ready(&mut fleet, &[], at(2));
-    assert_eq!(fleet.proxies(&web()).len(), 1);
+    assert_eq!(fleet.gateways.len(), 1);
     fleet.disconnected(2, at(3));
-    assert_eq!(fleet.gateways().count(), 0);
+    assert_eq!(fleet.gateways.len(), 0);
 }
 
 #[test]
 fn a_gateway_that_is_made_anew_has_the_proxies_that_stayed() {
     let mut fleet = two();
     let new = route("new");
-    fleet.need(&new, 1, &web(), 10, at(0));
+    fleet.need(&new, &web(), 10, at(0));
     fleet.rejected(1, vec![rejection("rule/shop/new/0", Some(&new))], at(0));
     fleet.remove_gateway(&web());
     assert!(!fleet.refuses(1), "what it refused is gone");
     fleet.changed(at(0));
-    fleet.need(&new, 1, &web(), 12, at(10));
+    fleet.need(&new, &web(), 12, at(10));
     assert_eq!(said(&fleet, &new, at(10)), "undecided");
     fleet.acknowledged(1, 12, at(20));
     fleet.acknowledged(2, 12, at(20));
@@ -422,7 +415,7 @@ fn nothing_is_missed_by_who_only_hears_of_changes() {
                 _ => {
                     serial += dice.roll(2);
                     let name = ["x", "y", "z"][dice.roll(3) as usize];
-                    fleet.need(&route(name), serial as i64, &web(), serial, now);
+                    fleet.need(&route(name), &web(), serial, now);
                 }
             }
             listen(&mut fleet, now, &mut told);

@@ -94,11 +94,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Server<T> {
         })
     }
 
-    /// Whether any stream is open or has something to send.
-    pub fn is_busy(&self) -> bool {
-        self.connection.has_streams()
-    }
-
     /// Takes no new streams; those that are open end in peace (GOAWAY).
     pub fn drain(&mut self) {
         self.connection.graceful_shutdown();

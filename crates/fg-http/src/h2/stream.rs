@@ -237,11 +237,6 @@ impl Stream {
             .send_informational(reply_head(reply)?)
             .map_err(io_error)
     }
-
-    /// Whether it belongs to a client's connection.
-    pub const fn is_of_client(&self) -> bool {
-        self.server
-    }
 }
 
 impl fmt::Debug for Stream {

@@ -152,11 +152,6 @@ impl Registry {
         change(&mut self.lock().control);
     }
 
-    /// The numbers of the control thread as they stand.
-    pub fn control_stats(&self) -> ControlStats {
-        self.lock().control.clone()
-    }
-
     /// Where the access log counts the lines that found no room.
     pub fn log_dropped(&self) -> Arc<AtomicU64> {
         self.log_dropped.clone()

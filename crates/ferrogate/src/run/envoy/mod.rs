@@ -28,8 +28,9 @@ use anyhow::Context as _;
 use fg_ads::Serial;
 use fg_control::{Bound, Control, Remarks};
 use fg_deploy::bootstrap::{self, Address};
-use fg_envoy::{Fence, Kind, RouteShape, Settings, Version};
+use fg_envoy::{Fence, Kind, RouteShape, Settings};
 use fg_ir::{Change, Ir, Listener, ListenerKey};
+use fg_model::EnvoyVersion;
 
 use crate::envoy::Served;
 pub(crate) use admin::Admin;
@@ -67,7 +68,7 @@ pub(crate) struct Envoy {
     options: Options,
     state: State,
     /// Since its version is known.
-    served: Option<(Version, Served)>,
+    served: Option<(EnvoyVersion, Served)>,
     /// The listeners that it has confirmed since it was started.
     live: BTreeSet<ListenerKey>,
     /// Whether it ever had a complete configuration.
@@ -156,7 +157,7 @@ impl Envoy {
     fn started(&mut self, program: &Program, ir: &Ir) {
         let version = program.version;
         tracing::info!(program = %program.path.display(), %version, "Envoy started");
-        if version > Version::NEWEST {
+        if version > EnvoyVersion::NEWEST {
             tracing::warn!(%version, "this Envoy is newer than any that was tried");
         }
         if self.served.as_ref().is_none_or(|(of, _)| *of != version) {
@@ -165,7 +166,7 @@ impl Envoy {
     }
 
     /// Serves everything anew, also what was refused.
-    fn serve(&mut self, version: Version, ir: &Ir) {
+    fn serve(&mut self, version: EnvoyVersion, ir: &Ir) {
         let settings = Settings {
             routes: RouteShape::of(version),
             ..self.options.settings.clone()

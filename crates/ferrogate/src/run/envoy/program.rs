@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use fg_envoy::Version;
+use fg_model::EnvoyVersion;
 
 use super::install;
 use crate::cli::EnvoyArgs;
@@ -16,7 +16,7 @@ pub(crate) struct Program {
     /// Where it is.
     pub(crate) path: PathBuf,
     /// What it says it is.
-    pub(crate) version: Version,
+    pub(crate) version: EnvoyVersion,
 }
 
 /// Why there is no program.
@@ -75,7 +75,7 @@ pub(super) fn find(args: &EnvoyArgs, candidates: &[Stamp]) -> Result<Program, La
     let mut wrong = Vec::new();
     for (path, _) in candidates {
         match version_of(path) {
-            Ok(version) if version >= Version::OLDEST => {
+            Ok(version) if version >= EnvoyVersion::OLDEST => {
                 let path = path.clone();
                 return Ok(Program { path, version });
             }
@@ -86,7 +86,7 @@ pub(super) fn find(args: &EnvoyArgs, candidates: &[Stamp]) -> Result<Program, La
             Err(words) => wrong.push(format!("{} is no Envoy: {words}", path.display())),
         }
     }
-    let oldest = Version::OLDEST;
+    let oldest = EnvoyVersion::OLDEST;
     let words = if wrong.is_empty() {
         "there is no `envoy` in the PATH".to_owned()
     } else {
@@ -103,7 +103,7 @@ pub(super) fn find(args: &EnvoyArgs, candidates: &[Stamp]) -> Result<Program, La
 }
 
 /// What a program says that it is.
-fn version_of(path: &Path) -> Result<Version, String> {
+fn version_of(path: &Path) -> Result<EnvoyVersion, String> {
     let says = says(path).map_err(|error| error.to_string())?;
     version_in(&says).ok_or_else(|| "it does not say its version as Envoy does".to_owned())
 }
@@ -133,11 +133,11 @@ fn says(path: &Path) -> std::io::Result<String> {
 }
 
 /// The version in `…/envoy  version: COMMIT/1.36.4/Clean/RELEASE/BoringSSL`.
-fn version_in(says: &str) -> Option<Version> {
+fn version_in(says: &str) -> Option<EnvoyVersion> {
     let (_, rest) = says.split_once("version:")?;
     let mut numbers = rest.trim().split('/').nth(1)?.split('.');
     let mut number = || numbers.next()?.parse().ok();
-    Some(Version {
+    Some(EnvoyVersion {
         major: number()?,
         minor: number()?,
     })
@@ -150,14 +150,14 @@ mod tests {
     #[test]
     fn a_version_is_read_as_envoy_writes_it() {
         let says = "\n/usr/bin/envoy  version: bad8/1.36.4/Clean/RELEASE/BoringSSL\n\n";
-        let version = Version {
+        let version = EnvoyVersion {
             major: 1,
             minor: 36,
         };
         assert_eq!(version_in(says), Some(version));
         assert_eq!(
             version_in("envoy version: x/1.41.0-dev/Modified/DEBUG/BoringSSL"),
-            Some(Version {
+            Some(EnvoyVersion {
                 major: 1,
                 minor: 41
             })
@@ -165,7 +165,7 @@ mod tests {
         for other in ["", "nginx version: nginx/1.26.3", "version: a/b.c/d"] {
             let nginx = version_in(other);
             assert!(
-                nginx.is_none_or(|version| version < Version::OLDEST),
+                nginx.is_none_or(|version| version < EnvoyVersion::OLDEST),
                 "{other}"
             );
         }

@@ -19,9 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::keys::{Flaw, OVERLAP};
-pub use self::review::{
-    AUDIENCE, Account, GATEWAY, HOSTS_ALONE, OLDEST_ENVOY, TokenReviewer, WHOLE,
-};
+pub use self::review::{AUDIENCE, Account, GATEWAY, TokenReviewer, WHOLE};
 
 use self::keeper::Keeper;
 
@@ -29,8 +27,6 @@ use self::keeper::Keeper;
 pub const SECRET: &str = "ferrogate-ca";
 /// The ConfigMap in each Gateway's namespace that holds the authorities to trust.
 pub const CONFIG_MAP: &str = "ferrogate-ca";
-/// Its key.
-pub const CONFIG_MAP_KEY: &str = "ca.crt";
 
 /// For whom the certificate is.
 #[derive(Debug, Clone)]
@@ -123,12 +119,7 @@ impl Authority {
         Security::Tls(self.config.clone())
     }
 
-    /// The authorities to trust now, PEM: what the ConfigMap [`CONFIG_MAP`] shall have.
-    pub fn ca_bundle(&self) -> Arc<str> {
-        self.bundle.borrow().clone()
-    }
-
-    /// The same, for those who wait for a change.
+    /// The authorities to trust, PEM: what the ConfigMap [`CONFIG_MAP`] shall have.
     pub fn watch_bundle(&self) -> watch::Receiver<Arc<str>> {
         self.bundle.clone()
     }

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fg_ads::message::{Node, SemanticVersion};
 use fg_ads::{Authenticator, Identity, Protocol};
+use fg_model::EnvoyVersion;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::api::{Api, PostParams};
 use tokio::sync::Semaphore;
@@ -25,12 +26,6 @@ pub const GATEWAY: &str = "gateway";
 /// Behind the scope of Envoys that get whole route configurations: those that ask for the state of
 /// the world, and those before 1.37.
 pub const WHOLE: &str = "+whole";
-
-/// The oldest Envoy that is served: major and minor.
-pub const OLDEST_ENVOY: (u32, u32) = (1, 36);
-
-/// The oldest Envoy that takes virtual hosts by themselves (ADR 0009): major and minor.
-pub const HOSTS_ALONE: (u32, u32) = (1, 37);
 
 /// How long it is believed that a token is good, unless it ends before.
 const BELIEVED: Duration = Duration::from_secs(60);
@@ -190,7 +185,8 @@ impl Authenticator for TokenReviewer {
         }
         let version = envoy(node);
         is_served(version)?;
-        let takes_hosts = version.is_none_or(|version| minor(version) >= HOSTS_ALONE);
+        let takes_hosts =
+            version.is_none_or(|version| of_minor(version) >= EnvoyVersion::HOSTS_ALONE);
         let scope = match protocol {
             Protocol::Delta if takes_hosts => gateway.to_owned(),
             Protocol::Delta | Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
@@ -206,8 +202,11 @@ fn envoy(node: &Node) -> Option<&SemanticVersion> {
     version.filter(|_| node.user_agent_name == "envoy")
 }
 
-const fn minor(version: &SemanticVersion) -> (u32, u32) {
-    (version.major_number, version.minor_number)
+const fn of_minor(version: &SemanticVersion) -> EnvoyVersion {
+    EnvoyVersion {
+        major: version.major_number,
+        minor: version.minor_number,
+    }
 }
 
 /// Whether an Envoy can be served.
@@ -215,12 +214,12 @@ const fn minor(version: &SemanticVersion) -> (u32, u32) {
 /// # Errors
 /// It is too old.
 fn is_served(version: Option<&SemanticVersion>) -> Result<(), Status> {
-    let Some(version) = version.filter(|version| minor(version) < OLDEST_ENVOY) else {
+    let oldest = EnvoyVersion::OLDEST;
+    let Some(version) = version.filter(|version| of_minor(version) < oldest) else {
         return Ok(());
     };
-    let (major, minor) = OLDEST_ENVOY;
     Err(Status::failed_precondition(format!(
-        "Envoy {}.{}.{} is too old: Envoys of {major}.{minor} and later are served; \
+        "Envoy {}.{}.{} is too old: Envoys of {oldest} and later are served; \
          change `spec.kube.envoyContainer.image` of the GatewayParameters",
         version.major_number, version.minor_number, version.patch
     )))

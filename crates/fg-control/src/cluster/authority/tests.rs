@@ -181,6 +181,11 @@ impl tonic::codegen::Service<http::Request<Body>> for Api {
     }
 }
 
+/// What proxies shall trust now.
+fn bundle(authority: &Authority) -> Arc<str> {
+    authority.watch_bundle().borrow().clone()
+}
+
 #[tokio::test]
 async fn replicas_agree_on_the_authority_of_the_first() {
     let api = Api::default();
@@ -190,7 +195,7 @@ async fn replicas_agree_on_the_authority_of_the_first() {
         Authority::start(client, &settings),
         Authority::start(other, &settings)
     );
-    assert_eq!(one.ca_bundle(), two.ca_bundle());
+    assert_eq!(bundle(&one), bundle(&two));
     assert_eq!(api.0.lock().unwrap().writes, 1);
     let secret = api.0.lock().unwrap().secret.clone().unwrap();
     assert_eq!(secret["metadata"]["name"], "ferrogate-ca");
@@ -207,7 +212,7 @@ async fn what_is_deleted_or_broken_is_put_back() {
     let api = Api::default();
     let authority = Authority::start(api.client(), &Settings::new("ferrogate-system")).await;
     written(&api).await;
-    let before = authority.ca_bundle();
+    let before = bundle(&authority);
     for broken in [
         None,
         Some(json!({"metadata": {"resourceVersion": "1"}, "data": {}})),
@@ -218,7 +223,7 @@ async fn what_is_deleted_or_broken_is_put_back() {
         let data = serde_json::from_value(secret["data"].clone()).unwrap();
         assert_eq!(*Keys::read(&data).unwrap().bundle(), *before);
     }
-    assert_eq!(authority.ca_bundle(), before);
+    assert_eq!(bundle(&authority), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +235,7 @@ async fn an_old_authority_gets_a_successor_at_the_start() {
         "data": old.data(),
     }));
     let authority = Authority::start(api.client(), &Settings::new("ferrogate-system")).await;
-    let bundle = authority.ca_bundle();
+    let bundle = bundle(&authority);
     assert!(bundle.starts_with(old.bundle().trim()), "it still signs");
     assert_eq!(bundle.matches("BEGIN CERTIFICATE").count(), 2);
 }
@@ -255,7 +260,7 @@ async fn a_proxy_with_bundle_and_token_gets_in() {
 
     let folder = tempfile::tempdir().unwrap();
     let [ca, token] = ["ca.crt", "token"].map(|name| folder.path().join(name));
-    std::fs::write(&ca, authority.ca_bundle().as_bytes()).unwrap();
+    std::fs::write(&ca, bundle(&authority).as_bytes()).unwrap();
     std::fs::write(&token, "good").unwrap();
     let server = format!("localhost:{}", address.port());
     let mut options =

@@ -12,7 +12,7 @@ use fg_model::{ObjectRef, kinds};
 use fg_status::GatewayKey;
 
 use super::verdict::refused;
-use super::{ClientId, Connected, Moment, PATIENCE, ProxyState, ReadyPod, Rejection, Verdict};
+use super::{ClientId, Connected, Moment, PATIENCE, ReadyPod, Rejection, Verdict};
 use needs::Needs;
 
 /// A pod that is connected, or that was and is still ready.
@@ -20,7 +20,6 @@ use needs::Needs;
 struct Proxy {
     client: Option<ClientId>,
     address: IpAddr,
-    node: Text,
     acknowledged: Option<u64>,
     connected_since: Moment,
     rejections: BTreeMap<Text, Rejection>,
@@ -84,7 +83,6 @@ impl Gateway {
         let known = Proxy {
             client: Some(proxy.client),
             address: proxy.address,
-            node: proxy.node,
             acknowledged: None,
             connected_since: now,
             rejections: BTreeMap::new(),
@@ -146,15 +144,9 @@ impl Gateway {
         self.drop_gone();
     }
 
-    pub(super) fn need(
-        &mut self,
-        object: &Arc<ObjectRef>,
-        generation: i64,
-        serial: u64,
-        now: Moment,
-    ) {
+    pub(super) fn need(&mut self, object: &Arc<ObjectRef>, serial: u64, now: Moment) {
         let level = self.level();
-        self.needs.set(object, generation, serial, now);
+        self.needs.set(object, serial, now);
         if !level.has(serial) {
             self.needs.wait(object, now);
         }
@@ -179,10 +171,6 @@ impl Gateway {
     /// Whether nothing is asked, and nobody is there to be asked.
     pub(super) fn is_idle(&self) -> bool {
         self.needs.is_empty() && self.proxies.is_empty() && self.endpoints.is_empty()
-    }
-
-    pub(super) fn generation(&self, object: &ObjectRef) -> Option<i64> {
-        self.needs.generation(object)
     }
 
     /// Adds to `changed` the objects about which something else may be said now.
@@ -291,19 +279,6 @@ impl Gateway {
             .filter(|(_, rejection)| rejection.listener.is_none());
         let (pod, first) = others.next()?;
         Some(refused(pod, &first.resource, &first.reason, others.count()))
-    }
-
-    pub(super) fn proxies(&self) -> Vec<ProxyState> {
-        let proxies = self.proxies.iter().map(|(pod, proxy)| ProxyState {
-            pod: pod.clone(),
-            address: proxy.address,
-            node: proxy.node.clone(),
-            client: proxy.client,
-            acknowledged: proxy.acknowledged,
-            rejected: proxy.rejections.len(),
-            ready: self.ready.contains_key(pod),
-        });
-        proxies.collect()
     }
 
     fn of(&mut self, client: ClientId) -> Option<&mut Proxy> {

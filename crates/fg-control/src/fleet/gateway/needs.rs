@@ -13,7 +13,6 @@ const REMIND: Moment = Moment::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 struct Need {
-    generation: i64,
     serial: u64,
     /// Since when it waits, or when it was set.
     since: Moment,
@@ -37,18 +36,11 @@ pub(super) struct Needs {
 impl Needs {
     /// Takes a need; it does not wait yet. What waited waits since then, or an object that is
     /// edited faster than proxies confirm would never be overdue.
-    pub(super) fn set(
-        &mut self,
-        object: &Arc<ObjectRef>,
-        generation: i64,
-        serial: u64,
-        now: Moment,
-    ) {
+    pub(super) fn set(&mut self, object: &Arc<ObjectRef>, serial: u64, now: Moment) {
         let old = self.all.get(object).filter(|old| old.waits);
         let since = old.map_or(now, |old| old.since);
         self.forget(object);
         let need = Need {
-            generation,
             serial,
             since,
             waits: false,
@@ -153,10 +145,6 @@ impl Needs {
 
     pub(super) fn objects(&self) -> impl Iterator<Item = &Arc<ObjectRef>> {
         self.all.keys()
-    }
-
-    pub(super) fn generation(&self, object: &ObjectRef) -> Option<i64> {
-        self.all.get(object).map(|need| need.generation)
     }
 
     pub(super) fn serial(&self, object: &ObjectRef) -> Option<u64> {
