@@ -150,8 +150,6 @@ fn welcome(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, key: Socket
     }
     worker.stats.connections_accepted.increment();
     worker.stats.connections_open.increment();
-    // Without it small writes would wait for acknowledgements; a failure costs only time.
-    let _ = stream.set_nodelay(true);
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     tokio::task::spawn_local(serve::connection(worker.clone(), stream, peer, key));
 }

@@ -367,7 +367,8 @@ async fn drive(
             Some(turns) => Some(turn(turns).await?),
             None => None,
         };
-        let stepped = step(socket, tls, rest);
+        let stepped =
+            std::future::poll_fn(|context| Poll::Ready(step(socket, tls, rest, context))).await;
         if let Some(turn) = turn {
             turn.end().await;
         }
@@ -392,16 +393,19 @@ pub(super) fn may_wait(tls: &Connection) -> bool {
 }
 
 /// Gives rustls what was received, but nothing beyond the handshake.
-fn step(socket: &TcpStream, tls: &mut Connection, rest: &mut Vec<u8>) -> Result<(), Failure> {
+fn step(
+    socket: &mut TcpStream,
+    tls: &mut Connection,
+    rest: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
     if !rest.is_empty() {
         let given = std::mem::take(rest);
         return give(tls, &given, rest);
     }
     with_scratch(|scratch| {
-        let count = match socket.try_read(scratch) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error.into()),
+        let Poll::Ready(count) = poll_read(socket, context, scratch)? else {
+            return Ok(());
         };
         if count == 0 {
             return Err(Failure::new(
