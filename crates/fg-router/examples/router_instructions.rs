@@ -2,16 +2,14 @@
 //!
 //! Without words it prints the names of the cases; with `CASE N` it does that case N times.
 
-#[path = "../tests/routing/build.rs"]
-mod build;
-
 use std::hint::black_box;
 use std::sync::Arc;
 
-use build::{And as _, listener, path, request, rule};
 use fg_exchange::Request;
-use fg_ir::{Change, Rule};
+use fg_ir::Rule;
 use fg_router::{Builder, Router};
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{And as _, change, listener, path, rule};
 
 /// A name, its rules and a request that the last line of each says who owns.
 type Case = (&'static str, fn() -> (Vec<Rule>, Request));
@@ -85,7 +83,7 @@ fn a_request(host: &str, target: &str) -> Request {
         ("cache-control", "no-cache"),
         ("priority", "u=0, i"),
     ];
-    request(&format!("GET {host} {target}"), &headers)
+    Plain::new(&format!("GET {host} {target}"), &headers).request()
 }
 
 fn main() {
@@ -122,14 +120,6 @@ fn is_owned(router: &Router<Arc<Rule>>, request: &Request) -> bool {
 }
 
 fn router(rules: Vec<Rule>) -> Arc<Router<Arc<Rule>>> {
-    let listener = Arc::new(listener("http", ""));
-    let change = Change {
-        listeners: [(listener.key.clone(), Some(listener))].into(),
-        rules: rules
-            .into_iter()
-            .map(|rule| (rule.key.clone(), Some(Arc::new(rule))))
-            .collect(),
-        ..Change::default()
-    };
+    let change = change(vec![listener("http", "")], rules);
     Builder::new().apply(&change, &mut Arc::clone)
 }

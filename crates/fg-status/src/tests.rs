@@ -71,7 +71,7 @@ spec:
 ";
 
 /// A Gateway of generation 3.
-fn gateway(rest: &str) -> String {
+pub(crate) fn gateway(rest: &str) -> String {
     format!(
         "
 ---

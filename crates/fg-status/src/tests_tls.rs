@@ -9,20 +9,12 @@ use super::tests::{bound, conditions, shown, translated};
 
 /// A Gateway of generation 3 with an HTTP listener, an HTTPS listener, and this `spec.tls`.
 fn gateway(tls: &str) -> String {
-    format!(
-        "
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, generation: 3}}
-spec:
-  gatewayClassName: ferrogate
-  listeners:
+    super::tests::gateway(&format!(
+        "  listeners:
   - {{name: http, port: 80, protocol: HTTP}}
   - {{name: tls, port: 443, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
-  tls: {tls}
-"
-    )
+  tls: {tls}"
+    ))
 }
 
 /// A Secret `cert` and a ConfigMap `ca`.

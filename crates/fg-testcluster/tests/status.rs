@@ -11,15 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use fg_api::http_route::ParentReference;
 use fg_control::cluster::leader::{LeaseSettings, lead};
 use fg_control::cluster::status::{Settings, StatusWriter};
 use fg_model::{ObjectRef, kinds};
-use fg_status::{
-    Condition, ConditionStatus, Document, DocumentMeta, GatewayStatus, ListenerStatus,
-    PolicyAncestorStatus, PolicyStatus, RouteParentStatus, RouteStatus, Status, StatusAddress,
-};
+use fg_status::ConditionStatus;
 use fg_testcluster::Cluster;
+use fg_testkit::status::{OURS, gateway_document, policy_document, route_document};
 use http::Request;
 use kube::Client;
 use serde_json::{Value, json};
@@ -29,7 +26,6 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SPACE: &str = "status";
-const OURS: &str = "ferrogate.dev/gateway";
 
 /// How many routes get a status at once.
 const ROUTES: usize = 500;
@@ -129,16 +125,22 @@ async fn gateways(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> 
         ensure!(holder["conditions"][2].to_string() == before, "{holder}");
     }
     ensure!(status["listeners"][0]["name"] == "b" && status["listeners"][1]["name"] == "c");
-    // Nothing is left to do.
+    // Nothing is left to do, also for one that begins anew.
     settled(writer).await?;
-    let done = writer.metrics();
-    writer.touched(&web);
-    settled(writer).await?;
-    let again = writer.metrics();
-    ensure!(
-        (again.written, again.unchanged) == (done.written, done.unchanged + 1),
-        "{again:?}"
-    );
+    let anew = StatusWriter::new(Settings::default());
+    anew.set(&web, &gateway_document(&web, 2, True, &["b", "c"]));
+    anew.synced();
+    let (leading, led) = watch::channel(true);
+    let (task, of_task) = (anew.clone(), client.clone());
+    let task = tokio::spawn(async move { task.run(of_task, led).await });
+    poll("the first look", async || {
+        Ok((anew.metrics().sweeps > 0).then_some(()))
+    })
+    .await?;
+    let again = anew.metrics();
+    ensure!((again.written, again.unchanged) == (0, 1), "{again:?}");
+    drop(leading);
+    task.await?;
 
     // It is ours no longer: what is not ours stays, and what is shared keeps its required fields.
     writer.forget(&web);
@@ -170,7 +172,7 @@ async fn routes(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> {
     live["status"] = json!({"parents": [theirs]});
     put(client, &format!("{path}/status"), &live).await?;
     let before = get(client, &path).await?["status"]["parents"][0].to_string();
-    writer.set(&r, &route_document(&r, 1));
+    writer.set(&r, &route_document(&r, 1, &["web"]));
     until(client, &path, |status| {
         types(&status["parents"][1]) == ["Accepted=True@1"]
     })
@@ -181,7 +183,7 @@ async fn routes(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> {
         &json!({"spec": {"hostnames": ["a.example"]}}),
     )
     .await?;
-    writer.set(&r, &route_document(&r, 2));
+    writer.set(&r, &route_document(&r, 2, &["web"]));
     let status = until(client, &path, |status| {
         types(&status["parents"][1]) == ["Accepted=True@2"]
     })
@@ -217,13 +219,7 @@ async fn policies(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> 
     live["status"] = json!({"ancestors": [theirs]});
     put(client, &format!("{path}/status"), &live).await?;
     let before = get(client, &path).await?["status"]["ancestors"][0].to_string();
-    let ancestors = vec![PolicyAncestorStatus {
-        ancestor_ref: parent(),
-        controller_name: OURS.into(),
-        conditions: vec![condition("Accepted", ConditionStatus::True, 1)],
-    }];
-    let status = Status::Policy(PolicyStatus { ancestors });
-    writer.set(&policy, &document(&policy, 1, status));
+    writer.set(&policy, &policy_document(&policy, 1, &["web"]));
     let status = until(client, &path, |status| {
         types(&status["ancestors"][1]) == ["Accepted=True@1"]
     })
@@ -244,7 +240,7 @@ async fn many(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> {
     let started = Instant::now();
     for name in &names {
         let object = object(kinds::HTTP_ROUTE, name);
-        writer.set(&object, &route_document(&object, 1));
+        writer.set(&object, &route_document(&object, 1, &["web"]));
     }
     settled(writer).await?;
     let (took, after) = (started.elapsed(), writer.metrics());
@@ -305,82 +301,11 @@ fn route(name: &str) -> Value {
     })
 }
 
-fn condition(kind: &'static str, status: ConditionStatus, generation: i64) -> Condition {
-    Condition {
-        kind,
-        status,
-        observed_generation: generation,
-        reason: "Because",
-        message: format!("as of {generation}"),
-    }
-}
-
 fn foreign() -> Value {
     json!({
         "type": "example.com/Theirs", "status": "Unknown", "observedGeneration": 1,
         "reason": "Mine", "message": "mine", "lastTransitionTime": "2001-02-03T04:05:06Z",
     })
-}
-
-fn parent() -> ParentReference {
-    ParentReference {
-        group: Some(kinds::GATEWAY.0.into()),
-        kind: Some(kinds::GATEWAY.1.into()),
-        namespace: None,
-        name: "web".into(),
-        section_name: None,
-        port: None,
-    }
-}
-
-fn document(object: &ObjectRef, generation: i64, status: Status) -> Document {
-    Document {
-        api_version: "gateway.networking.k8s.io/v1",
-        kind: object.kind.clone(),
-        metadata: DocumentMeta {
-            name: object.name.clone(),
-            namespace: object.namespace.clone(),
-            generation,
-        },
-        status,
-    }
-}
-
-fn route_document(route: &ObjectRef, generation: i64) -> Document {
-    let parents = vec![RouteParentStatus {
-        parent_ref: parent(),
-        controller_name: OURS.into(),
-        conditions: vec![condition("Accepted", ConditionStatus::True, generation)],
-    }];
-    document(route, generation, Status::Route(RouteStatus { parents }))
-}
-
-fn gateway_document(
-    gateway: &ObjectRef,
-    generation: i64,
-    programmed: ConditionStatus,
-    listeners: &[&str],
-) -> Document {
-    let conditions = vec![
-        condition("Accepted", ConditionStatus::True, generation),
-        condition("Programmed", programmed, generation),
-    ];
-    let listeners = listeners.iter().map(|name| ListenerStatus {
-        name: (*name).into(),
-        supported_kinds: Vec::new(),
-        attached_routes: 1,
-        conditions: conditions.clone(),
-    });
-    let status = GatewayStatus {
-        addresses: vec![StatusAddress {
-            kind: "IPAddress",
-            value: "192.0.2.7".to_owned(),
-        }],
-        attached_listener_sets: Some(0),
-        listeners: listeners.collect(),
-        conditions: conditions.clone(),
-    };
-    document(gateway, generation, Status::Gateway(status))
 }
 
 /// `Accepted=True@1` for each condition.

@@ -32,6 +32,16 @@ pub struct Wish<'a> {
     pub until: i32,
 }
 
+impl<'a> Wish<'a> {
+    fn lasting(names: &'a [&'a str]) -> Self {
+        Self {
+            names,
+            from: 2020,
+            until: 2120,
+        }
+    }
+}
+
 impl Authority {
     /// A new authority that holds from 2020 to 2120.
     ///
@@ -39,11 +49,7 @@ impl Authority {
     /// When no certificate can be made; so do the other functions.
     pub fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("there is a key");
-        let mut parameters = parameters(Wish {
-            names: &[],
-            from: 2020,
-            until: 2120,
-        });
+        let mut parameters = parameters(Wish::lasting(&[]));
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.distinguished_name.push(DnType::CommonName, name);
         let certificate = parameters.self_signed(&key).expect("it can be signed");
@@ -55,37 +61,19 @@ impl Authority {
 
     /// A certificate for these names that holds from 2020 to 2120.
     pub fn issue(&self, names: &[&str]) -> Issued {
-        self.issue_as(Wish {
-            names,
-            from: 2020,
-            until: 2120,
-        })
+        self.issue_as(Wish::lasting(names))
     }
 
     /// A certificate with an RSA key.
     pub fn issue_rsa(&self, names: &[&str]) -> Issued {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
-        self.issue_for(
-            &key.expect("there is a key"),
-            Wish {
-                names,
-                from: 2020,
-                until: 2120,
-            },
-        )
+        self.issue_for(&key.expect("there is a key"), Wish::lasting(names))
     }
 
     /// A certificate with an Ed25519 key, which our own proxy can show and Envoy cannot.
     pub fn issue_ed25519(&self, names: &[&str]) -> Issued {
         let key = KeyPair::generate_for(&PKCS_ED25519);
-        self.issue_for(
-            &key.expect("there is a key"),
-            Wish {
-                names,
-                from: 2020,
-                until: 2120,
-            },
-        )
+        self.issue_for(&key.expect("there is a key"), Wish::lasting(names))
     }
 
     /// A certificate as wished.

@@ -20,8 +20,15 @@ impl Client {
     /// When that fails; so do all other methods when the socket fails in a way that is not part of
     /// their answer.
     pub fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&to, PATIENCE).expect("the gateway accepts");
-        Self::new(stream)
+        Self::try_connect(to).expect("the gateway accepts")
+    }
+
+    /// Connects, where it may be that nobody listens.
+    ///
+    /// # Errors
+    /// Nobody does.
+    pub fn try_connect(to: SocketAddr) -> io::Result<Self> {
+        TcpStream::connect_timeout(&to, PATIENCE).map(Self::new)
     }
 
     /// Connects from a certain address, to be (or not to be) a trusted peer.
@@ -185,6 +192,34 @@ impl Client {
     pub fn abort(self) {
         reset(self.reader.into_inner());
     }
+}
+
+/// The reply to a request of these bytes, on a connection of its own.
+///
+/// # Panics
+/// When there is none, or when it is not well-formed.
+pub fn ask(at: SocketAddr, request: impl AsRef<[u8]>) -> Message {
+    let mut client = Client::connect(at);
+    client.send(request);
+    client.reply()
+}
+
+/// The reply to a `GET`, on a connection of its own.
+///
+/// # Panics
+/// When there is none, or when it is not well-formed.
+pub fn get(at: SocketAddr, host: &str, path: &str) -> Message {
+    try_get(at, host, path).expect("a well-formed reply")
+}
+
+/// The same, which may fail.
+///
+/// # Errors
+/// Nobody listens, or see [`Message::read`].
+pub fn try_get(at: SocketAddr, host: &str, path: &str) -> io::Result<Message> {
+    let mut client = Client::try_connect(at)?;
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    client.try_reply()
 }
 
 /// Closes with a reset instead of an orderly end.

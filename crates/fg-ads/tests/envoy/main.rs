@@ -6,6 +6,5 @@
     reason = "a test that cannot go on says so"
 )]
 
-mod ground;
 mod messages;
 mod programming;

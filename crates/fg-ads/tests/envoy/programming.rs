@@ -3,42 +3,47 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use fg_ads::{Event, Protocol};
-use fg_testkit::Upstream;
 use fg_testkit::envoy::{NEWEST, OLDEST};
+use fg_testkit::programmed::{PATIENCE, Programmed};
 use fg_testkit::upstream::ok;
+use fg_testkit::{Upstream, try_get};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 
-use crate::ground::{Ground, get, until};
 use crate::messages::{
-    Answer, CLUSTER, ENDPOINTS, HOST, LISTENER, ROUTES, SECRET, cluster, cluster_without_source,
-    endpoints, host, listener, routes, secret, virtual_host,
+    Answer, CLUSTER, ENDPOINTS, HOST, LISTENER, ROUTES, SECRET, TYPES, cluster,
+    cluster_without_source, endpoints, host, listener, routes, secret, virtual_host,
 };
+
+fn ground(version: &str, protocol: Protocol) -> Programmed {
+    Programmed::new(version, protocol, TYPES)
+}
 
 #[test]
 fn the_oldest_by_delta() {
-    everything(Ground::new(OLDEST, Protocol::Delta));
+    everything(ground(OLDEST, Protocol::Delta));
 }
 
 #[test]
 fn the_newest_by_delta() {
-    let ground = everything(Ground::new(NEWEST, Protocol::Delta));
+    let ground = everything(ground(NEWEST, Protocol::Delta));
     hosts_are_resources(ground);
 }
 
 #[test]
 fn the_oldest_by_the_state_of_the_world() {
-    everything(Ground::new(OLDEST, Protocol::StateOfTheWorld));
+    everything(ground(OLDEST, Protocol::StateOfTheWorld));
 }
 
 #[test]
 fn the_newest_by_the_state_of_the_world() {
-    everything(Ground::new(NEWEST, Protocol::StateOfTheWorld));
+    everything(ground(NEWEST, Protocol::StateOfTheWorld));
 }
 
 /// One Envoy goes through all of it: starting one is what takes long.
-fn everything(mut ground: Ground) -> Ground {
+fn everything(mut ground: Programmed) -> Programmed {
     let at = fg_testkit::address::own_address();
     let one = Upstream::replying(ok("one"));
     let two = Upstream::replying(ok("two"));
@@ -57,7 +62,7 @@ fn to(answer: Answer<'_>) -> Option<Vec<u8>> {
 }
 
 fn nothing_fails_while_everything_changes(
-    ground: &mut Ground,
+    ground: &mut Programmed,
     at: SocketAddr,
     [one, two]: [SocketAddr; 2],
 ) {
@@ -80,8 +85,8 @@ fn nothing_fails_while_everything_changes(
         let asking = scope.spawn(|| {
             let mut asked = 0;
             while !is_over.load(Ordering::Relaxed) {
-                let answer = get(at, "any.test", "/");
-                let status = answer.as_ref().map(|(status, _)| *status);
+                let answer = try_get(at, "any.test", "/");
+                let status = answer.as_ref().map(|answer| answer.status).ok();
                 assert_eq!(status, Some(200), "after {asked}: {answer:?}");
                 asked += 1;
             }
@@ -134,17 +139,31 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-fn wait_for_no_warming(ground: &Ground) {
-    let begun = std::time::Instant::now();
+/// Asks until it is answered so.
+fn until(at: SocketAddr, host: &str, path: &str, wanted: (u16, &str)) {
+    let begun = Instant::now();
+    loop {
+        let answer = try_get(at, host, path);
+        let said = answer.as_ref().map(|answer| (answer.status, answer.text()));
+        if said.is_ok_and(|said| said == wanted) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{wanted:?}: {answer:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn wait_for_no_warming(ground: &Programmed) {
+    let begun = Instant::now();
     while ground.envoy.stat("cluster_manager.warming_clusters") > 0 {
         assert!(
-            begun.elapsed() < crate::ground::PATIENCE,
+            begun.elapsed() < PATIENCE,
             "a cluster waits for its endpoints"
         );
     }
 }
 
-fn what_is_refused_is_alone(ground: &mut Ground, at: SocketAddr) {
+fn what_is_refused_is_alone(ground: &mut Programmed, at: SocketAddr) {
     let before = ground.apply([(ROUTES, "http/80", "good", to(Answer::Words("good")))]);
     ground.settled(before);
     let other = fg_testkit::address::own_address();
@@ -210,7 +229,7 @@ fn what_is_refused_is_alone(ground: &mut Ground, at: SocketAddr) {
     until(at, "any.test", "/", (200, "healed"));
 }
 
-fn a_certificate_that_is_refused_closes_one_listener(ground: &mut Ground, at: SocketAddr) {
+fn a_certificate_that_is_refused_closes_one_listener(ground: &mut Programmed, at: SocketAddr) {
     let secure = fg_testkit::address::own_address();
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let params = CertificateParams::new(vec!["any.test".to_owned()]).unwrap();
@@ -245,17 +264,13 @@ fn a_certificate_that_is_refused_closes_one_listener(ground: &mut Ground, at: So
     let good = secret("certificate", &chain, &key.serialize_pem());
     let serial = ground.apply([(SECRET, "certificate", "ecdsa", Some(good))]);
     assert_eq!(ground.settled(serial), []);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while std::net::TcpStream::connect(secure).is_err() {
-        assert!(
-            begun.elapsed() < crate::ground::PATIENCE,
-            "{}",
-            ground.envoy.log()
-        );
+        assert!(begun.elapsed() < PATIENCE, "{}", ground.envoy.log());
     }
 }
 
-fn an_outage_is_missed_by_nobody(ground: &mut Ground, at: SocketAddr) {
+fn an_outage_is_missed_by_nobody(ground: &mut Programmed, at: SocketAddr) {
     ground.disconnect();
     until(at, "any.test", "/", (200, "beside"));
     let serial = ground.apply([(ROUTES, "http/80", "later", to(Answer::Words("later")))]);
@@ -268,7 +283,7 @@ fn an_outage_is_missed_by_nobody(ground: &mut Ground, at: SocketAddr) {
 }
 
 /// gRPC's usual limit is 4 MiB for a message; Envoy's own client has none.
-fn what_is_large_arrives(ground: &mut Ground, at: SocketAddr) {
+fn what_is_large_arrives(ground: &mut Programmed, at: SocketAddr) {
     let paths: Vec<String> = (0..2_000)
         .map(|number| format!("/{number}/{}", "x".repeat(4_000)))
         .collect();
@@ -284,7 +299,7 @@ fn what_is_large_arrives(ground: &mut Ground, at: SocketAddr) {
     until(at, "any.test", "/", (200, "large"));
 }
 
-fn hosts_are_resources(mut ground: Ground) {
+fn hosts_are_resources(mut ground: Programmed) {
     let at = fg_testkit::address::own_address();
     let of = |domain: &str, answer: Answer<'_>| {
         Some(host(&virtual_host("http/82", domain, &[("/", answer)])))
@@ -355,7 +370,7 @@ fn hosts_are_resources(mut ground: Ground) {
 
 /// Envoy asks for hosts once, whatever the number of route configurations, and forgets those that come
 /// before theirs.
-fn more_hosts(ground: &mut Ground) {
+fn more_hosts(ground: &mut Programmed) {
     let [with, without] = [(); 2].map(|()| fg_testkit::address::own_address());
     let one = virtual_host("http/83", "a.test", &[("/", Answer::Words("more"))]);
     let serial = ground.apply([

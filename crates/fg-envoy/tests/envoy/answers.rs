@@ -3,9 +3,9 @@
 use fg_exchange::Reason;
 use fg_testkit::envoy::VERSIONS;
 use fg_testkit::ir::{Changes, everything_to, listener, rule};
-use fg_testkit::{Message, Upstream, address, upstream};
+use fg_testkit::{Message, Upstream, address, ask, get, upstream};
 
-use crate::ground::{Ground, ask, get};
+use crate::ground::Ground;
 
 fn is(reply: &Message, reason: Reason, version: &str) {
     assert_eq!(reply.status, reason.status(), "{version}: {reply:?}");

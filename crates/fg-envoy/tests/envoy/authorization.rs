@@ -8,9 +8,9 @@ use fg_envoy::{Kind, RouteShape};
 use fg_ir::Rule;
 use fg_policies::external_auth::{Ir, Protocol};
 use fg_testkit::ir::{Changes, backend_key, listener, rule};
-use fg_testkit::{Client, Upstream, address, envoy, upstream};
+use fg_testkit::{Client, Upstream, address, envoy, get, upstream};
 
-use crate::ground::{Ground, get};
+use crate::ground::Ground;
 
 /// The best way to cut routes into resources for each version.
 const SHAPES: [(&str, RouteShape); 2] = [

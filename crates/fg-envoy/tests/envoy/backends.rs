@@ -11,9 +11,9 @@ use fg_testkit::certificates::Authority;
 use fg_testkit::envoy::VERSIONS;
 use fg_testkit::ir::{Changes, backend, backend_key, credential_key, listener, rule};
 use fg_testkit::tls::{Serving, authorities, key_pair};
-use fg_testkit::{Upstream, address, upstream};
+use fg_testkit::{Upstream, address, get, upstream};
 
-use crate::ground::{Ground, get};
+use crate::ground::Ground;
 
 fn origination(names: Vec<SubjectAltName>) -> TlsOrigination {
     TlsOrigination {
@@ -165,7 +165,7 @@ fn static_hosts_are_called_by_address_and_by_name() {
             assert!(
                 begun.elapsed() < fg_testkit::PATIENCE,
                 "{}",
-                ground.complaints()
+                ground.programmed.complaints()
             );
         }
         assert_eq!(get(at, "a.com", "/").text(), "local", "{version}");

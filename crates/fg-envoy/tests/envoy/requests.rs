@@ -4,9 +4,9 @@ use fg_ads::Protocol;
 use fg_envoy::Settings;
 use fg_testkit::envoy::VERSIONS;
 use fg_testkit::ir::everything_to;
-use fg_testkit::{Client, Upstream, address, upstream};
+use fg_testkit::{Client, Upstream, address, ask, get, upstream};
 
-use crate::ground::{Ground, ask, get};
+use crate::ground::Ground;
 
 #[test]
 fn a_request_goes_to_its_backend_by_both_protocols() {
@@ -162,7 +162,7 @@ fn the_access_log_has_the_fields_of_our_own() {
             400
         );
         let lines = || -> Vec<serde_json::Value> {
-            let said = ground.envoy.output();
+            let said = ground.programmed.envoy.output();
             let lines = said.lines();
             lines
                 .filter_map(|line| serde_json::from_str(line).ok())
@@ -173,7 +173,7 @@ fn the_access_log_has_the_fields_of_our_own() {
             assert!(
                 begun.elapsed() < 2 * fg_testkit::PATIENCE,
                 "{}",
-                ground.envoy.output()
+                ground.programmed.envoy.output()
             );
             std::thread::yield_now();
         }

@@ -17,9 +17,9 @@ use fg_policies::{timeouts, url_rewrite};
 use fg_testkit::certificates::Authority;
 use fg_testkit::ir::{Changes, backend_key, listener, listener_key, rule, secure_listener};
 use fg_testkit::tls::{Handshake, key_pair};
-use fg_testkit::{Upstream, address, envoy, upstream};
+use fg_testkit::{Upstream, address, ask, envoy, get, upstream};
 
-use crate::ground::{Ground, ask, get};
+use crate::ground::Ground;
 
 /// How routes may be cut into resources for each version.
 const SHAPES: [(&str, RouteShape); 3] = [

@@ -3,29 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fg_ir::{Change, Listener, Rule};
+use fg_ir::{Listener, Rule};
 use fg_model::Match;
 use fg_router::{Builder, Lost, Outcome, Router};
-
-use crate::build::{And as _, listener, listener_at, path, request, rule};
-use crate::calls::call;
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{And as _, call, change, listener, listener_at, path, rule};
 
 type Snapshot = Arc<Router<Arc<Rule>>>;
 
 /// A router of these listeners and rules.
 fn router(listeners: Vec<Listener>, rules: Vec<Rule>) -> Snapshot {
-    let change = Change {
-        listeners: listeners
-            .into_iter()
-            .map(|one| (one.key.clone(), Some(Arc::new(one))))
-            .collect(),
-        rules: rules
-            .into_iter()
-            .map(|one| (one.key.clone(), Some(Arc::new(one))))
-            .collect(),
-        ..Change::default()
-    };
-    Builder::new().apply(&change, &mut Arc::clone)
+    Builder::new().apply(&change(listeners, rules), &mut Arc::clone)
 }
 
 /// `route/rule/match` of the rule that owns the request; `404`; or `no listener`.
@@ -35,7 +23,7 @@ fn owner_at(
     line: &str,
     headers: &[(&str, &str)],
 ) -> String {
-    let request = request(line, headers);
+    let request = Plain::new(line, headers).request();
     let socket = router.socket(address, 80).expect("a socket");
     let Some(listener) = socket.listener(request.host()) else {
         return "no listener".to_owned();
@@ -307,7 +295,7 @@ fn the_covered_prefix_is_told() {
         path("~/r.*").method("PUT"),
     ]);
     let covered = |line: &str| {
-        let request = request(line, &[]);
+        let request = Plain::new(line, &[]).request();
         let socket = router.socket(None, 80).expect("a socket");
         let listener = socket.listener(request.host()).expect("a listener");
         listener.find(&request).expect("a rule").matched_prefix
@@ -377,7 +365,7 @@ fn a_trace_tells_who_lost_why_and_who_came_second() {
         path("/"),
         path("/elsewhere"),
     ]);
-    let request = request("GET a.com /a", &[("x", "1")]);
+    let request = Plain::new("GET a.com /a", &[("x", "1")]).request();
     let socket = router.socket(None, 80).expect("a socket");
     let listener = socket.listener(b"a.com").expect("a listener");
     let mut tried = Vec::new();

@@ -1,7 +1,5 @@
 //! The compiled router against cases by hand and against a slow, obviously right matcher.
 
-mod build;
-mod calls;
 mod cases;
 mod generate;
 mod properties;

@@ -5,27 +5,18 @@ use std::sync::Arc;
 
 use fg_ir::{Change, Ir, Rule};
 use fg_router::{Builder, Outcome, Router};
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::generate::the_end;
 use proptest::prelude::*;
 
-use crate::build;
-use crate::generate::{PORTS, a_change, a_request, addresses, the_end};
-use crate::reference::{self, Owner, Plain};
+use crate::generate::{PORTS, a_change, a_request, addresses};
+use crate::reference::{self, Owner};
 
 type Snapshot = Router<Arc<Rule>>;
 
 /// What the router says, and that a trace says the same.
 fn owner(router: &Snapshot, address: Option<IpAddr>, port: u16, plain: &Plain) -> Owner {
-    let target = match &plain.query {
-        Some(query) => format!("{}?{query}", plain.path),
-        None => plain.path.clone(),
-    };
-    let headers: Vec<(&str, &str)> = plain
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let line = format!("{} {} {target}", plain.method, plain.host);
-    let request = build::request(&line, &headers);
+    let request = plain.request();
     let Some(listener) = router
         .socket(address, port)
         .and_then(|socket| socket.listener(request.host()))
@@ -98,20 +89,7 @@ fn listed(router: &Snapshot) -> Vec<String> {
 }
 
 fn from_scratch(ir: &Ir) -> Arc<Snapshot> {
-    let change = Change {
-        listeners: ir
-            .listeners
-            .iter()
-            .map(|(key, one)| (key.clone(), Some(one.clone())))
-            .collect(),
-        rules: ir
-            .rules
-            .iter()
-            .map(|(key, one)| (key.clone(), Some(one.clone())))
-            .collect(),
-        ..Change::default()
-    };
-    Builder::new().apply(&change, &mut Arc::clone)
+    Builder::new().apply(&Change::from(ir), &mut Arc::clone)
 }
 
 proptest! {

@@ -8,17 +8,8 @@ use std::net::IpAddr;
 
 use fg_ir::{Ir, Listener, Rule};
 use fg_model::{GrpcMatch, HostPattern, Match, PathMatch, Pattern, ValueMatch};
+use fg_testkit::routing::Plain;
 use regex::Regex;
-
-/// A request in words.
-#[derive(Clone, Debug)]
-pub(crate) struct Plain {
-    pub(crate) method: String,
-    pub(crate) host: String,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) headers: Vec<(String, String)>,
-}
 
 /// What owns a request.
 #[derive(Debug, PartialEq, Eq)]

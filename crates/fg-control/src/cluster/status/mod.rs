@@ -156,17 +156,6 @@ impl StatusWriter {
         }
     }
 
-    /// Somebody may have changed the status of an object: it is compared again.
-    pub fn touched(&self, object: &Arc<ObjectRef>) {
-        let now = self.shared.now();
-        let mut state = self.shared.state();
-        if state.writing {
-            state.queue.push(object, now, now);
-            drop(state);
-            self.shared.wake.notify_one();
-        }
-    }
-
     /// All objects that exist have been told by [`Self::set`]. Nothing is written before: what
     /// was not told would be taken for no longer ours.
     pub fn synced(&self) {

@@ -11,11 +11,13 @@ use fg_ir::{
     Action as Does, BackendProtocol, BackendTls, Change, RefusalKind, RouteKind, RuleBackend,
 };
 use fg_policies::{external_auth, traffic};
-
-use super::build::{
-    And as _, World, backend, backend_key, broken, call, change, listener, path, refusal, rule, to,
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{
+    And as _, backend, backend_key, broken, call, change, listener, path, refusal, rule, to,
 };
-use super::evaluate::{Plain, route as found};
+
+use super::evaluate::route as found;
+use super::world::World;
 use crate::routes::{answers, matches};
 
 const HOST: &str = "http/80/*";
@@ -252,13 +254,7 @@ fn what_envoy_cannot_ask_is_closed_where_a_policy_protects_it() {
             let world = World::of(vec![listener("http", "")], vec![narrow, wide]);
             let hosts = world.hosts();
             let asked = |path: &str, y: &str| {
-                let plain = Plain {
-                    method: "GET".to_owned(),
-                    host: "a.com".to_owned(),
-                    path: path.to_owned(),
-                    query: None,
-                    headers: vec![("y".to_owned(), y.to_owned())],
-                };
+                let plain = Plain::new(&format!("GET a.com {path}"), &[("y", y)]);
                 let found = found(&hosts, "http/80", &plain).expect("a route");
                 match &found.action {
                     Some(Action::DirectResponse(answer)) => answer.status,

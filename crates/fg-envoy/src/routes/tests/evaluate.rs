@@ -8,25 +8,7 @@ use envoy_types::pb::envoy::config::route::v3::{
 };
 use envoy_types::pb::envoy::r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern};
 use fg_model::Pattern;
-
-/// A request in words.
-#[derive(Clone, Debug)]
-pub(super) struct Plain {
-    pub(super) method: String,
-    pub(super) host: String,
-    pub(super) path: String,
-    pub(super) query: Option<String>,
-    pub(super) headers: Vec<(String, String)>,
-}
-
-impl Plain {
-    pub(super) fn target(&self) -> String {
-        match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
-            None => self.path.clone(),
-        }
-    }
-}
+use fg_testkit::routing::Plain;
 
 /// The route that a request gets.
 pub(super) fn route<'a>(

@@ -4,9 +4,10 @@ use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
 use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, VirtualHost, route::Action};
 use fg_exchange::Reason;
 use fg_ir::Change;
+use fg_testkit::routing::build::{change, listener, listener_key, path, rule, rule_key, secure};
 use prost::Message as _;
 
-use super::build::{World, change, listener, listener_key, path, rule, rule_key, secure};
+use super::world::World;
 use crate::{Kind, RouteShape};
 
 /// What a virtual host answers when no route fits.

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::route::v3::route::Action;
-use fg_exchange::{Method, Reason, Request};
+use fg_exchange::Reason;
 use fg_ir::{Change, Ir, Protocol, Rule, Socket};
 use fg_policies::external_auth;
 use fg_router::{Builder, Router};
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{backend_key, secure};
 use proptest::prelude::*;
 
-use super::build::{World, backend_key};
-use super::evaluate::{self, Plain};
+use super::evaluate;
 use super::generate::{a_change, a_request, the_end};
+use super::world::World;
 use crate::routes::configuration;
 use crate::{Kind, Resource, RouteShape, Update};
 
@@ -31,48 +33,16 @@ fn follow(all: &mut Followed, update: Update) {
     }
 }
 
-fn everything(ir: &Ir) -> Change {
-    fn all<K: Ord + Clone, V>(map: &BTreeMap<K, Arc<V>>) -> BTreeMap<K, Option<Arc<V>>> {
-        let entries = map.iter();
-        entries
-            .map(|(key, one)| (key.clone(), Some(one.clone())))
-            .collect()
-    }
-    Change {
-        listeners: all(&ir.listeners),
-        rules: all(&ir.rules),
-        backends: all(&ir.backends),
-        endpoints: all(&ir.endpoints),
-        credentials: all(&ir.credentials),
-    }
-}
-
 fn from_scratch(ir: &Ir, shape: RouteShape) -> Vec<Resource> {
     let mut world = World::new(shape);
-    world.apply(&everything(ir));
+    world.apply(&Change::from(ir));
     world.compiler.all().upserts
-}
-
-/// The request as our own proxy has it.
-fn request(plain: &Plain) -> Request {
-    let mut request = Request::new();
-    for (name, value) in &plain.headers {
-        request.head.append(name, value.as_bytes());
-    }
-    let text = request.head.keep(plain.method.as_bytes());
-    request.set_method(Method::resolve(plain.method.as_bytes()), text);
-    request.set_authority(plain.host.as_bytes());
-    let query = plain.query.as_ref();
-    let query = query.map(|query| request.head.keep(query.as_bytes()));
-    let path = request.head.keep(plain.path.as_bytes());
-    request.set_target(path, query);
-    request
 }
 
 /// The name of the route that ours would take: of a rule, or of an answer. `tls` is the listener
 /// that the connection was made for.
 fn ours(router: &Router<Arc<Rule>>, socket: Socket, view: &str, plain: &Plain) -> String {
-    let request = request(plain);
+    let request = plain.request();
     let table = router.socket(socket.0, socket.1).expect("a socket");
     let Some(owner) = table.listener(request.host()) else {
         return Reason::NoListener.text().to_owned();
@@ -175,7 +145,7 @@ proptest! {
 fn what_is_clear_text_is_told_by_the_name() {
     let ir = Ir::default();
     assert!(from_scratch(&ir, RouteShape::PerHost).is_empty());
-    let listener = super::build::secure("x", "");
+    let listener = secure("x", "");
     assert_eq!(listener.protocol, Protocol::Https);
     assert_eq!(
         configuration((None, 443), &listener),

@@ -1,30 +1,19 @@
 //! What Envoy is asked to match, where it is not the same words.
 
-use super::build::{And as _, World, call, listener, path, rule};
-use super::evaluate::{Plain, route};
 use fg_model::Match;
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{And as _, call, listener, path, rule};
+
+use super::evaluate::route;
+use super::world::World;
 
 /// Whether a request (`METHOD /path?query`, and headers) gets the only rule.
 fn gets(matched: &Match, line: &str, headers: &[(&str, &str)]) -> bool {
     let rule = rule("r", 0, &[("http", &[""])], vec![matched.clone()]);
     let world = World::of(vec![listener("http", "")], vec![rule]);
-    let (method, target) = line.split_once(' ').expect("a method and a target");
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query.to_owned())),
-        None => (target, None),
-    };
-    let plain = Plain {
-        method: method.to_owned(),
-        host: "a.com".to_owned(),
-        path: path.to_owned(),
-        query,
-        headers: headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-    };
+    let line = line.replacen(' ', " a.com ", 1);
     let hosts = world.hosts();
-    let route = route(&hosts, "http/80", &plain).expect("a route");
+    let route = route(&hosts, "http/80", &Plain::new(&line, headers)).expect("a route");
     route.name != "no_route"
 }
 

@@ -1,7 +1,6 @@
 //! Cases by hand, and the laws: the same rule as the router, and the same bytes as from scratch.
 
 mod actions;
-mod build;
 mod evaluate;
 mod generate;
 mod hosts;
@@ -9,3 +8,4 @@ mod laws;
 mod matches;
 mod preflights;
 mod size;
+mod world;

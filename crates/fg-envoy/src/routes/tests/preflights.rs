@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use fg_exchange::{Method, Request};
 use fg_ir::{Change, Rule};
 use fg_policies::cors;
 use fg_router::Builder;
+use fg_testkit::routing::Plain;
+use fg_testkit::routing::build::{And as _, change, listener, path, rule};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::build::{And as _, World, change, listener, path, rule};
-use super::evaluate::{self, Plain};
+use super::evaluate;
+use super::world::World;
 
 /// Rules, each of a path, a method and whether it has a CORS policy.
 fn rules(words: &[(&str, &str, bool)]) -> Vec<Rule> {
@@ -46,30 +47,14 @@ fn both(rules: Vec<Rule>, path: &str, asked: &str) -> (Option<String>, Option<St
         ("origin", "https://b.com"),
         ("access-control-request-method", asked),
     ];
-    let mut request = Request::new();
-    for (name, value) in headers {
-        request.head.append(name, value.as_bytes());
-    }
-    let text = request.head.keep(b"OPTIONS");
-    request.set_method(Method::Options, text);
-    request.set_authority(b"a.com");
-    let kept = request.head.keep(path.as_bytes());
-    request.set_target(kept, None);
+    let plain = Plain::new(&format!("OPTIONS a.com {path}"), &headers);
+    let mut request = plain.request();
     let found = owner.find_preflight(&mut request, asked.as_bytes(), |rule: &Arc<Rule>| {
         rule.policies.cors.is_some()
     });
     let ours = found.map(|found| format!("HTTPRoute/shop/{}/0/0", found.rule.key.route.name));
 
     let world = World::of(vec![listener("http", "")], rules);
-    let plain = Plain {
-        method: "OPTIONS".to_owned(),
-        host: "a.com".to_owned(),
-        path: path.to_owned(),
-        query: None,
-        headers: headers
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-    };
     let hosts = world.hosts();
     let route = evaluate::route(&hosts, "http/80", &plain).expect("a route");
     let theirs = (route.name != "no_route").then(|| route.name.clone());

@@ -1,6 +1,8 @@
 //! What an edit costs.
 
-use super::build::{World, change, listener, path, rule};
+use fg_testkit::routing::build::{change, listener, path, rule};
+
+use super::world::World;
 use crate::{Kind, Update};
 
 const HOSTS: u32 = 50;

@@ -1,31 +1,35 @@
-//! A server, an Envoy that it programs, and requests to that.
+//! A real Envoy that gets everything from a server of discovery in this process.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+#![expect(clippy::panic, reason = "a test whose Envoy says nothing cannot go on")]
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fg_ads::message::{Any, Node};
 use fg_ads::server::Options;
 use fg_ads::{
-    Authenticator, Event, Identity, Metrics, Protocol, Security, Server, Store, Transaction,
+    Authenticator, Event, Identity, Metrics, Protocol, Rejection, Security, Serial, Server, Store,
+    Transaction,
 };
-use fg_testkit::envoy::{self, Envoy};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tonic::Status;
 
-use crate::messages::TYPES;
+use crate::address;
+use crate::envoy::{self, Envoy};
 
-/// Long enough for anything here on a busy machine, and shorter than the 15 seconds after which Envoy
-/// goes on without what it waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
-/// Whatever a client may see.
-pub(crate) const SCOPE: &str = "shop/front";
+/// Long enough for anything on a busy machine, and shorter than the 15 seconds after which Envoy goes
+/// on without what it waits for.
+pub const PATIENCE: Duration = Duration::from_secs(12);
+
+/// What Envoy gets.
+const SCOPE: &str = "test/gateway";
 
 /// Lets everybody in.
 struct Open;
@@ -47,67 +51,79 @@ impl Authenticator for Open {
 }
 
 /// A server that runs.
+#[derive(Debug)]
 struct Running {
-    stop: Option<oneshot::Sender<()>>,
-    task: tokio::task::JoinHandle<()>,
+    /// Dropped, it stops.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
     events: mpsc::Receiver<Event>,
 }
 
-/// A server and an Envoy.
-pub(crate) struct Ground {
-    pub(crate) store: Store,
-    pub(crate) envoy: Envoy,
-    metrics: Arc<Metrics>,
+/// An Envoy and the server that programs it.
+#[derive(Debug)]
+pub struct Programmed {
+    /// The Envoy.
+    pub envoy: Envoy,
+    store: Store,
+    types: [&'static str; 6],
     address: SocketAddr,
+    metrics: Arc<Metrics>,
     running: Option<Running>,
     runtime: Runtime,
 }
 
-impl Ground {
-    /// With an Envoy of a version that speaks a protocol.
-    pub(crate) fn new(version: &str, protocol: Protocol) -> Self {
+impl Programmed {
+    /// An Envoy of a version that asks by a protocol, and a server of these types, which has nothing
+    /// yet. See [`Options::for_envoy`] for their order.
+    ///
+    /// # Panics
+    /// When Envoy does not start; all other methods do when what they need does not happen soon.
+    pub fn new(version: &str, protocol: Protocol, types: [&'static str; 6]) -> Self {
         let program = envoy::program(version);
-        let runtime = Runtime::new().unwrap();
-        let address = fg_testkit::address::own_address();
+        let runtime = Runtime::new().expect("threads can be started");
+        let address = address::own_address();
         let store = Store::new();
-        let (running, metrics) = runtime.block_on(serve(&store, address));
-        let arguments = ["--concurrency", "1"];
+        let (running, metrics) = runtime.block_on(serve(&store, address, types));
+        // As those that are deployed.
+        let arguments = ["--concurrency", "1", "--drain-strategy", "immediate"];
         Self {
             envoy: Envoy::start_with(&program, &bootstrap(address, protocol), &arguments),
             store,
-            metrics,
+            types,
             address,
+            metrics,
             running: Some(running),
             runtime,
         }
     }
 
     /// Ends the server: Envoy goes on with what it has.
-    pub(crate) fn disconnect(&mut self) {
-        let mut running = self.running.take().unwrap();
-        drop(running.stop.take());
-        self.runtime.block_on(running.task).unwrap();
+    pub fn disconnect(&mut self) {
+        let Running { stop, task, .. } = self.running.take().expect("it runs");
+        drop(stop);
+        self.runtime.block_on(task).expect("it ends in peace");
     }
 
     /// Serves again.
-    pub(crate) fn reconnect(&mut self) {
-        let (running, metrics) = self.runtime.block_on(serve(&self.store, self.address));
+    pub fn reconnect(&mut self) {
+        let served = serve(&self.store, self.address, self.types);
+        let (running, metrics) = self.runtime.block_on(served);
         self.running = Some(running);
         self.metrics = metrics;
     }
 
     /// Changes resources: type, name, version, and the message; none removes it.
-    pub(crate) fn apply<'a>(
+    pub fn apply<'a, B: Into<Bytes>>(
         &self,
-        changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, Option<Vec<u8>>)>,
-    ) -> u64 {
+        changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, Option<B>)>,
+    ) -> Serial {
         let mut transaction = Transaction::new();
         for (type_url, name, version, message) in changes {
             match message {
                 Some(message) => {
                     let body = Any {
                         type_url: type_url.to_owned(),
-                        value: Bytes::from(message),
+                        value: message.into(),
                     };
                     transaction.upsert(type_url, name, version, body);
                 }
@@ -118,16 +134,16 @@ impl Ground {
     }
 
     /// The next news.
-    pub(crate) fn event(&mut self) -> Event {
-        let running = self.running.as_mut().unwrap();
+    pub fn event(&mut self) -> Event {
+        let running = self.running.as_mut().expect("it runs");
         let next = async { tokio::time::timeout(PATIENCE, running.events.recv()).await };
         let event = self.runtime.block_on(next);
-        let event = event.unwrap_or_else(|_| panic!("no news:\n{}", self.envoy.log()));
-        event.unwrap()
+        let event = event.unwrap_or_else(|_| panic!("no news:\n{}", self.complaints()));
+        event.expect("it runs")
     }
 
     /// Waits until Envoy has everything up to a serial; gives the refusals that were told meanwhile.
-    pub(crate) fn settled(&mut self, wanted: u64) -> Vec<fg_ads::Rejection> {
+    pub fn settled(&mut self, wanted: Serial) -> Vec<Rejection> {
         let mut refused = Vec::new();
         loop {
             match self.event() {
@@ -139,28 +155,31 @@ impl Ground {
     }
 
     /// Responses and bytes that were sent so far, since the server was started last.
-    pub(crate) fn sent(&self) -> (u64, u64) {
+    pub fn sent(&self) -> (u64, u64) {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (load(&self.metrics.responses), load(&self.metrics.bytes))
     }
+
+    /// What Envoy complains of in its log.
+    pub fn complaints(&self) -> String {
+        let log = self.envoy.log();
+        let lines = log.lines().filter(|line| !line.contains("[info]"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
 }
 
-async fn serve(store: &Store, address: SocketAddr) -> (Running, Arc<Metrics>) {
-    let options = Options::for_envoy(TYPES);
+async fn serve(store: &Store, address: SocketAddr, types: [&str; 6]) -> (Running, Arc<Metrics>) {
+    let options = Options::for_envoy(types);
     let (server, events) = Server::new(store.clone(), Arc::new(Open), options);
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = TcpListener::bind(address);
+    let listener = listener.await.expect("the address is its own");
     let (stop, stopped) = oneshot::channel::<()>();
     let metrics = server.metrics();
     let task = tokio::spawn(async move {
         let shutdown = async move { drop(stopped.await) };
         server.serve(listener, Security::Plain, shutdown).await;
     });
-    let running = Running {
-        stop: Some(stop),
-        task,
-        events,
-    };
-    (running, metrics)
+    (Running { stop, task, events }, metrics)
 }
 
 /// Everything comes from the server at this address.
@@ -176,7 +195,12 @@ fn bootstrap(server: SocketAddr, protocol: Protocol) -> Value {
     let socket = json!({"address": server.ip(), "port_value": server.port()});
     let endpoint = json!({"endpoint": {"address": {"socket_address": socket}}});
     json!({
-        "node": {"id": "front-1", "cluster": "front"},
+        "node": {"id": "gateway-1", "cluster": "gateway"},
+        // As in the bootstrap of those that are deployed: expressions are bounded before.
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": {
+            "re2.max_program_size.error_level": 1 << 20,
+            "re2.max_program_size.warn_level": 1 << 20,
+        }}]},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": api_type,
@@ -199,48 +223,4 @@ fn bootstrap(server: SocketAddr, protocol: Protocol) -> Value {
             },
         }]},
     })
-}
-
-/// Status and body of a `GET`; none if nobody listens.
-pub(crate) fn get(at: SocketAddr, host: &str, path: &str) -> Option<(u16, String)> {
-    let mut socket = TcpStream::connect(at).ok()?;
-    ask(&mut socket, host, path)
-}
-
-/// The same on a connection that is there.
-pub(crate) fn ask(socket: &mut TcpStream, host: &str, path: &str) -> Option<(u16, String)> {
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
-    socket.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    let mut buffer = [0; 4_096];
-    loop {
-        let count = socket.read(&mut buffer).ok().filter(|count| *count > 0)?;
-        answer.push_str(&String::from_utf8_lossy(buffer.get(..count)?));
-        let Some((head, body)) = answer.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let lengths = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() == lengths.map_or(0, |length| length.parse().unwrap()) {
-            return Some((head.get(9..12)?.parse().ok()?, body.to_owned()));
-        }
-    }
-}
-
-/// Asks until it is answered so, and says how long that took.
-pub(crate) fn until(at: SocketAddr, host: &str, path: &str, wanted: (u16, &str)) -> Duration {
-    let begun = Instant::now();
-    loop {
-        let answer = get(at, host, path);
-        if answer.as_ref().map(|(status, body)| (*status, &**body)) == Some(wanted) {
-            return begun.elapsed();
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "{wanted:?} never came: {answer:?}"
-        );
-        std::thread::yield_now();
-    }
 }
