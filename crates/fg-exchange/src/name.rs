@@ -53,6 +53,7 @@ names! {
     Upgrade = "upgrade",
     UserAgent = "user-agent",
     XClientIp = "x-client-ip",
+    XFerrogateReason = "x-ferrogate-reason",
     XForwardedFor = "x-forwarded-for",
     XForwardedHost = "x-forwarded-host",
     XForwardedPort = "x-forwarded-port",

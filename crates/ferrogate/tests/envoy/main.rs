@@ -13,6 +13,7 @@ mod ground;
 mod lifecycle;
 mod page;
 mod program;
+mod reasons;
 mod refusals;
 mod serving;
 #[path = "../end_to_end/support/mod.rs"]

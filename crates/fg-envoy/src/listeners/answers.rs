@@ -160,8 +160,10 @@ pub(super) fn config(settings: &Settings) -> LocalReplyConfig {
     let detected = REASONS.iter().map(|(reason, told)| (*reason, told.text()));
     let detected: Vec<(Reason, String)> = detected.collect();
     let routed = ROUTED.map(|reason| {
+        // Others who answer may write such a field, too.
         let told = format!(
-            "response.headers['x-ferrogate-reason'] == '{}'",
+            "response.code_details == 'direct_response' && \
+             response.headers['x-ferrogate-reason'] == '{}'",
             reason.text()
         );
         (reason, told)

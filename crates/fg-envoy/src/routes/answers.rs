@@ -7,13 +7,13 @@ use envoy_types::pb::envoy::config::core::v3::{
 use envoy_types::pb::envoy::config::route::v3::{
     DirectResponseAction, Route, RouteMatch, route::Action, route_match::PathSpecifier,
 };
-use fg_exchange::Reason;
+use fg_exchange::{Name, Reason};
 use fg_ir::RefusalKind;
 
 use crate::settings::Settings;
 
 /// The field that says why; the same as our own proxy writes.
-const REASON_FIELD: &str = "x-ferrogate-reason";
+pub(super) const REASON_FIELD: &str = Name::XFerrogateReason.text();
 
 /// The reason that goes with a refusal; the same as `fg_router::reason`, which a test holds.
 pub(super) fn reason(kind: RefusalKind) -> Reason {

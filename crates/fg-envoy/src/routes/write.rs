@@ -188,10 +188,14 @@ impl<'a> Writer<'a> {
     /// Writes routes as fields of a virtual host, without what that says for all of them.
     fn put(&self, routes: impl IntoIterator<Item = Route>, fields: &mut Vec<u8>) {
         for mut route in routes {
-            if let Some(Action::Route(forward)) = &mut route.action
-                && forward.retry_policy == self.plain.retry_policy
-            {
-                forward.retry_policy = None;
+            if let Some(Action::Route(forward)) = &mut route.action {
+                if forward.retry_policy == self.plain.retry_policy {
+                    forward.retry_policy = None;
+                }
+                // The gateway alone says why it answered by itself: no backend may seem to be it.
+                // Envoy does this before what the route adds, and before its own answers are dressed.
+                let own = answers::REASON_FIELD.to_owned();
+                route.response_headers_to_remove.push(own);
             }
             encode::field(encode::ROUTES, &encode::route(route), fields);
         }

@@ -143,13 +143,15 @@ fn write(
     for (name, value) in &local.headers {
         exchange.reply.head.append(name, value);
     }
+    // What a filter answers may be what somebody else told it.
+    let head = &mut exchange.reply.head;
+    head.remove(Name::XFerrogateReason);
     if connection.worker.shared.settings.reason_header
         && let Some(reason) = exchange.record.reason()
     {
-        exchange
-            .reply
-            .head
-            .append("x-ferrogate-reason", reason.text().as_bytes());
+        head.append_known(Name::XFerrogateReason, |out| {
+            out.extend_from_slice(reason.text().as_bytes());
+        });
     }
     if let Filters::Passed(route, backend) = filters {
         route::reply_filters(route, backend, exchange);

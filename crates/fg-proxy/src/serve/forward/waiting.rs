@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use fg_exchange::{Fault, Reason, Retry};
+use fg_exchange::{Fault, Name, Reason, Retry};
 use fg_http::h1::{HeadScan, ParsedReply, parse_reply};
 
 use super::failure::{Failure, request_failure};
@@ -34,6 +34,8 @@ impl Waiting<'_, '_> {
             return Poll::Ready(Err(failure));
         }
         if let Poll::Ready(head) = self.poll_head(context) {
+            // The gateway alone says why it answered by itself: no backend may seem to be it.
+            self.job.exchange.reply.head.remove(Name::XFerrogateReason);
             return Poll::Ready(head.map_err(Failure::from));
         }
         if self.sent && self.job.connection.poll_watch(context).is_err() {
