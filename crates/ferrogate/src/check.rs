@@ -6,12 +6,13 @@ use fg_model::Severity;
 
 use crate::cli::{CheckArgs, CheckOutput};
 use crate::exit;
+use crate::folder::options;
 use crate::loaded::Loaded;
 use crate::report::{self, Report};
 
 /// Prints the findings, or every object's status and the findings.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let mut loaded = match Loaded::read(&args.place, args.translation) {
+    let mut loaded = match Loaded::read(args.place(), options(args.translation, args.served_by)) {
         Ok(loaded) => loaded,
         Err(error) => return Ok(exit::usage(&error)),
     };

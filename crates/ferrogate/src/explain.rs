@@ -6,17 +6,22 @@ use fg_proxy::Settings;
 
 use crate::cli::{ExplainArgs, ExplainOutput};
 use crate::exit;
+use crate::folder::options;
 use crate::loaded::Loaded;
 use crate::question::{Asked, Known};
 
 /// Prints the explanation; fails when no rule serves the request, or the gateway answers it with an
 /// error of its own.
 pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let asked = match Asked::new(&args.method, &args.url, &args.headers) {
+    let (place, url) = match args.place() {
+        Ok(both) => both,
+        Err(wrong) => return Ok(exit::usage(&wrong)),
+    };
+    let asked = match Asked::new(&args.method, url, &args.headers) {
         Ok(asked) => asked,
         Err(wrong) => return Ok(exit::usage(&wrong)),
     };
-    let loaded = match Loaded::read(&args.place, args.translation) {
+    let loaded = match Loaded::read(place, options(args.translation, args.served_by)) {
         Ok(loaded) => loaded,
         Err(error) => return Ok(exit::usage(&error)),
     };
@@ -25,6 +30,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         findings: &loaded.findings(),
         asking: &|host| loaded.asking(host),
         locate: &|origin| loaded.place(origin),
+        plane: &|gateway| loaded.control.plane(gateway).unwrap_or_default(),
         settings: &Settings {
             port_map: args.port_map.iter().copied().collect(),
             ..Settings::default()

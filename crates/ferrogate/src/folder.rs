@@ -13,7 +13,7 @@ use fg_sources::files::{self, Delta};
 use fg_sources::watch::Changes;
 use fg_translate::Options;
 
-use crate::cli::TranslationArgs;
+use crate::cli::{ServedByArgs, TranslationArgs};
 
 /// Fields whose exact line is looked up in one go; each costs reading its file again. Beyond that
 /// the line of the object has to do.
@@ -152,9 +152,10 @@ pub(crate) fn now() -> i64 {
 }
 
 /// The translator's options.
-pub(crate) fn options(translation: TranslationArgs) -> Options {
+pub(crate) fn options(translation: TranslationArgs, served_by: ServedByArgs) -> Options {
     Options {
         allow_external_name: translation.allow_external_name,
+        plane: served_by.plane.map(Into::into),
         ..Options::default()
     }
 }

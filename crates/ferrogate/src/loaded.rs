@@ -9,11 +9,11 @@ use fg_api::Resource;
 use fg_control::{Control, Objects};
 use fg_model::{Finding, Origin, Place};
 use fg_sources::kube::{self as source, Counters};
-use fg_translate::Ground;
+use fg_translate::{Ground, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use crate::cli::{TranslationArgs, WhereArgs};
-use crate::folder::{Source, asking, now, options};
+use crate::cli::Where;
+use crate::folder::{Source, asking, now};
 
 /// The control plane with everything in it, and where that came from.
 pub(crate) struct Loaded {
@@ -36,17 +36,17 @@ impl Loaded {
     ///
     /// # Errors
     /// When it cannot be read, in the user's words.
-    pub(crate) fn read(place: &WhereArgs, translation: TranslationArgs) -> Result<Self, String> {
-        match &place.folder {
-            Some(folder) => Self::folder(folder, translation),
-            None => Self::cluster(place.context.as_deref(), translation)
+    pub(crate) fn read(place: Where<'_>, options: Options) -> Result<Self, String> {
+        match place {
+            Where::Folder(folder) => Self::folder(folder, options),
+            Where::Cluster(context) => Self::cluster(context, options)
                 .map_err(|error| format!("cannot read the cluster: {error:#}")),
         }
     }
 
-    fn folder(path: &Path, translation: TranslationArgs) -> Result<Self, String> {
+    fn folder(path: &Path, options: Options) -> Result<Self, String> {
         let mut folder = Source::open(path)?;
-        let mut control = Control::new(options(translation));
+        let mut control = Control::new(options);
         control.set_time(now());
         control.apply(folder.load());
         Ok(Self {
@@ -55,12 +55,11 @@ impl Loaded {
         })
     }
 
-    fn cluster(context: Option<&str>, translation: TranslationArgs) -> anyhow::Result<Self> {
+    fn cluster(context: Option<&str>, mut options: Options) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let batch = runtime.block_on(first_batch(context))?;
-        let mut options = options(translation);
         options.ground = Ground::Cluster;
         let mut control = Control::new(options);
         control.set_time(now());

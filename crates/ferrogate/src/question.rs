@@ -6,8 +6,8 @@ use std::sync::Arc;
 use fg_control::explain::{Answer, Explanation, Question, explain};
 use fg_exchange::{Fault, Request, Scheme};
 use fg_http::h1::parse_request;
-use fg_ir::{Ir, Protocol};
-use fg_model::{Finding, Origin, Place};
+use fg_ir::{GatewayKey, Ir, Protocol};
+use fg_model::{Finding, Origin, Place, Plane};
 use fg_proxy::{Settings, trust};
 
 /// A request that is asked about.
@@ -29,6 +29,8 @@ pub(crate) struct Known<'a> {
     pub(crate) asking: &'a dyn Fn(&str) -> Vec<Origin>,
     /// File and line of an origin.
     pub(crate) locate: &'a dyn Fn(&Origin) -> Option<Place>,
+    /// Who serves a Gateway.
+    pub(crate) plane: &'a dyn Fn(&GatewayKey) -> Plane,
     /// The proxy's settings: what it believes of a client, and what it tells a backend.
     pub(crate) settings: &'a Settings,
 }
@@ -106,6 +108,7 @@ impl Asked {
                 findings: known.findings,
                 asking: known.asking,
                 locate: known.locate,
+                plane: known.plane,
                 announce: &|request| {
                     // An id that is made for each request is shown as zeros.
                     trust::announce(settings, CLIENT.ip(), scheme, request, || (0, 0));
@@ -226,6 +229,7 @@ mod tests {
             findings: &[],
             asking: &|_| Vec::new(),
             locate: &|_| None,
+            plane: &|_| Plane::Native,
             settings: &Settings::default(),
         });
         let answer = explanation.answer.expect("an answer");

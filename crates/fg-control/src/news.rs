@@ -1,6 +1,6 @@
 //! Which findings came and which went, as people want to hear it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_base::Text;
@@ -60,6 +60,12 @@ impl Told {
         news.resolved.sort_by(by_place);
         news
     }
+}
+
+/// Of findings that people would take for the same one, the first.
+pub(crate) fn each_once(findings: &mut Vec<Arc<Finding>>) {
+    let mut told = BTreeSet::new();
+    findings.retain(|finding| told.insert(key(finding)));
 }
 
 fn key(finding: &Finding) -> Key {

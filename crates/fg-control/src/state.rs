@@ -14,7 +14,7 @@ use fg_status::{Ack, Acknowledgements, Document, Remark, document};
 use fg_translate::{Options, Translator};
 
 use crate::News;
-use crate::news::Told;
+use crate::news::{Told, each_once};
 
 /// Objects that changed, and what their source found wrong.
 #[derive(Clone, Debug, Default)]
@@ -187,14 +187,15 @@ impl Control {
             .chain(&self.of_plane)
     }
 
-    /// Everything that is wrong now, each with its place, sorted by that.
+    /// Everything that is wrong now, each with its place, sorted by that; once, however many parents
+    /// of a route it concerns.
     pub fn placed_findings(&self, locate: &dyn Fn(&Origin) -> Option<Place>) -> Vec<Arc<Finding>> {
         let mut findings: Vec<Arc<Finding>> = self
             .findings()
             .map(|finding| placed(finding, locate))
             .collect();
         findings.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
-        findings.dedup();
+        each_once(&mut findings);
         findings
     }
 

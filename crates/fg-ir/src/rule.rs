@@ -58,6 +58,24 @@ pub struct Rule {
     pub action: Action,
 }
 
+impl Rule {
+    /// Whether it, or one of its backends, has a policy that protects something.
+    pub fn is_protected(&self) -> bool {
+        let backends = match &self.action {
+            Action::Forward(backends) => backends.as_slice(),
+            Action::Refuse(_) => &[],
+        };
+        let backends = backends.iter().map(|backend| &backend.policies);
+        let mut names = backends
+            .chain([&self.policies])
+            .flat_map(traffic::Set::names);
+        names.any(|name| {
+            let mut all = traffic::ALL.iter();
+            all.any(|meta| meta.name == name && meta.protective)
+        })
+    }
+}
+
 /// Which protocol a route is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RouteKind {

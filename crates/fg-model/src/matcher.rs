@@ -134,6 +134,29 @@ impl Match {
             .chain(patterns)
             .find_map(Pattern::lacks_on_envoy)
     }
+
+    /// The match without the conditions that Envoy cannot ask: it holds wherever the whole one does.
+    #[must_use]
+    pub fn without_what_envoy_lacks(&self) -> Self {
+        let can_be_asked = |value: &ValueMatch| match value {
+            ValueMatch::Exact(_) => true,
+            ValueMatch::Regex(pattern) => pattern.lacks_on_envoy().is_none(),
+        };
+        let mut wider = self.clone();
+        wider.headers.retain(|header| can_be_asked(&header.value));
+        wider.query.retain(|one| can_be_asked(&one.value));
+        match &mut wider.path {
+            PathMatch::Regex(pattern) if pattern.lacks_on_envoy().is_some() => {
+                wider.path = PathMatch::Prefix("".into());
+            }
+            PathMatch::Grpc(call) => {
+                call.service.take_if(|value| !can_be_asked(value));
+                call.method.take_if(|value| !can_be_asked(value));
+            }
+            PathMatch::Regex(_) | PathMatch::Exact(_) | PathMatch::Prefix(_) => {}
+        }
+        wider
+    }
 }
 
 impl Serialize for HeaderMatch {

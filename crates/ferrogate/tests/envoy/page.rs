@@ -2,6 +2,7 @@
 
 use crate::ground::{envoy, folder, wait_for_words};
 use crate::program::Home;
+use crate::support::process::output;
 use crate::support::{Echo, until};
 
 const PAGE: &str = include_str!("../../../../docs/envoy.md");
@@ -34,4 +35,28 @@ fn every_command_of_the_page_serves_by_envoy() {
         ran += 1;
     }
     assert_eq!(ran, 4);
+}
+
+#[test]
+fn what_the_page_asks_beforehand_is_answered_without_an_envoy() {
+    let ip = "127.34.5.2";
+    let folder = folder(ip);
+    folder.service("shop", ([127, 34, 5, 2], 9101).into());
+    folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
+    let mut ran = 0;
+    for line in PAGE.lines() {
+        let Some(command) = line.strip_prefix("ferrogate ") else {
+            continue;
+        };
+        if !command.starts_with("check ") && !command.starts_with("explain ") {
+            continue;
+        }
+        let command = command.split(" # ").next().unwrap_or(command);
+        let command = command.replace("./config", folder.arg());
+        let arguments: Vec<&str> = command.split_whitespace().collect();
+        let output = output(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+        ran += 1;
+    }
+    assert_eq!(ran, 2);
 }

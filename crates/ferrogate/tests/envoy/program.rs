@@ -61,6 +61,11 @@ fn what_is_native_serves_while_envoy_is_missing_or_too_old() {
         "True/Programmed"
     );
     assert!(get(gateway.listener(), "/").is_err());
+    let explained = gateway.admin("/explain?url=http://localhost/").body;
+    assert!(
+        explained.contains("look at   Envoy does not serve it: there is no `envoy` in the PATH"),
+        "{explained}"
+    );
 
     let program = home.0.path().join("envoy");
     fake(

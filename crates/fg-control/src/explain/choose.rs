@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_exchange::{Reason, Request};
-use fg_ir::{Ir, Listener, Protocol, Rule};
+use fg_ir::{GatewayKey, Ir, Listener, Protocol, Rule};
 use fg_router::{Builder, ListenerTable, Router};
 
 use super::walk::refused;
@@ -142,6 +142,7 @@ pub(super) fn step(listener: &Listener, question: &Question<'_>) -> super::Liste
         name: listener.key.section.to_string(),
         port: listener.port,
         hostname: listener.hostname.to_string(),
+        plane: (question.plane)(&GatewayKey::from(&listener.key)),
         source: question.source(&listener.origin),
     }
 }

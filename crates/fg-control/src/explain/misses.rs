@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fg_exchange::Request;
 use fg_ir::{Ir, Listener, ListenerKey, Rule};
-use fg_model::{Finding, ObjectRef, Severity, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, Scope, Severity, kinds};
 use fg_router::ListenerTable;
 
 use super::walk::{LISTED, lossy, rule_step};
@@ -128,6 +128,41 @@ pub(super) fn of_rule(rule: &Rule, question: &Question<'_>, explanation: &mut Ex
     let found = question.findings.iter().filter(inside).take(LISTED);
     let found = found.map(|finding| hint(finding, question));
     explanation.hints.extend(found);
+}
+
+/// What the data plane itself says of the rule's route and of the listener's Gateway: that it does
+/// not run, cannot bind the port, or refuses what it was sent.
+pub(super) fn of_plane(
+    listener: &Listener,
+    rule: &Rule,
+    question: &Question<'_>,
+    explanation: &mut Explanation,
+) {
+    let objects = [&listener.origin.object, &rule.origin.object];
+    let relevant = |finding: &&Arc<Finding>| {
+        let is_of_plane = matches!(
+            finding.kind,
+            FindingKind::PlaneUnavailable
+                | FindingKind::RefusedByPlane
+                | FindingKind::PortUnavailable
+        );
+        let is_here = match &finding.scope {
+            Scope::Listener(name) => {
+                *listener.origin.object != *finding.about.object
+                    || listener.key.section.rsplit('/').next() == Some(&**name)
+            }
+            _ => true,
+        };
+        is_of_plane && is_here && objects.contains(&&finding.about.object)
+    };
+    let found = question.findings.iter().filter(relevant).take(LISTED);
+    let found: Vec<Hint> = found.map(|finding| hint(finding, question)).collect();
+    for one in found {
+        // One refusal may be said of several objects.
+        if explanation.hints.iter().all(|told| told.text != one.text) {
+            explanation.hints.push(one);
+        }
+    }
 }
 
 /// The listeners that serve a route.

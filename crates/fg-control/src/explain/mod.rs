@@ -4,7 +4,9 @@
 //! the policies' parts are those that the proxy runs.
 
 mod choose;
+mod envoy;
 mod misses;
+mod owner;
 mod text;
 mod tls;
 mod walk;
@@ -17,7 +19,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_exchange::Request;
-use fg_model::{Finding, ObjectRef, Origin, Place};
+use fg_ir::GatewayKey;
+use fg_model::{Finding, ObjectRef, Origin, Place, Plane};
 use serde::Serialize;
 
 pub use walk::explain;
@@ -38,6 +41,8 @@ pub struct Question<'a> {
     pub asking: &'a dyn Fn(&str) -> Vec<Origin>,
     /// The file and line of an origin.
     pub locate: &'a dyn Fn(&Origin) -> Option<Place>,
+    /// Who serves a Gateway.
+    pub plane: &'a dyn Fn(&GatewayKey) -> Plane,
     /// What the proxy itself writes into a request once its rule is known, before the rule's
     /// policies see it.
     pub announce: &'a dyn Fn(&mut Request),
@@ -99,6 +104,8 @@ pub struct ListenerStep {
     pub port: u16,
     /// The hosts that it owns.
     pub hostname: String,
+    /// Who serves it.
+    pub plane: Plane,
     /// Where it is written.
     pub source: Source,
 }

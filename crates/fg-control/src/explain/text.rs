@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fg_model::Plane;
+
 use super::{Answer, BackendStep, Explanation, PolicyStep, RuleStep, Source, TlsStep};
 
 /// Width of the words on the left.
@@ -20,10 +22,14 @@ impl fmt::Display for Explanation {
                 &step.hostname
             };
             let (gateway, name, port) = (&step.gateway, &step.name, step.port);
+            let by = match step.plane {
+                Plane::Native => "",
+                Plane::Envoy => ", by Envoy",
+            };
             line(
                 f,
                 "listener",
-                &format!("{gateway} {name}: port {port}, {hosts}"),
+                &format!("{gateway} {name}: port {port}, {hosts}{by}"),
             )?;
             line(f, "", &step.source)?;
         }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_exchange::{
-    Facts, Filter, LocalReply, Method, Part, Reason, Request, Scheme, Setting, Verdict, grpc,
+    Facts, Filter, LocalReply, Method, Part, Reason, Request, Setting, Verdict, grpc,
 };
 use fg_ir::{
-    Action, BackendKey, BackendKind, BackendProtocol, Ir, Protocol, RouteKind, Rule, RuleBackend,
-    Target,
+    Action, BackendKey, BackendKind, BackendProtocol, Ir, RouteKind, Rule, RuleBackend, Target,
 };
 use fg_model::secret::{REDACTED, is_secret, shown};
-use fg_model::{HostPattern, Match, Origin};
+use fg_model::{HostPattern, Match, Origin, Plane};
 use fg_policies::traffic;
-use fg_router::{ListenerTable, Outcome};
+use fg_router::ListenerTable;
 
-use super::words::{Ranked, of_loss, of_match, of_precedence};
+use super::owner::{self, Owned};
+use super::words::of_match;
 use super::{
-    Answer, BackendStep, Explanation, Hint, Other, PolicyStep, Question, RuleStep, Source, choose,
+    Answer, BackendStep, Explanation, Hint, PolicyStep, Question, RuleStep, Source, choose, envoy,
     misses, name_of, tls,
 };
 
@@ -69,9 +69,16 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
             return explanation;
         }
     };
-    explanation.listener = Some(choose::step(table.listener(), question));
+    let listener = choose::step(table.listener(), question);
+    let plane = listener.plane;
+    explanation.listener = Some(listener);
     let routed = as_routed(&table, question, &mut explanation);
-    let Some((rule, facts)) = route(&table, question, &routed, &mut explanation) else {
+    let Some(Owned {
+        rule,
+        facts,
+        closed,
+    }) = owner::find(&table, plane, question, &routed, &mut explanation)
+    else {
         explanation.answer = Some(refused(Reason::NoRoute, Reason::NoRoute.words()));
         misses::near(&table, question, &request, &mut explanation);
         misses::suspects(
@@ -86,6 +93,13 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     let chain = Chain::new(&rule.policies, &rule.origin, question);
     explanation.policies.clone_from(&chain.steps);
     misses::of_rule(&rule, question, &mut explanation);
+    misses::of_plane(table.listener(), &rule, question, &mut explanation);
+    if plane == Plane::Envoy
+        && let Some(answer) = envoy::of_rule(&rule, closed)
+    {
+        explanation.answer = Some(answer);
+        return explanation;
+    }
     let mut passed = announced(question);
     if let Some(answer) = chain.run(&mut passed, &facts) {
         explanation.answer = Some(answer);
@@ -102,7 +116,17 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
         Action::Forward(backends) => {
             let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
             for backend in backends {
-                let step = backend_step(ir, question, rule.kind, &chain, &facts, backend, total);
+                let closed = (plane == Plane::Envoy)
+                    .then(|| envoy::of_backend(&rule, backend))
+                    .flatten();
+                let way = Way {
+                    kind: rule.kind,
+                    chain: &chain,
+                    facts: &facts,
+                    closed,
+                    total,
+                };
+                let step = backend_step(ir, question, way, backend);
                 if let Some(answer) = step.answer.as_ref().filter(|_| backend.weight > 0) {
                     explanation.hints.push(Hint {
                         text: answer.why.clone(),
@@ -148,73 +172,6 @@ fn announced(question: &Question<'_>) -> Request {
     let mut request = (question.request)();
     (question.announce)(&mut request);
     request
-}
-
-/// Finds the rule and tells of the matches beside it.
-fn route(
-    table: &ListenerTable<Arc<Rule>>,
-    question: &Question<'_>,
-    request: &Request,
-    explanation: &mut Explanation,
-) -> Option<(Arc<Rule>, Facts)> {
-    let mut tried = Vec::new();
-    let found = table.trace(request, &mut |one| {
-        tried.push((one.found, one.matched, one.outcome));
-    });
-    let winner = tried
-        .iter()
-        .find(|(_, _, outcome)| *outcome == Outcome::Won)
-        .map(|(found, matched, _)| Ranked {
-            rule: found.rule,
-            matched,
-            hostname: found.hostname,
-        });
-    for (found, matched, outcome) in &tried {
-        let why = match (outcome, &winner) {
-            (Outcome::Lost(lost), _) => of_loss(*lost, matched, request),
-            (Outcome::RunnerUp, Some(winner)) => {
-                let loser = Ranked {
-                    rule: found.rule,
-                    matched,
-                    hostname: found.hostname,
-                };
-                of_precedence(winner, &loser)
-            }
-            _ => continue,
-        };
-        if explanation.others.len() < LISTED {
-            explanation.others.push(Other {
-                step: rule_step(
-                    question,
-                    found.rule,
-                    found.match_index,
-                    matched,
-                    found.hostname,
-                ),
-                fits: *outcome == Outcome::RunnerUp,
-                why,
-            });
-        }
-    }
-    let found = found?;
-    let winner = winner?;
-    explanation.rule = Some(rule_step(
-        question,
-        found.rule,
-        found.match_index,
-        winner.matched,
-        found.hostname,
-    ));
-    let facts = Facts {
-        client: question.client,
-        scheme: match table.listener().protocol {
-            Protocol::Http => Scheme::Http,
-            Protocol::Https => Scheme::Https,
-        },
-        listener_port: table.listener().port,
-        matched_prefix: found.matched_prefix,
-    };
-    Some((found.rule.clone(), facts))
 }
 
 pub(super) fn rule_step(
@@ -311,16 +268,25 @@ fn setting(setting: &Setting) -> Option<String> {
     Some(format!("at most {limit:?} for {what}"))
 }
 
+/// What a request has behind it when a backend is drawn.
+struct Way<'a> {
+    kind: RouteKind,
+    /// The rule's policies.
+    chain: &'a Chain,
+    facts: &'a Facts,
+    /// What is answered instead of sending it to the backend, as far as the data plane is concerned.
+    closed: Option<Answer>,
+    /// The weights of all backends.
+    total: u64,
+}
+
 fn backend_step(
     ir: &Ir,
     question: &Question<'_>,
-    kind: RouteKind,
-    rule_chain: &Chain,
-    facts: &Facts,
+    way: Way<'_>,
     backend: &RuleBackend,
-    total: u64,
 ) -> BackendStep {
-    let share = u64::from(backend.weight) * 10_000 / total.max(1);
+    let share = u64::from(backend.weight) * 10_000 / way.total.max(1);
     let chain = Chain::new(&backend.policies, &backend.origin, question);
     let mut step = BackendStep {
         backend: String::new(),
@@ -350,16 +316,18 @@ fn backend_step(
                 None => None,
             };
             let mut request = announced(question);
-            step.answer = rule_chain
-                .run(&mut request, facts)
-                .or_else(|| chain.run(&mut request, facts))
+            step.answer = way
+                .chain
+                .run(&mut request, way.facts)
+                .or(way.closed)
+                .or_else(|| chain.run(&mut request, way.facts))
                 .or(closed);
             if step.answer.is_none() && step.endpoints.is_empty() {
                 let why = format!("{key} has no ready endpoint");
                 step.answer = Some(refused(Reason::NoEndpoints, &why));
             }
             if step.answer.is_none() {
-                let version = version(ir, key, kind);
+                let version = version(ir, key, way.kind);
                 step.sent = lines(&request, &(question.request)(), version);
             }
         }

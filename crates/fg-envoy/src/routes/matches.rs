@@ -40,28 +40,6 @@ pub(super) fn route_match(from: &Match) -> RouteMatch {
     }
 }
 
-/// A match without the conditions that Envoy cannot ask: it holds wherever the whole one does.
-pub(super) fn without_lacking(from: &Match) -> Match {
-    let can_be_asked = |value: &ValueMatch| match value {
-        ValueMatch::Exact(_) => true,
-        ValueMatch::Regex(pattern) => pattern.lacks_on_envoy().is_none(),
-    };
-    let mut wider = from.clone();
-    wider.headers.retain(|header| can_be_asked(&header.value));
-    wider.query.retain(|one| can_be_asked(&one.value));
-    match &mut wider.path {
-        PathMatch::Regex(pattern) if pattern.lacks_on_envoy().is_some() => {
-            wider.path = PathMatch::Prefix("".into());
-        }
-        PathMatch::Grpc(call) => {
-            call.service.take_if(|value| !can_be_asked(value));
-            call.method.take_if(|value| !can_be_asked(value));
-        }
-        PathMatch::Regex(_) | PathMatch::Exact(_) | PathMatch::Prefix(_) => {}
-    }
-    wider
-}
-
 /// A field that has this value.
 pub(super) fn is(name: &str, value: &str) -> HeaderMatcher {
     asks(name, MatchPattern::Exact(value.to_owned()))

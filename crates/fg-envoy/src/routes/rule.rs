@@ -9,7 +9,6 @@ use fg_ir::{
 };
 use fg_model::HostPattern;
 use fg_policies::envoy::HttpFilter;
-use fg_policies::traffic;
 
 use super::Speech;
 use super::write::{Writer, Written};
@@ -147,20 +146,4 @@ fn is_plain(rule: &Rule) -> bool {
         Action::Refuse(_) => &[],
     };
     rule.policies.is_empty() && backends.iter().all(|backend| backend.policies.is_empty())
-}
-
-/// Whether a rule, or one of its backends, has a policy that protects something.
-pub(super) fn is_protected(rule: &Rule) -> bool {
-    let backends = match &rule.action {
-        Action::Forward(backends) => backends.as_slice(),
-        Action::Refuse(_) => &[],
-    };
-    let backends = backends.iter().map(|backend| &backend.policies);
-    let mut names = backends
-        .chain([&rule.policies])
-        .flat_map(traffic::Set::names);
-    names.any(|name| {
-        let mut all = traffic::ALL.iter();
-        all.any(|meta| meta.name == name && meta.protective)
-    })
 }

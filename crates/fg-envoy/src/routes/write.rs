@@ -26,7 +26,7 @@ use fg_policies::envoy::{
 };
 use fg_policies::traffic;
 
-use super::rule::{Facts, Needs, Spot, is_protected};
+use super::rule::{Facts, Needs, Spot};
 use super::{Speech, answers, encode, matches, names};
 use crate::settings::Settings;
 
@@ -104,13 +104,13 @@ impl<'a> Writer<'a> {
     /// The routes of one match.
     pub(super) fn routes(&mut self, index: u32, matched: &Match) -> Written {
         let lacks = matched.lacks_on_envoy().is_some();
-        if lacks && !is_protected(self.rule) {
+        if lacks && !self.rule.is_protected() {
             // It cannot be asked; the route's status says so.
             return Written::default();
         }
         // Nor may its requests go to another rule past a policy that protects something: what may be
         // one of them is answered.
-        let wider = lacks.then(|| matches::without_lacking(matched));
+        let wider = lacks.then(|| matched.without_what_envoy_lacks());
         let matched = wider.as_ref().unwrap_or(matched);
         let bare = Route {
             name: names::route(&self.name, index),

@@ -6,10 +6,11 @@ use fg_ir::{Action, Rule};
 use fg_model::{FindingKind, Origin, Scope};
 use fg_policies::{Around, traffic};
 
+use crate::Options;
 use crate::notes::Notes;
 
 /// Reports it for the parents with these indexes.
-pub(super) fn lacks(rules: &[Rule], parents: &[usize], notes: &mut Notes) {
+pub(super) fn lacks(rules: &[Rule], parents: &[usize], options: &Options, notes: &mut Notes) {
     if parents.is_empty() {
         return;
     }
@@ -19,7 +20,7 @@ pub(super) fn lacks(rules: &[Rule], parents: &[usize], notes: &mut Notes) {
     for &parent in parents {
         notes.scope = Scope::Parent(parent);
         for lack in lacks.iter().flatten() {
-            lack.report(notes);
+            lack.report(options, notes);
         }
         if is_all {
             let text = "Envoy can serve none of its rules as written";
@@ -50,16 +51,21 @@ enum Of {
 }
 
 impl Lack {
-    fn report(&self, notes: &mut Notes) {
+    fn report(&self, options: &Options, notes: &mut Notes) {
         let (what, hint) = self.why.split_once("; ").unwrap_or((self.why, ""));
         let lost = match self.of {
             _ if self.is_match => {
                 "the match is left out there, or answered 500 where a policy protects the rule"
             }
-            Of::Backend => "requests for this backend are answered 500",
-            Of::Rule | Of::Match => "requests are answered 500",
+            // Another Gateway of the route may be served by our own proxy.
+            Of::Backend => "requests that it gets for this backend are answered 500",
+            Of::Rule | Of::Match => "requests that it gets are answered 500",
         };
-        let class = "or use a Gateway of class `ferrogate`";
+        let class = match options.plane {
+            None => "or use a Gateway of class `ferrogate`",
+            // The class decides nothing.
+            Some(_) => "or let Ferrogate's own proxy serve it",
+        };
         let hint = match hint {
             "" => format!("remove it, {class}"),
             hint => format!("{hint}, {class}"),

@@ -106,7 +106,7 @@ pub(crate) fn translate(
         attached.clear();
         claims = Arc::default();
     }
-    envoy::lacks(&rules, &parents.of_envoy, &mut notes);
+    envoy::lacks(&rules, &parents.of_envoy, options, &mut notes);
     if attachments.is_empty() {
         rules.clear();
     }

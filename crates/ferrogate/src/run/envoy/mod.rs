@@ -17,6 +17,7 @@ mod log;
 mod options;
 mod program;
 mod retries;
+mod unheeded;
 mod words;
 
 use std::collections::BTreeSet;
@@ -159,6 +160,10 @@ impl Envoy {
         tracing::info!(program = %program.path.display(), %version, "Envoy started");
         if version > EnvoyVersion::NEWEST {
             tracing::warn!(%version, "this Envoy is newer than any that was tried");
+        }
+        if !self.options.unheeded.is_empty() {
+            let flags = self.options.unheeded.join(", ");
+            tracing::warn!("Envoy does not follow {flags}: they are for our own proxy");
         }
         if self.served.as_ref().is_none_or(|(of, _)| *of != version) {
             self.serve(version, ir);

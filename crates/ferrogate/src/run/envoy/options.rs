@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fg_envoy::Settings;
 
+use super::unheeded::unheeded;
 use crate::cli::{AccessLog, EnvoyArgs, RunArgs};
 
 /// Where systems have the certificates that they trust.
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub(super) connections: u32,
     /// How long requests under way may take to finish.
     pub(super) drain: Duration,
+    /// Flags that were given and that it does not follow.
+    pub(super) unheeded: Vec<&'static str>,
 }
 
 impl Options {
@@ -55,6 +58,7 @@ impl Options {
             workers: settings.workers,
             connections: u32::try_from(settings.max_connections).unwrap_or(u32::MAX),
             drain: args.plane.serving.drain_timeout,
+            unheeded: unheeded(&args.plane),
         }
     }
 }
