@@ -1,6 +1,9 @@
 //! WebSocket by HTTP/1.1 to backends by HTTP/2, frame by frame: whatever the backend does, the
 //! client gets a tunnel or a whole reply.
 
+use std::time::Duration;
+
+use fg_proxy::Settings;
 use fg_testkit::frames::{self, END_STREAM, Frame, kind};
 use fg_testkit::{Client, Connection, Message, Upstream};
 
@@ -177,6 +180,27 @@ fn a_stream_that_is_reset_is_a_502() {
 }
 
 #[test]
+fn a_backend_that_waits_for_the_end_of_a_tunnel_is_late() {
+    let upstream = backend_saying(ANNOUNCED, |connection, frame: Frame| {
+        pong(connection, &frame);
+    });
+    let settings = Settings {
+        reply_timeout: Duration::from_millis(200),
+        ..plain()
+    };
+    let gateway = gateway(settings, &upstream);
+    let mut client = gateway.connect();
+    for _ in 0..2 {
+        let reply = ask(&mut client);
+        assert_eq!(
+            (reply.status, reply.reason()),
+            (504, Some("upstream_timeout"))
+        );
+        assert!(client.is_quiet());
+    }
+}
+
+#[test]
 fn a_101_by_http2_is_a_bad_reply() {
     let (gateway, _upstream) = serving(ANNOUNCED, |connection, stream| {
         let head = frames::literal(":status", "101");
@@ -185,6 +209,7 @@ fn a_101_by_http2_is_a_bad_reply() {
     let mut client = gateway.connect();
     let reply = ask(&mut client);
     assert_eq!(reply.status, 502, "{reply:?}");
+    assert!(reply.field("content-length").is_some());
 }
 
 #[test]
