@@ -192,6 +192,7 @@ async fn send(connection: &mut Connection, exchange: &mut Exchange) -> bool {
     std::future::poll_fn(|context| {
         timer.attach(context);
         if timer.is_expired() {
+            client.abandon();
             return Poll::Ready(false);
         }
         down.poll_output(context, client).map(|sent| sent.is_ok())
