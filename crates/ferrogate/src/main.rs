@@ -18,6 +18,7 @@ mod manifests;
 mod memory;
 mod native;
 mod pages;
+mod parents;
 mod proxy;
 mod question;
 mod quickstart;

@@ -14,4 +14,4 @@ mod state;
 
 pub use names::Names;
 pub use news::News;
-pub use state::{Bound, Control, Objects, Remarks, Step};
+pub use state::{Bound, Control, Objects, Remarks, Step, with_remarks};

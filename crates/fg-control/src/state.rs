@@ -1,5 +1,6 @@
 //! The state of the control plane, and its steps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -206,14 +207,7 @@ impl Control {
     }
 
     fn document(&self, report: &Report) -> Document {
-        let is_about = |finding: &&Arc<Finding>| finding.about.object == report.object;
-        let remarks: Vec<_> = self.of_plane.iter().filter(is_about).cloned().collect();
-        if remarks.is_empty() {
-            return document(report, &self.acks);
-        }
-        let mut report = report.clone();
-        report.findings.extend(remarks);
-        document(&report, &self.acks)
+        document(&with_remarks(report, &self.of_plane), &self.acks)
     }
 
     /// The configuration that serves.
@@ -258,6 +252,18 @@ impl Control {
             }
         }
     }
+}
+
+/// A report with what a data plane finds wrong with its object besides.
+pub fn with_remarks<'a>(report: &'a Report, findings: &[Arc<Finding>]) -> Cow<'a, Report> {
+    let is_about = |finding: &&Arc<Finding>| finding.about.object == report.object;
+    let mut about = findings.iter().filter(is_about).cloned().peekable();
+    if about.peek().is_none() {
+        return Cow::Borrowed(report);
+    }
+    let mut report = report.clone();
+    report.findings.extend(about);
+    Cow::Owned(report)
 }
 
 /// The name of a listener in the object that holds it: the IR's name bears that of a `ListenerSet`.

@@ -17,8 +17,8 @@ mod secrets;
 mod settings;
 mod values;
 
-pub use compiler::Compiler;
+pub use compiler::{Compiler, Refusal};
 pub use concerned::Concerned;
-pub use fences::{Fence, Fences, Instead};
+pub use fences::{Answer, Fence, Fences, Instead};
 pub use resource::{Kind, Resource, Update};
 pub use settings::{RouteShape, Settings};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fg_model::ObjectRef;
 
+use crate::routes::Whole;
+
 /// What a resource is. The order is that in which a client must get them: make before break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -61,6 +63,8 @@ pub struct Resource {
     pub body: Bytes,
     /// The objects whose status says so when Envoy refuses it: sorted, each once.
     pub about: Vec<Arc<ObjectRef>>,
+    /// Of a route configuration with virtual hosts in it: its parts.
+    pub(crate) whole: Option<Arc<Whole>>,
 }
 
 impl Resource {
@@ -80,6 +84,16 @@ impl Resource {
             version,
             body,
             about,
+            whole: None,
+        }
+    }
+
+    /// A route configuration with its virtual hosts.
+    pub(crate) fn whole(name: Arc<str>, whole: Arc<Whole>, about: Vec<Arc<ObjectRef>>) -> Self {
+        let resource = Self::new(Kind::RouteConfiguration, name, whole.encode(), about);
+        Self {
+            whole: Some(whole),
+            ..resource
         }
     }
 }

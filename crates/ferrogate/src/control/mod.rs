@@ -7,7 +7,7 @@
 mod discovery;
 mod metrics;
 mod outlet;
-mod planes;
+pub(crate) mod planes;
 mod pods;
 mod steering;
 

@@ -1,21 +1,30 @@
 //! What each Gateway's data plane is sent: the IR itself for our own proxies, Envoy's resources for
 //! Envoys.
+//!
+//! A Gateway whose class changes has proxies of both kinds for a while, since the old ones serve until
+//! the new ones are ready. Both are served then, in one scope: their resources are of different types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use fg_ads::message::Any;
+use fg_ads::message::{Any, Node};
 use fg_ads::{ClientId, Rejection, Serial, Store};
+use fg_control::Control;
 use fg_control::cluster::authority::WHOLE;
-use fg_control::fleet;
+use fg_control::fleet::{self, Moment};
 use fg_envoy::{Concerned, Fence, RouteShape, Settings};
 use fg_ir::{Change, Ir, ListenerKey};
-use fg_model::{ObjectRef, Plane};
+use fg_model::{Finding, ObjectRef, Plane};
 use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
 use super::steering::{gateway_object, scope_of};
-use crate::envoy::Served;
+use crate::envoy::{Served, unwritten};
+
+/// How long proxies of a Gateway's former class may be away before nothing is kept for them. Longer
+/// than a proxy needs to come back when its stream broke.
+const AWAY: Duration = Duration::from_secs(60);
 
 /// All Gateways' data planes.
 pub(crate) struct Planes {
@@ -23,16 +32,42 @@ pub(crate) struct Planes {
     store: Store,
     /// How resources for Envoys are made, but for the shape of routes.
     settings: Settings,
-    envoys: BTreeMap<GatewayKey, Envoys>,
+    gateways: BTreeMap<GatewayKey, Gateway>,
+    clients: BTreeMap<ClientId, Known>,
+    /// Those that may have proxies of a former class, and since when none is connected.
+    leaving: BTreeMap<GatewayKey, Option<Moment>>,
+    /// Those whose rules some policy could not be written for.
+    unwritten: BTreeSet<GatewayKey>,
+    /// Whether all is known that was there before us.
+    knows_all: bool,
 }
 
-/// A connected Envoy.
+/// A connected proxy.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     pub(crate) gateway: &'a GatewayKey,
     /// What it is served.
     pub(crate) scope: &'a str,
     pub(crate) id: ClientId,
+}
+
+/// What is known of a connected proxy.
+struct Known {
+    gateway: GatewayKey,
+    plane: Plane,
+    /// Whether it is an Envoy that takes whole route configurations.
+    is_whole: bool,
+}
+
+/// What the proxies of one Gateway are served.
+struct Gateway {
+    /// Of its class.
+    plane: Plane,
+    /// Whether another control plane may have served its Envoys.
+    is_old: bool,
+    /// Whether its scope has the IR.
+    native: bool,
+    envoys: Option<Envoys>,
 }
 
 /// The Envoys of one Gateway.
@@ -43,6 +78,15 @@ struct Envoys {
     whole: Option<Served>,
 }
 
+impl Gateway {
+    fn serves(&self, plane: Plane) -> bool {
+        match plane {
+            Plane::Native => self.native,
+            Plane::Envoy => self.envoys.is_some(),
+        }
+    }
+}
+
 impl Planes {
     /// Of an empty configuration.
     pub(crate) fn new(store: Store, settings: Settings) -> Self {
@@ -50,7 +94,11 @@ impl Planes {
             views: Views::new(),
             store,
             settings,
-            envoys: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+            knows_all: false,
         }
     }
 
@@ -62,92 +110,224 @@ impl Planes {
         change: &Change,
         plane: impl Fn(&GatewayKey) -> Option<Plane>,
     ) {
-        for (gateway, change) in self.views.update(ir, change) {
+        for (key, change) in self.views.update(ir, change) {
             // One that is gone keeps what it was until its last resource is.
-            let is_envoy = plane(&gateway).map_or(self.envoys.contains_key(&gateway), |plane| {
-                plane == Plane::Envoy
-            });
-            if self.turn(&gateway, is_envoy) {
+            let known = self.gateways.get(&key).map(|gateway| gateway.plane);
+            let Some(plane) = plane(&key).or(known) else {
                 continue;
-            }
-            let view = self.views.of(&gateway);
-            match self.envoys.get_mut(&gateway) {
-                Some(envoys) => {
-                    let nothing = Ir::default();
-                    let view = view.unwrap_or(&nothing);
-                    envoys.delta.update(view, &change);
-                    if let Some(whole) = &mut envoys.whole {
-                        whole.update(view, &change);
-                    }
+            };
+            let made = self.turn(&key, plane);
+            let Some(gateway) = self.gateways.get_mut(&key) else {
+                continue;
+            };
+            let nothing = Ir::default();
+            let view = self.views.of(&key).unwrap_or(&nothing);
+            if let Some(envoys) = gateway
+                .envoys
+                .as_mut()
+                .filter(|_| made != Some(Plane::Envoy))
+            {
+                envoys.delta.update(view, &change);
+                if let Some(whole) = &mut envoys.whole {
+                    whole.update(view, &change);
                 }
-                None => {
-                    let sent = Transaction::new(&change);
-                    self.store.apply(&scope_of(&gateway), transaction(sent));
-                }
             }
+            // Last, so that our own proxies confirm the serial that all of it has.
+            if gateway.native && made != Some(Plane::Native) {
+                let sent = Transaction::new(&change);
+                self.store.apply(&scope_of(&key), transaction(sent));
+            }
+            self.note_unwritten(&key);
         }
     }
 
     /// A Gateway is there, with this plane; its proxies may have nothing else to serve.
     pub(crate) fn exists(&mut self, gateway: &GatewayKey, plane: Plane) {
-        if self.turn(gateway, plane == Plane::Envoy) {
-            return;
-        }
-        let scope = scope_of(gateway);
-        if self.store.serial(&scope) == 0 {
-            self.store.apply(&scope, fg_ads::Transaction::new());
+        if self.turn(gateway, plane).is_some() {
+            self.note_unwritten(gateway);
         }
     }
 
+    /// All is known that was there before: Gateways that come from now on are new.
+    pub(crate) fn knows_all(&mut self) {
+        self.knows_all = true;
+    }
+
     /// A Gateway is gone: its proxies let go of everything and end by themselves.
-    pub(crate) fn gone(&mut self, gateway: &GatewayKey) {
-        let scope = scope_of(gateway);
-        let whole = self.envoys.remove(gateway).and_then(|envoys| envoys.whole);
+    pub(crate) fn gone(&mut self, key: &GatewayKey) {
+        let scope = scope_of(key);
+        let gateway = self.gateways.remove(key);
+        let whole = gateway.and_then(|gateway| gateway.envoys?.whole);
+        self.leaving.remove(key);
+        self.unwritten.remove(key);
         self.store.replace(&scope, Vec::new());
         if whole.is_some() {
             self.store.replace(&format!("{scope}{WHOLE}"), Vec::new());
         }
     }
 
-    /// Sees to it that a Gateway is served by that plane, and says whether it was not: then its scope
-    /// has everything anew.
-    fn turn(&mut self, gateway: &GatewayKey, is_envoy: bool) -> bool {
-        if self.envoys.contains_key(gateway) == is_envoy {
-            return false;
+    /// Sees to it that a Gateway is served by that plane, and gives it if it was not: then its scope
+    /// has everything for it. What is there for another plane stays: see [`Self::settle`].
+    fn turn(&mut self, key: &GatewayKey, plane: Plane) -> Option<Plane> {
+        let is_old = !self.knows_all;
+        let gateway = self.gateways.entry(key.clone()).or_insert_with(|| Gateway {
+            plane,
+            is_old,
+            native: false,
+            envoys: None,
+        });
+        if gateway.plane != plane {
+            gateway.plane = plane;
+            // Its Envoys, if there are any, are those that we have served.
+            gateway.is_old &= gateway.envoys.is_some();
+            self.leaving.insert(key.clone(), None);
         }
-        self.gone(gateway);
-        let scope = scope_of(gateway);
+        if gateway.serves(plane) {
+            return None;
+        }
+        let scope = scope_of(key);
         let nothing = Ir::default();
-        let view = self.views.of(gateway).unwrap_or(&nothing);
-        if is_envoy {
-            let settings = self.settings.of(RouteShape::PerHost);
-            let delta = Served::new(settings, self.store.clone(), &scope, view);
-            let envoys = Envoys { delta, whole: None };
-            self.envoys.insert(gateway.clone(), envoys);
-        } else {
-            let all = transaction(Transaction::snapshot(view));
-            self.store.replace(&scope, all.upserts);
+        let view = self.views.of(key).unwrap_or(&nothing);
+        match plane {
+            Plane::Envoy => {
+                let settings = self.settings.of(RouteShape::PerHost);
+                let store = self.store.clone();
+                let delta = Served::beside(settings, store, &scope, view, gateway.is_old);
+                gateway.envoys = Some(Envoys { delta, whole: None });
+                let mut clients = self.clients.values();
+                if clients.any(|client| client.is_whole && client.gateway == *key) {
+                    self.make_whole(key);
+                }
+            }
+            Plane::Native => {
+                let all = transaction(Transaction::snapshot(view));
+                self.store.apply(&scope, all);
+                gateway.native = true;
+            }
         }
-        true
+        Some(plane)
     }
 
     /// A client has connected to a scope: what it needs is made if nobody needed it before.
-    pub(crate) fn connected(&mut self, gateway: &GatewayKey, scope: &str) {
-        let Some(envoys) = self.envoys.get_mut(gateway) else {
-            return;
+    pub(crate) fn connected(&mut self, client: Client<'_>, node: &Node) {
+        let is_whole = client.scope.ends_with(WHOLE);
+        let is_envoy = is_whole || node.user_agent_name == "envoy";
+        let known = Known {
+            gateway: client.gateway.clone(),
+            plane: if is_envoy {
+                Plane::Envoy
+            } else {
+                Plane::Native
+            },
+            is_whole,
         };
-        if scope.ends_with(WHOLE) && envoys.whole.is_none() {
-            let nothing = Ir::default();
-            let view = self.views.of(gateway).unwrap_or(&nothing);
-            let settings = self.settings.of(RouteShape::Whole);
-            let whole = Served::new(settings, self.store.clone(), scope, view);
-            envoys.whole = Some(whole);
+        self.clients.insert(client.id, known);
+        if is_whole {
+            self.make_whole(client.gateway);
         }
     }
 
-    /// Whether Envoys serve a Gateway.
-    pub(crate) fn is_envoy(&self, gateway: &GatewayKey) -> bool {
-        self.envoys.contains_key(gateway)
+    /// Makes what those Envoys of a Gateway need that take whole route configurations.
+    fn make_whole(&mut self, key: &GatewayKey) {
+        let Some(gateway) = self.gateways.get_mut(key) else {
+            return;
+        };
+        let is_old = gateway.is_old;
+        if let Some(envoys) = gateway
+            .envoys
+            .as_mut()
+            .filter(|envoys| envoys.whole.is_none())
+        {
+            let nothing = Ir::default();
+            let view = self.views.of(key).unwrap_or(&nothing);
+            let settings = self.settings.of(RouteShape::Whole);
+            let (store, scope) = (self.store.clone(), format!("{}{WHOLE}", scope_of(key)));
+            envoys.whole = Some(Served::beside(settings, store, &scope, view, is_old));
+        }
+    }
+
+    /// Whether a client is an Envoy.
+    pub(crate) fn is_envoy(&self, client: ClientId) -> bool {
+        let known = self.clients.get(&client);
+        known.is_some_and(|known| known.plane == Plane::Envoy)
+    }
+
+    /// Whether a Gateway has proxies of another class than its own.
+    fn has_others(&self, key: &GatewayKey) -> bool {
+        let own = self.gateways.get(key).map(|gateway| gateway.plane);
+        let mut clients = self.clients.values();
+        clients.any(|client| client.gateway == *key && Some(client.plane) != own)
+    }
+
+    /// Does what time alone asks for: what was kept for proxies of a former class goes when they do.
+    pub(crate) fn settle(&mut self, now: Moment) {
+        for (key, since) in std::mem::take(&mut self.leaving) {
+            if self.has_others(&key) {
+                self.leaving.insert(key, None);
+                continue;
+            }
+            let since = since.unwrap_or(now);
+            if since + AWAY <= now {
+                self.leave(&key);
+            } else {
+                self.leaving.insert(key, Some(since));
+            }
+        }
+    }
+
+    /// Lets go of what is there for another plane than that of the class.
+    fn leave(&mut self, key: &GatewayKey) {
+        let Some(gateway) = self.gateways.get_mut(key) else {
+            return;
+        };
+        let scope = scope_of(key);
+        match gateway.plane {
+            Plane::Native => {
+                if let Some(envoys) = gateway.envoys.take() {
+                    envoys.delta.end();
+                    if let Some(whole) = envoys.whole {
+                        whole.end();
+                    }
+                }
+                self.unwritten.remove(key);
+            }
+            Plane::Envoy if gateway.native => {
+                gateway.native = false;
+                let nothing = Ir::default();
+                let view = self.views.of(key).unwrap_or(&nothing);
+                let mut all = Transaction::snapshot(view);
+                let names = std::mem::take(&mut all.upserts).into_iter();
+                all.removed.extend(names.map(|one| one.name));
+                self.store.apply(&scope, transaction(all));
+            }
+            Plane::Envoy => {}
+        }
+    }
+
+    fn note_unwritten(&mut self, key: &GatewayKey) {
+        let gateway = self.gateways.get(key);
+        let envoys = gateway.and_then(|gateway| gateway.envoys.as_ref());
+        if envoys.is_some_and(|envoys| !envoys.delta.refusals().is_empty()) {
+            self.unwritten.insert(key.clone());
+        } else {
+            self.unwritten.remove(key);
+        }
+    }
+
+    /// What no policy could write for Envoy, as findings of the routes concerned, sorted.
+    pub(crate) fn unwritten(&self, control: &Control) -> Vec<Arc<Finding>> {
+        let mut findings = Vec::new();
+        for key in &self.unwritten {
+            let gateway = self.gateways.get(key);
+            let envoys = gateway.filter(|gateway| gateway.plane == Plane::Envoy);
+            let envoys = envoys.and_then(|gateway| gateway.envoys.as_ref());
+            if let Some((envoys, view)) = envoys.zip(self.views.of(key)) {
+                let refusals = envoys.delta.refusals();
+                findings.extend(unwritten(refusals, control, view, |one| one == key));
+            }
+        }
+        findings.sort_unstable();
+        findings
     }
 
     /// An Envoy uses everything of its scope up to a serial, but for what it refused.
@@ -171,17 +351,19 @@ impl Planes {
         }
     }
 
-    /// An Envoy is gone.
+    /// A proxy is gone.
     pub(crate) fn disconnected(&mut self, client: Client<'_>) {
         if let Some(served) = self.served(client.gateway, client.scope) {
             served.gone(client.id);
         }
+        self.clients.remove(&client.id);
     }
 
     /// What an Envoy does not use, and the objects whose status says so.
     pub(crate) fn rejections(&self, client: Client<'_>) -> Vec<fleet::Rejection> {
         let Client { gateway, scope, id } = client;
-        let Some(envoys) = self.envoys.get(gateway) else {
+        let envoys = self.gateways.get(gateway);
+        let Some(envoys) = envoys.and_then(|gateway| gateway.envoys.as_ref()) else {
             return Vec::new();
         };
         let served = match &envoys.whole {
@@ -198,7 +380,7 @@ impl Planes {
     }
 
     fn served(&mut self, gateway: &GatewayKey, scope: &str) -> Option<&mut Served> {
-        let envoys = self.envoys.get_mut(gateway)?;
+        let envoys = self.gateways.get_mut(gateway)?.envoys.as_mut()?;
         if scope.ends_with(WHOLE) {
             envoys.whole.as_mut()
         } else {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use fg_ads::{ClientId, Event, Rejection, Serial, Store};
 use fg_api::deployment::Wish;
-use fg_api::report::{ParentReport, Report, Subject};
+use fg_api::report::{Report, Subject};
 use fg_base::Text;
 use fg_control::cluster::authority::WHOLE;
 use fg_control::fleet::{self, Fleet, Moment};
-use fg_control::{Control, Objects, Step};
-use fg_model::{ObjectRef, kinds};
+use fg_control::{Control, Objects, Remarks, Step};
+use fg_model::{Finding, ObjectRef, kinds};
 use fg_sources::kube::Batch;
 use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 use fg_wire::Name;
@@ -21,6 +21,7 @@ use super::metrics::Timings;
 use super::planes::{Client, Planes};
 use super::pods::Pods;
 use crate::folder::now;
+use crate::parents::gateway_of_parent;
 use crate::run::pages::Shared;
 
 /// Where decisions go.
@@ -47,6 +48,8 @@ pub(crate) struct Steering<O> {
     refusals: BTreeMap<ClientId, BTreeSet<Text>>,
     /// Words on Gateways whose objects could not be applied.
     failures: BTreeMap<GatewayKey, String>,
+    /// What no policy could write for Envoy.
+    unwritten: Vec<Arc<Finding>>,
     timings: Arc<Timings>,
     /// Whether this replica leads, whether it knows everything, and, with both, whether it acts.
     leads: bool,
@@ -75,6 +78,7 @@ impl<O: Outlet> Steering<O> {
             pods: Pods::default(),
             refusals: BTreeMap::new(),
             failures: BTreeMap::new(),
+            unwritten: Vec::new(),
             timings,
             leads: false,
             synced: false,
@@ -123,10 +127,12 @@ impl<O: Outlet> Steering<O> {
             }
         }
         changed.extend(self.fleet.changed(self.moment()));
-        self.tell(&changed, reports);
+        changed.extend(self.remark(&mut state.control));
+        self.tell(&changed, state.control.reports());
         tracing::debug!(took = ?batch.since.elapsed(), "objects taken");
         drop(state);
         if batch.first {
+            self.planes.knows_all();
             self.synced = true;
             self.begin();
         }
@@ -146,7 +152,12 @@ impl<O: Outlet> Steering<O> {
                 let Some(gateway) = key_of(&scope) else {
                     return;
                 };
-                self.planes.connected(&gateway, &scope);
+                let of = Client {
+                    gateway: &gateway,
+                    scope: &scope,
+                    id: client,
+                };
+                self.planes.connected(of, &node);
                 let text = |key: &str| node.text(key).unwrap_or_default();
                 let claimed = text("address").parse().ok();
                 let Some(address) = claimed.or(peer.map(|peer| peer.ip())) else {
@@ -172,7 +183,7 @@ impl<O: Outlet> Steering<O> {
             } => {
                 self.timings.confirmed(took);
                 // An Envoy's answer is about one type of several: it is asked when it has all.
-                if self.is_envoy(&scope) {
+                if self.planes.is_envoy(client) {
                     self.accepted_by_envoy(client, &scope, &type_url);
                 } else {
                     self.refused(client, Vec::new());
@@ -189,7 +200,7 @@ impl<O: Outlet> Steering<O> {
                 ..
             } => {
                 self.timings.confirmed(took);
-                if self.is_envoy(&scope) {
+                if self.planes.is_envoy(client) {
                     self.refused_by_envoy(client, &scope, &type_url, &resources);
                 } else {
                     self.refused(client, resources);
@@ -267,7 +278,13 @@ impl<O: Outlet> Steering<O> {
 
     /// Does what time alone asks for.
     pub(crate) fn settle(&mut self) {
-        let changed = self.fleet.changed(self.moment());
+        self.settle_at(self.moment());
+    }
+
+    /// As [`Self::settle`], at this moment.
+    pub(super) fn settle_at(&mut self, now: Moment) {
+        self.planes.settle(now);
+        let changed = self.fleet.changed(now);
         if !changed.is_empty() {
             let state = self.state.clone();
             let state = state.lock();
@@ -313,6 +330,23 @@ impl<O: Outlet> Steering<O> {
                 _ => self.planes.gone(&key),
             }
         }
+    }
+
+    /// Notes what no policy could write for Envoy. Gives the objects about which that is new.
+    fn remark(&mut self, control: &mut Control) -> Vec<Arc<ObjectRef>> {
+        let now = self.planes.unwritten(control);
+        let before = std::mem::replace(&mut self.unwritten, now.clone());
+        if before == now {
+            return Vec::new();
+        }
+        let news = before.iter().filter(|finding| !now.contains(finding));
+        let news = news.chain(now.iter().filter(|finding| !before.contains(finding)));
+        let about = news.map(|finding| finding.about.object.clone()).collect();
+        control.remark(Remarks {
+            findings: now,
+            ..Remarks::default()
+        });
+        about
     }
 
     /// Notes which serial an object's generation needs on which Gateways.
@@ -369,11 +403,6 @@ impl<O: Outlet> Steering<O> {
         }
     }
 
-    /// Whether the clients of a scope are Envoys.
-    fn is_envoy(&self, scope: &str) -> bool {
-        key_of(scope).is_some_and(|gateway| self.planes.is_envoy(&gateway))
-    }
-
     /// An Envoy uses everything of a type.
     fn accepted_by_envoy(&mut self, id: ClientId, scope: &str, type_url: &str) {
         let Some(gateway) = &key_of(scope) else {
@@ -405,7 +434,7 @@ impl<O: Outlet> Steering<O> {
 
     /// An Envoy has answered all that there is for it.
     fn settled(&mut self, id: ClientId, scope: &str, serial: Serial) {
-        let gateway = key_of(scope).filter(|gateway| self.planes.is_envoy(gateway));
+        let gateway = key_of(scope).filter(|_| self.planes.is_envoy(id));
         let Some(gateway) = &gateway else {
             return;
         };
@@ -456,7 +485,8 @@ impl<O: Outlet> Steering<O> {
                 // Whoever does not write hears no proxy, and has nothing to say.
                 Some(_) if !self.acts => {}
                 Some(report) => {
-                    let document = cluster_document(report, &self.verdicts(report, reports));
+                    let told = fg_control::with_remarks(report, &self.unwritten);
+                    let document = cluster_document(&told, &self.verdicts(report, reports));
                     self.outlet.status(&report.object, Some(&document));
                 }
                 None => self.outlet.status(id, None),
@@ -526,25 +556,6 @@ fn gateways_of(
                 .collect()
         }
         Subject::GatewayClass(_) | Subject::Backend | Subject::Policy(_) => BTreeSet::new(),
-    }
-}
-
-/// The Gateway behind a route's parent, be it that or a `ListenerSet` of it.
-fn gateway_of_parent(
-    parent: &ParentReport,
-    route: &ObjectRef,
-    reports: &BTreeMap<Arc<ObjectRef>, Arc<Report>>,
-) -> Option<GatewayKey> {
-    let parent = &parent.parent;
-    let namespace = parent.namespace.as_ref().unwrap_or(&route.namespace);
-    if parent.kind.as_deref() != Some(kinds::LISTENER_SET.1) {
-        return Some(GatewayKey::new(namespace, &parent.name));
-    }
-    let (group, kind) = kinds::LISTENER_SET;
-    let set = reports.get(&ObjectRef::new(group, kind, namespace, &parent.name))?;
-    match &set.subject {
-        Subject::ListenerSet(set) => Some(GatewayKey::new(&set.gateway.0, &set.gateway.1)),
-        _ => None,
     }
 }
 

@@ -6,6 +6,8 @@
 mod output;
 mod uses;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use fg_ir::{Change, Ir, RuleKey};
 
 use crate::clusters::Clusters;
@@ -16,6 +18,17 @@ use crate::secrets::Secrets;
 use crate::settings::Settings;
 pub(crate) use output::Output;
 pub(crate) use uses::Uses;
+
+/// What a policy could not write for Envoy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// The name of the policy, as in [`fg_policies::Meta`].
+    pub policy: &'static str,
+    /// What it is, in words for the user.
+    pub words: String,
+    /// Whether it is a policy of one backend: where there are several, the others serve.
+    pub of_share: bool,
+}
 
 /// The resources of one Envoy fleet (of one Gateway, or of all Gateways that one Envoy serves).
 #[derive(Debug)]
@@ -55,9 +68,9 @@ impl Compiler {
         output.take()
     }
 
-    /// What no policy could write for Envoy, and so the rule, or the share of one backend, is answered
-    /// 500: the rule, the name of the policy, and its words.
-    pub fn refusals(&self) -> impl Iterator<Item = (&RuleKey, &'static str, &str)> {
+    /// What policies could not write for Envoy, and so the rule, or the share of one backend, is
+    /// answered 500. Of the rules that have something of it, sorted.
+    pub const fn refusals(&self) -> &BTreeMap<RuleKey, BTreeSet<Refusal>> {
         self.routes.refusals()
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use fg_model::ObjectRef;
 
 use crate::resource::{Kind, Resource, Update};
+use crate::routes::Whole;
 
 /// Collects resources; equal ones are no change.
 #[derive(Debug, Default)]
@@ -36,9 +37,16 @@ impl Output {
         body: Bytes,
         about: Vec<Arc<ObjectRef>>,
     ) {
-        let name: Arc<str> = name.into();
-        let resource = Resource::new(kind, name.clone(), body, about);
-        let key = (kind, name);
+        self.keep(Resource::new(kind, name.into(), body, about));
+    }
+
+    /// Makes a route configuration with its virtual hosts.
+    pub(crate) fn put_whole(&mut self, name: &str, whole: Whole, about: Vec<Arc<ObjectRef>>) {
+        self.keep(Resource::whole(name.into(), Arc::new(whole), about));
+    }
+
+    fn keep(&mut self, resource: Resource) {
+        let key = (resource.kind, resource.name.clone());
         let before = self.made.insert(key.clone(), resource);
         let version = before.map(|before| before.version);
         self.touched.entry(key).or_insert(version);

@@ -5,16 +5,21 @@
 //! has, and its status says so. So does every Envoy where no good version is known, as after a restart
 //! of the control plane: nothing is ever taken away because of a refusal. Only a virtual host of which
 //! no version can have been in use is closed: it answers 500. The next version lifts everything.
+//!
+//! A route configuration that holds its virtual hosts is mended host by host ([`mending`]). What a
+//! version names that is still in use is not removed ([`leavings`]).
+
+mod leavings;
+mod mending;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use envoy_types::pb::envoy::config::route::v3::VirtualHost;
-use prost::Message as _;
+use leavings::Leavings;
+use mending::Mending;
 
 use crate::resource::{Kind, Resource, Update};
-use crate::routes;
+use crate::routes::Host;
 use crate::settings::Settings;
 
 /// Names a resource.
@@ -36,6 +41,9 @@ pub struct Fences {
     withdrawn: BTreeSet<Key>,
     /// What each Envoy refused itself.
     own: BTreeMap<u64, BTreeMap<Key, Refusal>>,
+    /// The route configurations that hold their hosts.
+    mendings: BTreeMap<Arc<str>, Mending>,
+    leavings: Leavings,
 }
 
 /// What an Envoy said of a version.
@@ -60,6 +68,16 @@ struct Made {
     state: State,
 }
 
+impl Made {
+    /// The last version that an Envoy has confirmed, as far as known.
+    fn good(&self) -> Option<&Resource> {
+        match self.state {
+            State::Good => Some(&self.resource),
+            State::Sent | State::Withdrawn(_) => self.good.as_ref(),
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     /// It is in use somewhere.
@@ -79,6 +97,15 @@ pub struct Fence {
     pub reason: String,
     /// What is in use in its place.
     pub instead: Instead,
+}
+
+/// What follows from a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This is to be sent in its place, and was in use, or is known to be good.
+    Known(Update),
+    /// This is to be tried: sent, and noted by [`Fences::sent`].
+    Tried(Update),
 }
 
 /// What serves in place of a refused version.
@@ -114,7 +141,40 @@ impl Fences {
             waiting: BTreeSet::new(),
             withdrawn: BTreeSet::new(),
             own: BTreeMap::new(),
+            mendings: BTreeMap::new(),
+            leavings: Leavings::default(),
         }
+    }
+
+    /// What is to be sent, and noted by [`Self::sent`] even if it is nothing, in place of what was made:
+    /// without the virtual hosts that Envoy refused, where they are no resources of their own, and without
+    /// removals that have to wait ([`Self::released`]).
+    pub fn mended(&mut self, mut made: Update) -> Update {
+        for resource in &mut made.upserts {
+            if resource.whole.is_none() {
+                continue;
+            }
+            let before = self.made.get(&(resource.kind, resource.name.clone()));
+            let is_new = before.map_or(!self.is_first, |before| before.is_new);
+            match self.mendings.get_mut(&resource.name) {
+                Some(mending) => mending.want(resource.clone()),
+                None => {
+                    let mending = Mending::new(resource.clone(), is_new);
+                    self.mendings.insert(resource.name.clone(), mending);
+                }
+            }
+            if let Some(mending) = self.mendings.get(&resource.name) {
+                let good = before.and_then(Made::good);
+                *resource = mending.composition(good, &self.settings);
+            }
+        }
+        for (kind, name) in &made.removed {
+            if *kind == Kind::RouteConfiguration {
+                self.mendings.remove(name);
+            }
+        }
+        self.leavings.keep(&mut made);
+        made
     }
 
     /// Notes what was made, and sent with a serial. A new version is tried, whatever became of the
@@ -145,6 +205,7 @@ impl Fences {
         for key in &update.removed {
             self.forget(key);
         }
+        self.leavings.sent(update, serial);
         self.is_first = false;
     }
 
@@ -155,16 +216,19 @@ impl Fences {
         Some(before)
     }
 
-    /// An Envoy uses all that was sent up to a serial, but for what it refused.
+    /// An Envoy uses all that was sent up to a serial, but for what it refused. Gives what is to be sent,
+    /// and noted, to find out more about a refusal; mostly nothing.
     ///
     /// Cost: in proportion to what was sent since the last one, and what nobody uses.
-    pub fn confirmed(&mut self, client: u64, serial: u64) {
+    pub fn confirmed(&mut self, client: u64, serial: u64) -> Update {
+        self.leavings.clients.insert(client, serial);
         let later = serial.checked_add(1).map_or_else(BTreeSet::new, |next| {
             let first = (next, (Kind::Secret, Arc::from("")));
             self.waiting.split_off(&first)
         });
         let due = std::mem::replace(&mut self.waiting, later);
         let own = self.own.get(&client);
+        let mut update = Update::default();
         for (serial, key) in due {
             let Some(made) = self.made.get_mut(&key) else {
                 continue;
@@ -176,7 +240,19 @@ impl Fences {
             }
             made.state = State::Good;
             made.good = None;
+            if let Some(mending) = self.mendings.get_mut(&key.1)
+                && made.resource.whole.is_some()
+            {
+                mending.is_new = false;
+                if mending.next() {
+                    let good = Some(&made.resource);
+                    update
+                        .upserts
+                        .push(mending.composition(good, &self.settings));
+                }
+            }
         }
+        update
     }
 
     /// An Envoy has refused a version of a resource. Gives what to send all in its place; `None` when
@@ -188,7 +264,7 @@ impl Fences {
         (kind, name): (Kind, &str),
         version: &str,
         reason: &str,
-    ) -> Option<Update> {
+    ) -> Option<Answer> {
         let key = (kind, Arc::from(name));
         let made = self.made.get_mut(&key)?;
         if *made.resource.version != *version {
@@ -206,6 +282,17 @@ impl Fences {
             return None;
         }
         made.is_doubtful = true;
+        if let Some(mending) = self.mendings.get_mut(&key.1)
+            && made.resource.whole.is_some()
+            && (made.good.is_some() || mending.is_new)
+        {
+            let good = made.good.as_ref();
+            if mending.refused(&made.resource, good, reason) {
+                return Some(Answer::Tried(alone(
+                    mending.composition(good, &self.settings),
+                )));
+            }
+        }
         let closed = || {
             let is_host = kind == Kind::VirtualHost && made.is_new;
             is_host.then(|| closed(&self.settings, &made.resource))
@@ -214,10 +301,7 @@ impl Fences {
         made.state = State::Withdrawn(reason.to_owned());
         self.waiting.remove(&(made.serial, key.clone()));
         self.withdrawn.insert(key);
-        Some(Update {
-            upserts: vec![instead],
-            removed: Vec::new(),
-        })
+        Some(Answer::Known(alone(instead)))
     }
 
     /// An Envoy has everything of a kind in a version that it uses; or what it refuses of it is said
@@ -238,6 +322,7 @@ impl Fences {
     /// An Envoy is gone: what it refused itself is forgotten.
     pub fn gone(&mut self, client: u64) {
         self.own.remove(&client);
+        self.leavings.clients.remove(&client);
     }
 
     /// A refused resource to be tried once more, since what it needs is there now: the same content as
@@ -250,10 +335,7 @@ impl Fences {
             None => (&*resource.version, 0_u64),
         };
         resource.version = format!("{content}{AGAIN}{}", times + 1).into();
-        Some(Update {
-            upserts: vec![resource],
-            removed: Vec::new(),
-        })
+        Some(alone(resource))
     }
 
     /// What an Envoy does not use, sorted by kind and name: what was withdrawn from all, and what it
@@ -302,25 +384,34 @@ impl Fences {
                 all.insert(key, fence);
             }
         }
-        all.into_values().collect()
+        let mut all: Vec<Fence> = all.into_values().collect();
+        for (name, mending) in &self.mendings {
+            let made = self.made.get(&(Kind::RouteConfiguration, name.clone()));
+            let good = made.and_then(Made::good);
+            all.extend(mending.fences(good, &self.settings));
+        }
+        all
     }
 }
 
 /// A virtual host for the same requests that answers everything as an invalid rule.
 fn closed(settings: &Settings, refused: &Resource) -> Resource {
-    // What we encoded ourselves can be decoded; its domains are not always those of its name.
-    let domains =
-        VirtualHost::decode(&*refused.body).map_or_else(|_| Vec::new(), |host| host.domains);
-    let host = VirtualHost {
-        name: refused.name.to_string(),
-        domains,
-        routes: vec![routes::closed(settings)],
-        ..VirtualHost::default()
+    let host = Host {
+        body: refused.body.clone(),
+        about: refused.about.clone(),
     };
-    let body = Bytes::from(host.encode_to_vec());
-    let (name, about) = (refused.name.clone(), refused.about.clone());
-    Resource::new(Kind::VirtualHost, name, body, about)
+    let host = host.closed(settings);
+    Resource::new(refused.kind, refused.name.clone(), host.body, host.about)
+}
+
+fn alone(resource: Resource) -> Update {
+    Update {
+        upserts: vec![resource],
+        removed: Vec::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_mending;

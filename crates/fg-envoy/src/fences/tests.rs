@@ -1,6 +1,10 @@
 //! Histories of versions, confirmations and refusals.
 
+use envoy_types::pb::envoy::config::route::v3::VirtualHost;
+use prost::Message as _;
+
 use super::*;
+use crate::routes;
 
 /// Two Envoys.
 const ONE: u64 = 1;
@@ -20,6 +24,15 @@ fn resource((kind, name): (Kind, &str), version: &str) -> Resource {
         version: version.into(),
         body: host.encode_to_vec().into(),
         about: Vec::new(),
+        whole: None,
+    }
+}
+
+/// What is put in place of something.
+fn known(answer: Option<Answer>) -> Option<Update> {
+    match answer? {
+        Answer::Known(update) => Some(update),
+        Answer::Tried(tried) => panic!("it is tried: {tried:?}"),
     }
 }
 
@@ -42,7 +55,7 @@ fn what_is_refused_keeps_its_last_good_version() {
     fences.sent(&update(good.clone()), 1);
     fences.confirmed(ONE, 1);
     fences.sent(&update(resource(SECRET, "2")), 2);
-    let instead = fences.refuse(ONE, SECRET, "2", "no");
+    let instead = known(fences.refuse(ONE, SECRET, "2", "no"));
     assert_eq!(instead, Some(update(good.clone())));
     // Said by every Envoy, it is done once.
     assert_eq!(fences.refuse(OTHER, SECRET, "2", "no"), None);
@@ -56,12 +69,12 @@ fn what_is_refused_keeps_its_last_good_version() {
     // The next version is tried; if that is bad too, the same one serves on.
     fences.sent(&update(resource(SECRET, "3")), 3);
     assert_eq!(fences.all(), []);
-    let instead = fences.refuse(ONE, SECRET, "3", "no");
+    let instead = known(fences.refuse(ONE, SECRET, "3", "no"));
     assert_eq!(instead, Some(update(good.clone())));
     fences.sent(&update(resource(SECRET, "4")), 4);
     // Of one that was there before it.
     fences.confirmed(ONE, 3);
-    let instead = fences.refuse(ONE, SECRET, "4", "no");
+    let instead = known(fences.refuse(ONE, SECRET, "4", "no"));
     assert_eq!(instead, Some(update(good)));
     fences.sent(&update(resource(SECRET, "5")), 5);
     fences.confirmed(ONE, 5);
@@ -122,7 +135,7 @@ fn nothing_is_withdrawn_where_no_good_version_is_known() {
     // One that takes it makes it good.
     fences.confirmed(OTHER, 2);
     fences.sent(&update(resource(HOST, "3")), 3);
-    let instead = fences.refuse(ONE, HOST, "3", "no");
+    let instead = known(fences.refuse(ONE, HOST, "3", "no"));
     assert_eq!(instead, Some(update(resource(HOST, "2"))));
 }
 
@@ -134,7 +147,7 @@ fn a_host_that_never_was_good_answers_500_on_its_domains() {
     assert_eq!(fences.refuse(ONE, (Kind::Cluster, "c"), "1", "no"), None);
     for version in ["1", "2"] {
         fences.sent(&update(resource(HOST, version)), 3);
-        let instead = fences.refuse(ONE, HOST, version, "no").expect("closed");
+        let instead = known(fences.refuse(ONE, HOST, version, "no")).expect("closed");
         assert_eq!(instead.removed, []);
         let host = VirtualHost::decode(&*instead.upserts[0].body).expect("a host");
         assert_eq!(&*instead.upserts[0].name, HOST.1);
@@ -193,8 +206,80 @@ fn one_is_tried_again_as_another_version_and_forgets_nothing() {
         let again = fences.again(SECRET.0, SECRET.1).expect("it is there");
         assert_eq!(again, update(resource(SECRET, version)));
         fences.sent(&again, serial);
-        let instead = fences.refuse(ONE, SECRET, version, "no");
+        let instead = known(fences.refuse(ONE, SECRET, version, "no"));
         assert_eq!(instead, Some(update(good.clone())));
     }
     assert_eq!(fences.again(Kind::Cluster, "a"), None);
+}
+
+const CLUSTER: (Kind, &str) = (Kind::Cluster, "backend/one");
+
+/// A resource whose message names something.
+fn naming(key: (Kind, &str), version: &str, name: &str) -> Resource {
+    Resource {
+        body: format!("<{name}>").into_bytes().into(),
+        ..resource(key, version)
+    }
+}
+
+/// What is made in place of a route to a cluster: the cluster goes.
+fn edit(version: &str) -> Update {
+    Update {
+        upserts: vec![resource(HOST, version)],
+        removed: vec![(Kind::Secret, "key".into()), (CLUSTER.0, CLUSTER.1.into())],
+    }
+}
+
+#[test]
+fn what_the_last_good_version_names_stays_with_it() {
+    for is_refused in [false, true] {
+        let mut fences = fences();
+        let first = Update {
+            upserts: vec![
+                naming(HOST, "1", CLUSTER.1),
+                naming(CLUSTER, "1", "key"),
+                resource((Kind::Secret, "key"), "1"),
+            ],
+            removed: Vec::new(),
+        };
+        fences.sent(&first, 1);
+        fences.confirmed(ONE, 1);
+        fences.confirmed(OTHER, 1);
+        let sent = fences.mended(edit("2"));
+        assert_eq!(sent.removed, []);
+        fences.sent(&sent, 2);
+        assert!(fences.released().is_empty(), "nobody has the edit");
+        if is_refused {
+            assert!(fences.refuse(ONE, HOST, "2", "no").is_some());
+        }
+        fences.confirmed(ONE, 2);
+        assert!(fences.released().is_empty(), "one has not");
+        fences.confirmed(OTHER, 2);
+        if is_refused {
+            assert!(fences.released().is_empty(), "it is in use");
+            let sent = fences.mended(update(resource(HOST, "3")));
+            fences.sent(&sent, 3);
+            fences.confirmed(ONE, 3);
+            // Who is gone is not waited for.
+            fences.gone(OTHER);
+        }
+        let released = fences.released();
+        assert_eq!(released.removed, edit("2").removed);
+        fences.sent(&released, 4);
+        assert!(fences.released().is_empty());
+        assert_eq!(fences.made.len(), 1);
+    }
+}
+
+#[test]
+fn what_is_used_again_is_not_removed_later() {
+    let mut fences = fences();
+    fences.sent(&update(resource(CLUSTER, "1")), 1);
+    fences.confirmed(ONE, 1);
+    let sent = fences.mended(edit("2"));
+    fences.sent(&sent, 2);
+    let again = fences.mended(update(resource(CLUSTER, "1")));
+    fences.sent(&again, 3);
+    fences.confirmed(ONE, 3);
+    assert_eq!(fences.released().removed, [(Kind::Secret, "key".into())]);
 }

@@ -3,7 +3,8 @@
 //! - `rule.rs`: what is known of a rule, once however many hosts serve it; `write.rs`: its encoded
 //!   routes; `matches.rs` is what they ask, `answers.rs` what is answered here.
 //! - `table.rs`: the rules by listener and hostname as written, in the order of precedence.
-//! - `sockets.rs`: which listener owns which hosts; `resources.rs`: the resources.
+//! - `sockets.rs`: which listener owns which hosts; `resources.rs`: the resources; `whole.rs`: one that
+//!   holds its virtual hosts, in parts.
 //!
 //! Envoy takes the most specific domain and never looks at another one. So the virtual host of a
 //! domain has the rules of every written hostname that covers it: a wildcard's rules are copied into
@@ -23,6 +24,7 @@ mod sockets;
 mod table;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +40,8 @@ use self::resources::Configuration;
 use self::rule::{CompiledRule, Facts, Needs};
 use self::sockets::Owners;
 use self::table::{Means, Table, Touched};
-use crate::compiler::{Output, Uses};
+pub(crate) use self::whole::{Host, Whole};
+use crate::compiler::{Output, Refusal, Uses};
 use crate::settings::Settings;
 
 /// The route that stands in for all of a virtual host that Envoy refuses.
@@ -71,6 +74,8 @@ pub(crate) struct Routes {
     /// Filters that rules need in the chain of their listeners, by name.
     pub(crate) filters: BTreeMap<String, HttpFilter>,
     rules: BTreeMap<RuleKey, Arc<CompiledRule>>,
+    /// Of the rules that have some.
+    refusals: BTreeMap<RuleKey, BTreeSet<Refusal>>,
     /// The rules that looked at a backend.
     users: BTreeMap<BackendKey, BTreeSet<RuleKey>>,
     /// What rules were told of a backend, where it is not [`Facts::USUAL`].
@@ -132,13 +137,9 @@ impl Routes {
         self.clusters.contains(&(backend.clone(), speech))
     }
 
-    /// What no policy could write for Envoy: the rule or the share is closed. By rule, with the name
-    /// of the policy and its words.
-    pub(crate) fn refusals(&self) -> impl Iterator<Item = (&RuleKey, &'static str, &str)> {
-        self.rules.iter().flat_map(|(key, rule)| {
-            let refusals = rule.needs.refusals.iter();
-            refusals.map(move |(policy, words)| (key, *policy, words.as_str()))
-        })
+    /// What policies could not write for Envoy: the rule or the share is closed. By rule.
+    pub(crate) const fn refusals(&self) -> &BTreeMap<RuleKey, BTreeSet<Refusal>> {
+        &self.refusals
     }
 
     /// The rules that were told something of a backend that is no longer so.
@@ -172,7 +173,12 @@ impl Routes {
         if let Some(before) = &before {
             self.table.remove(&before.rule, &mut step.touched);
         }
+        self.refusals.remove(key);
         if let Some(after) = after {
+            if !after.needs.refusals.is_empty() {
+                let refusals = after.needs.refusals.clone();
+                self.refusals.insert(key.clone(), refusals);
+            }
             self.table.add(&after, &mut step.touched);
             self.rules.insert(key.clone(), after);
         }

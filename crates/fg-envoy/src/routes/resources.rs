@@ -21,6 +21,7 @@ use prost::Message as _;
 
 use super::sockets::{Owners, Serves};
 use super::table::{ListenerRules, Means, Table};
+use super::whole::{Host, Whole};
 use super::{answers, encode, names};
 use crate::compiler::Output;
 use crate::resource::Kind;
@@ -32,14 +33,7 @@ pub(super) struct Configuration {
     name: String,
     shape: RouteShape,
     pub(super) serves: Serves,
-    hosts: BTreeMap<Text, Host>,
-}
-
-/// A virtual host, encoded.
-#[derive(Debug)]
-struct Host {
-    body: Bytes,
-    about: Vec<Arc<ObjectRef>>,
+    hosts: BTreeMap<Text, Arc<Host>>,
 }
 
 impl Configuration {
@@ -164,7 +158,7 @@ impl Configuration {
             }
         }
         match host {
-            Some(host) => self.hosts.insert(name, host),
+            Some(host) => self.hosts.insert(name, Arc::new(host)),
             None => self.hosts.remove(&name),
         };
     }
@@ -189,14 +183,14 @@ impl Configuration {
             ignore_port_in_host_matching: true,
             ..RouteConfiguration::default()
         };
-        let mut body = message.encode_to_vec();
-        if !by_host {
-            for host in self.hosts.values() {
-                encode::field(encode::VIRTUAL_HOSTS, &host.body, &mut body);
-                about.extend(host.about.iter().cloned());
-            }
+        if by_host {
+            output.put(Kind::RouteConfiguration, &self.name, &message, about);
+            return;
         }
-        output.put_encoded(Kind::RouteConfiguration, &self.name, body.into(), about);
+        let hosts = self.hosts.values();
+        about.extend(hosts.flat_map(|host| host.about.iter().cloned()));
+        let whole = Whole::new(message.encode_to_vec().into(), self.hosts.clone());
+        output.put_whole(&self.name, whole, about);
     }
 
     /// The virtual host of a domain that is served.

@@ -12,6 +12,7 @@ use fg_policies::envoy::HttpFilter;
 
 use super::Speech;
 use super::write::{Writer, Written};
+use crate::compiler::Refusal;
 use crate::settings::Settings;
 
 /// A rule, looked at once however many virtual hosts hold it.
@@ -37,8 +38,8 @@ pub(super) struct Needs {
     pub(super) backends: BTreeSet<BackendKey>,
     /// The filters by name.
     pub(super) filters: BTreeMap<String, HttpFilter>,
-    /// What no policy could write: the rule, or the share of a backend, is closed.
-    pub(super) refusals: BTreeSet<(&'static str, String)>,
+    /// What policies could not write: the rule, or the share of a backend, is closed.
+    pub(super) refusals: BTreeSet<Refusal>,
 }
 
 /// What a rule wants to know of a backend.

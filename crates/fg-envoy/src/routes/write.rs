@@ -28,6 +28,7 @@ use fg_policies::traffic;
 
 use super::rule::{Facts, Needs, Spot};
 use super::{Speech, answers, encode, matches, names};
+use crate::compiler::Refusal;
 use crate::settings::Settings;
 
 /// What [`DenominatorType::Million`] is.
@@ -372,6 +373,7 @@ impl<'a> Writer<'a> {
             https: self.spot.https,
             rule: &name,
         };
+        let of_share = !matches!(into, Into::Route(_));
         let mut sink = Sink::new(into, site, self, *first);
         policies.map(&mut sink);
         let outcome = sink.finish();
@@ -379,7 +381,11 @@ impl<'a> Writer<'a> {
             return Ok(outcome);
         }
         let refusals = outcome.refusals.into_iter();
-        let named = refusals.map(|(meta, words)| (meta.name, words));
+        let named = refusals.map(|(meta, words)| Refusal {
+            policy: meta.name,
+            words,
+            of_share,
+        });
         self.needs.refusals.extend(named);
         Err(Closed)
     }

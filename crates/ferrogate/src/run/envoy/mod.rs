@@ -32,8 +32,9 @@ use fg_deploy::bootstrap::{self, Address};
 use fg_envoy::{Fence, Kind, RouteShape, Settings};
 use fg_ir::{Change, Ir, Listener, ListenerKey};
 use fg_model::EnvoyVersion;
+use fg_model::Plane;
 
-use crate::envoy::Served;
+use crate::envoy::{Served, unwritten};
 pub(crate) use admin::Admin;
 use child::{Child, Launch};
 use discovery::Discovery;
@@ -314,6 +315,11 @@ impl Envoy {
                     words::refused(&fence, control, ir, &mut remarks);
                 }
             }
+        }
+        if let Some((_, served)) = &self.served {
+            let is_ours = |gateway: &_| control.plane(gateway) == Some(Plane::Envoy);
+            let findings = unwritten(served.refusals(), control, ir, is_ours);
+            remarks.findings.extend(findings);
         }
         remarks
     }
