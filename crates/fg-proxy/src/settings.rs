@@ -36,7 +36,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Time for a complete request head from its first byte (or from accepting). Default 10 s.
     pub head_timeout: Duration,
-    /// How long a body may make no progress, in either direction. Default 60 s.
+    /// How long a body may make no progress, in either direction, and anybody may take nothing of
+    /// what is sent to them: through a tunnel, or on an HTTP/2 connection. Default 60 s.
     pub body_timeout: Duration,
     /// How long a backend may take to begin its reply once it has the whole request. Default 300 s.
     /// A route's `timeouts` are apart from this.

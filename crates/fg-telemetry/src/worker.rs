@@ -63,7 +63,7 @@ pub enum Http2Failure {
     Flood,
     /// The client broke the protocol.
     Protocol,
-    /// The client did not answer a PING while it had requests.
+    /// The client did not answer a PING while it had requests, or read nothing of what it was sent.
     Silent,
 }
 
