@@ -105,11 +105,6 @@ impl Control {
         }
     }
 
-    /// What is to be deployed for each Gateway.
-    pub fn deployments(&self) -> &BTreeMap<Arc<ObjectRef>, Wish> {
-        self.translator.deployments()
-    }
-
     /// Tells what time it is: it decides whether certificates are said to have expired. Units:
     /// seconds since the epoch. Changes no traffic; gives the reports that changed.
     pub fn set_time(&mut self, now: i64) -> BTreeMap<Arc<ObjectRef>, Option<Arc<Report>>> {

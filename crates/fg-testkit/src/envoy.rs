@@ -224,11 +224,6 @@ impl Envoy {
         kib.expect("the kernel says it") * 1024
     }
 
-    /// Whether it still runs.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
     fn proc(&self, name: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{name}", self.pid())).expect("the process is there")
     }

@@ -65,11 +65,6 @@ impl Transaction {
         all
     }
 
-    /// Whether it changes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.upserts.is_empty() && self.removed.is_empty()
-    }
-
     /// The size of what is sent. Units: bytes, without what the protocol adds.
     pub fn size(&self) -> usize {
         let upserts = self.upserts.iter();

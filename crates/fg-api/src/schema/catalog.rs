@@ -245,11 +245,6 @@ fn wrong_group(group: &str, kind: &str) -> Option<String> {
     near.then(|| spelled(&known.group, &known.versions[0]))
 }
 
-/// Whether this `(group, kind)` is one that is read.
-pub fn names_kind(group: &str, kind: &str) -> bool {
-    catalog().of_group(group).any(|known| known.kind == kind)
-}
-
 fn split(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }

@@ -22,13 +22,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use catalog::{Identity, identify, names_kind};
+pub use catalog::{Identity, identify};
 pub use decode::{Decoded, Refusal, decode};
 pub use definition::definitions;
 pub use nearest::nearest;
 
 use fg_model::FindingKind;
-use serde_json::Value;
 
 /// One reason why the API server would refuse an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +68,12 @@ impl SchemaFinding {
 /// `api_version` and `kind` are as an object writes them, such as `gateway.networking.k8s.io/v1`
 /// and `HTTPRoute`. Findings are in document order. A kind or version that is not read is one
 /// finding.
-pub fn validate(api_version: &str, kind: &str, object: &mut Value) -> Vec<SchemaFinding> {
+#[cfg(test)]
+pub(crate) fn validate(
+    api_version: &str,
+    kind: &str,
+    object: &mut serde_json::Value,
+) -> Vec<SchemaFinding> {
     match catalog::catalog().find(api_version, kind) {
         Some(found) => check::check(found, object),
         None => vec![SchemaFinding::violation(

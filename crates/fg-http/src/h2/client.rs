@@ -83,11 +83,6 @@ impl Client {
         self.send.current_max_send_streams()
     }
 
-    /// Whether the connection takes requests still.
-    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.send.poll_ready(context).map_err(io_error)
-    }
-
     /// Whether the backend takes extended CONNECT (RFC 8441).
     pub fn takes_upgrades(&self) -> bool {
         self.send.is_extended_connect_protocol_enabled()

@@ -100,11 +100,6 @@ impl Stream {
         }
     }
 
-    /// Whether nothing more will be received, trailers included.
-    pub fn is_received(&self) -> bool {
-        self.recv.as_ref().is_some_and(RecvStream::is_end_stream)
-    }
-
     /// Sends as much as the window takes of `first`, then `second`. `end` says that nothing follows
     /// them, not even trailers.
     pub fn poll_send(

@@ -467,11 +467,6 @@ impl Folder {
         all
     }
 
-    /// How many files are read.
-    pub fn files(&self) -> usize {
-        self.files.len()
-    }
-
     /// Folders outside of this one that links led to: they want to be watched, too.
     pub fn outside(&self) -> &BTreeSet<PathBuf> {
         &self.listing.outside

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Entry, Format, write};
@@ -31,14 +30,13 @@ pub enum Destination {
 
 /// The access log of a process: the writer thread and the way to it.
 ///
-/// Dropping it and all its sinks ends the thread when everything is written; [`AccessLog::close`]
-/// waits for that.
+/// Dropping it and all its sinks ends the thread when everything is written;
+/// [`AccessLog::wait_written`] waits for that.
 #[derive(Debug)]
 pub struct AccessLog {
     format: Format,
     sender: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
-    writer: JoinHandle<()>,
 }
 
 /// What the writer is told.
@@ -79,14 +77,13 @@ impl AccessLog {
     ) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let lost = dropped.clone();
-        let writer = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || write_all(&receiver, target, &lost))?;
         Ok(Self {
             format,
             sender,
             dropped,
-            writer,
         })
     }
 
@@ -120,13 +117,6 @@ impl AccessLog {
         }
         let left = end.saturating_duration_since(Instant::now());
         written.recv_timeout(left).is_ok()
-    }
-
-    /// Waits until everything is written. The sinks must be gone, or this waits for them.
-    pub fn close(self) {
-        drop(self.sender);
-        // A writer that panicked has nothing more to write.
-        let _ = self.writer.join();
     }
 }
 
@@ -301,7 +291,6 @@ mod tests {
         assert!((9..=10).contains(&lost), "{lost}");
         assert!(!log.wait_written(Duration::from_millis(1)));
         drop(go);
-        drop(sink);
-        log.close();
+        assert!(log.wait_written(Duration::from_secs(10)), "it goes on");
     }
 }

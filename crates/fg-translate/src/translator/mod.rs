@@ -194,7 +194,8 @@ impl Translator {
     }
 
     /// What each Gateway wants to be deployed, as it is now.
-    pub fn deployments(&self) -> &BTreeMap<Arc<ObjectRef>, Wish> {
+    #[cfg(test)]
+    pub(crate) fn deployments(&self) -> &BTreeMap<Arc<ObjectRef>, Wish> {
         &self.deployments
     }
 

@@ -105,11 +105,6 @@ impl Views {
         self.views.get(gateway).map(|view| &view.ir)
     }
 
-    /// The Gateways that have something, sorted.
-    pub fn gateways(&self) -> impl Iterator<Item = &GatewayKey> {
-        self.views.keys()
-    }
-
     fn update_listeners(&mut self, change: &Change, steps: &mut Steps) {
         for (key, new) in &change.listeners {
             let gateway = GatewayKey::from(key);

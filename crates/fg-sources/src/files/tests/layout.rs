@@ -27,7 +27,7 @@ fn every_file_of_the_three_names_is_read_but_hidden_ones() {
         ]
     );
     assert_eq!(desk.findings(), [""; 0]);
-    assert_eq!(desk.folder.files(), 3);
+    assert_eq!(desk.folder.files.len(), 3);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_mounted_config_map_is_read_once_and_followed_through_its_swap() {
     desk.folder.load();
     assert_eq!(desk.names(), ["ConfigMap default/a", "ConfigMap default/b"]);
     assert_eq!(desk.findings(), [""; 0]);
-    assert_eq!(desk.folder.files(), 2);
+    assert_eq!(desk.folder.files.len(), 2);
     // As the kubelet does it: new folder, new link beside, renamed over the old.
     desk.write("..2026_02/a.yaml", &config("a", "x2"));
     desk.write("..2026_02/b.yaml", &config("b", "x1"));
@@ -321,7 +321,7 @@ fn limits_are_findings_and_take_nothing_away() {
         desk.write(&format!("{name}.yaml"), &config(name, "x1"));
     }
     desk.changed(&["c", "c.yaml", "d.yaml", "e.yaml"]);
-    assert_eq!(desk.folder.files(), 3);
+    assert_eq!(desk.folder.files.len(), 3);
     let root = desk.dir.path().display().to_string();
     assert!(
         desk.findings()
