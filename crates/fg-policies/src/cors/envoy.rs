@@ -62,10 +62,10 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
     ));
     let marks = CorsPolicy {
         allow_origin_string_match: origins
-            .into_iter()
+            .iter()
             .map(|origins| StringMatcher {
                 ignore_case: false,
-                match_pattern: Some(MatchPattern::SafeRegex(expression(origins))),
+                match_pattern: Some(MatchPattern::SafeRegex(expression(origins.as_str()))),
             })
             .collect(),
         allow_credentials: Some(BoolValue {
@@ -75,8 +75,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         ..CorsPolicy::default()
     };
     sink.http_filter(MARKS, &Cors {}, &marks);
-    let own = owned([header("vary", "Origin", Append::Add)]);
+    let own = owned([varies()]);
     sink.http_filter(OWNS, &HeaderMutation::default(), &own);
+    if let Some(origins) = origins {
+        mark_answers(ir, &origins, sink);
+    }
 }
 
 /// The filters of all who use them.
@@ -90,16 +93,52 @@ pub fn standing() -> Vec<Standing> {
 /// Replies to pages of all origins: `*`, which Envoy's own filter never says.
 fn mark_all(ir: &Ir, sink: &mut Sink<'_>) {
     sink.http_filter(OWNS, &HeaderMutation::default(), &owned([]));
-    let expose = list(&ir.expose).map(|names| header(EXPOSE_HEADERS, names, Append::Add));
-    let fields = std::iter::once(header(ALLOW_ORIGIN, "*", Append::Add)).chain(expose);
+    let fields = std::iter::once(header(ALLOW_ORIGIN, "*", Append::Add)).chain(exposed(ir));
+    mark_pages(present("origin"), fields, sink);
+}
+
+/// Replies that do not come from a backend, such as redirects, to pages of these origins: Envoy's own
+/// filter leaves them alone.
+fn mark_answers(ir: &Ir, origins: &str, sink: &mut Sink<'_>) {
+    let forwards = |route: &mut Route| matches!(route.action, Some(Action::Route(_)));
+    if sink.route().is_none_or(forwards) {
+        return;
+    }
+    let credentials = ir
+        .credentials
+        .then(|| header(ALLOW_CREDENTIALS, "true", Append::Add));
+    let fields = std::iter::once(header(ALLOW_ORIGIN, "%REQ(origin)%", Append::Add));
+    let fields = fields
+        .chain(credentials)
+        .chain(exposed(ir))
+        .chain([varies()]);
+    mark_pages(matches_fully("origin", origins), fields, sink);
+}
+
+/// A route before this one, for requests of some pages, whose replies have these fields.
+fn mark_pages(
+    from: HeaderMatcher,
+    fields: impl IntoIterator<Item = HeaderValueOption>,
+    sink: &mut Sink<'_>,
+) {
     let Some(route) = sink.route() else {
         return;
     };
     let mut of_pages = route.clone();
     let headers = &mut of_pages.r#match.get_or_insert_default().headers;
-    headers.push(present("origin"));
+    headers.push(from);
     sink.http_filter_of_copy(&mut of_pages, OWNS, &owned(fields));
     sink.put_before(of_pages);
+}
+
+/// The field that names the fields which pages may read.
+fn exposed(ir: &Ir) -> Option<HeaderValueOption> {
+    list(&ir.expose).map(|names| header(EXPOSE_HEADERS, names, Append::Add))
+}
+
+/// That a reply depends on who asks.
+fn varies() -> HeaderValueOption {
+    header("vary", "Origin", Append::Add)
 }
 
 /// Nothing of what the backend says, and these fields.

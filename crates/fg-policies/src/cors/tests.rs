@@ -10,6 +10,7 @@ use fg_api::cors::HttpCorsFilter;
 
 use super::{Names, OriginPattern, Origins, translate};
 use crate::Around;
+use crate::envoy::Site;
 use crate::envoy::testing::{
     SITE, accepted, route, said, set, shared, written, written_alone, written_to,
 };
@@ -296,6 +297,33 @@ fn envoy_marks_replies_and_removes_what_the_backend_says() {
     let owns: HeaderMutationPerRoute =
         said(&pages.typed_per_filter_config, "cors/owns").expect("changes");
     assert_eq!(owns.mutations.expect("changes").response_mutations.len(), 7);
+}
+
+#[test]
+fn envoy_marks_redirects_to_pages_of_listed_origins() {
+    let yaml = "filters: [{type: CORS, cors: {allowOrigins: ['https://a.com'], allowCredentials: true, exposeHeaders: [x-a]}}, {type: RequestRedirect, requestRedirect: {hostname: b.com}}]";
+    let written = accepted(
+        yaml,
+        Site {
+            host: Some("b.com"),
+            ..SITE
+        },
+    );
+    let [pages] = written.outcome.before.as_slice() else {
+        panic!("{:?}", written.outcome);
+    };
+    assert_eq!(pages.action, written.route.action);
+    let asks = &pages.r#match.as_ref().expect("a match").headers;
+    assert!(fits(&asks[0], "https://a.com") && !fits(&asks[0], "https://b.com"));
+    let owns: HeaderMutationPerRoute =
+        said(&pages.typed_per_filter_config, "cors/owns").expect("changes");
+    let changes = owns.mutations.expect("changes").response_mutations;
+    assert_eq!(changes.len(), 10, "six that go, and four");
+    assert_eq!(
+        accepted(CREDENTIALS, SITE).outcome.before,
+        [],
+        "a backend's"
+    );
 }
 
 #[test]
