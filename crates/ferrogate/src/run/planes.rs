@@ -1,5 +1,6 @@
 //! The data planes that serve a folder: our own proxy, and Envoy once a Gateway wants it.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -63,16 +64,19 @@ impl Planes {
         let ir = control.ir();
         let of_native = self.native_share.update(ir, change, plane);
         let of_envoy = self.envoy_share.update(ir, change, plane);
+        // Also what our own proxy gives up by this change.
+        let mut own = ports(&self.bound);
         // The first one makes the configuration that serves nothing.
         if !of_native.is_empty() || self.native.generation() == 0 {
             let ir = self.native_share.of(ir, &nothing);
             self.bound = bounds(self.native.apply(&of_native, ir));
         }
         if !of_envoy.is_empty() {
+            own.extend(ports(&self.bound));
             self.start_envoy();
             let ir = self.envoy_share.of(ir, &nothing);
             if let Some(envoy) = &mut self.envoy {
-                envoy.apply(&of_envoy, ir);
+                envoy.apply(&of_envoy, ir, own.into_iter());
             }
         }
         self.report(control);
@@ -174,6 +178,12 @@ impl Planes {
             native.drain(timeout);
         });
     }
+}
+
+/// The ports that are bound.
+fn ports(bound: &[Bound]) -> Vec<u16> {
+    let addresses = bound.iter().flat_map(|one| one.addresses.iter().flatten());
+    addresses.map(SocketAddr::port).collect()
 }
 
 fn bounds(acks: Vec<Ack>) -> Vec<Bound> {

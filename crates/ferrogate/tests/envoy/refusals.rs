@@ -5,8 +5,10 @@ use std::net::TcpListener;
 use fg_testkit::certificates::{Authority, secret};
 use fg_testkit::tls::Handshake;
 
-use crate::ground::{child, condition, folder, gateway, start, wait_for_words};
-use crate::support::{Echo, until};
+use crate::ground::{
+    child, condition, envoy, folder, folder_of_both, gateway, start, wait_for_words,
+};
+use crate::support::{Echo, Gateway, get, until};
 
 #[test]
 fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
@@ -19,12 +21,9 @@ fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
     folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
     let gateway = start(ip, &folder, &[]);
     assert_eq!(gateway.get("/").echo().as_deref(), Some("shop"));
-    let said = wait_for_words(&gateway, "error: Gateway default/other:");
-    assert!(said.contains("Address already in use"), "{said}");
-    assert!(
-        said.contains("stop the process that listens there"),
-        "{said}"
-    );
+    let said = wait_for_words(&gateway, "error: Gateway default/other spec.listeners[0]:");
+    let words = format!("another process listens on {ip}:8081: stop it, or use another port");
+    assert!(said.contains(&words), "{said}");
     assert_eq!(
         condition(&gateway, "Gateway", "other", "Programmed"),
         "False/Invalid"
@@ -41,6 +40,33 @@ fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
         "True/Programmed"
     );
     assert_eq!(child(&gateway), process);
+}
+
+/// Both would bind the port so that it can be shared, and each would get some of the requests.
+#[test]
+fn a_second_gateway_does_not_share_the_ports_of_the_first() {
+    let ip = "127.34.4.3";
+    let folder = folder(ip);
+    let first = start(ip, &folder, &[]);
+    let other = "127.34.4.4";
+    let beside = folder_of_both(ip, ([127, 34, 4, 3], 9101).into());
+    let args = ["--port-map", "81=8081", "--envoy", &envoy()];
+    let second = Gateway::begin(other, Some(beside.arg()), &args);
+    let words = format!("another process listens on {ip}:8080: stop it, or use another port");
+    let said = wait_for_words(&second, &words);
+    assert!(
+        said.contains("Gateway default/web spec.listeners[0]"),
+        "{said}"
+    );
+    assert_eq!(
+        condition(&second, "Gateway", "web", "Programmed"),
+        "False/Invalid"
+    );
+    assert_eq!(first.get("/").status, 404);
+    drop(first);
+    wait_for_words(&second, "resolved: ");
+    let web = format!("{ip}:8080").parse().expect("an address");
+    assert_eq!(get(web, "/").expect("it serves").status, 503);
 }
 
 /// A Gateway with a certificate on port 443.

@@ -17,6 +17,7 @@ mod log;
 mod options;
 mod program;
 mod retries;
+mod strangers;
 mod unheeded;
 mod words;
 
@@ -42,6 +43,7 @@ use folder::Folder;
 pub(crate) use options::Options;
 use program::{Lack, Program};
 use retries::Retries;
+use strangers::Strangers;
 
 /// What happens beside the main thread.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub(crate) struct Envoy {
     was_complete: bool,
     /// Of listeners whose address was in use.
     retries: Retries,
+    /// Listeners that are not even sent since another process has their port.
+    strangers: Strangers,
     admin: Admin,
     // Dropped in this order.
     child: Option<Child>,
@@ -115,6 +119,7 @@ impl Envoy {
             live: BTreeSet::new(),
             was_complete: false,
             retries: Retries::default(),
+            strangers: Strangers::default(),
             admin: Admin::new(socket),
             child: Some(child),
             discovery,
@@ -127,11 +132,24 @@ impl Envoy {
         self.admin.clone()
     }
 
-    /// Serves a change. `ir` is its configuration after it.
-    pub(crate) fn apply(&mut self, change: &Change, ir: &Ir) {
+    /// Serves a change. `ir` is its configuration after it; `own` are the ports that our own proxy has
+    /// or had a moment ago.
+    pub(crate) fn apply(&mut self, change: &Change, ir: &Ir, own: impl Iterator<Item = u16>) {
+        self.strangers.know(own);
         self.live.retain(|key| ir.listeners.contains_key(key));
+        if self.served.is_some() {
+            self.update(change, ir);
+        }
+    }
+
+    fn update(&mut self, change: &Change, ir: &Ir) {
+        let settings = &self.options.settings;
+        let addresses = |listener: &Listener| addresses(settings, listener);
+        let change = self.strangers.withhold(change, ir, addresses);
+        let ir = self.strangers.without(ir);
+        self.live.retain(|key| !self.strangers.has(key));
         if let Some((_, served)) = &mut self.served {
-            served.update(ir, change);
+            served.update(&ir, &change);
         }
     }
 
@@ -178,7 +196,11 @@ impl Envoy {
             ..self.options.settings.clone()
         };
         let store = self.discovery.store.clone();
-        let served = Served::alone(settings, store, discovery::SCOPE, ir);
+        let all = Change::from(ir);
+        let addresses = |listener: &Listener| addresses(&settings, listener);
+        self.strangers.withhold(&all, ir, addresses);
+        let ir = self.strangers.without(ir);
+        let served = Served::alone(settings.clone(), store, discovery::SCOPE, &ir);
         self.served = Some((version, served));
     }
 
@@ -187,14 +209,17 @@ impl Envoy {
         let Some((_, served)) = &self.served else {
             return;
         };
+        let settings = &self.options.settings;
+        let freed = self
+            .strangers
+            .freed(ir, |listener| addresses(settings, listener));
         let now = Instant::now();
         let is_possible = |fence: &Fence| {
             let mut listeners = ir.listeners.values();
             words::is_taken(fence)
                 && listeners.any(|listener| {
                     words::is_of(listener, &fence.resource.name)
-                        && self
-                            .addresses(listener)
+                        && addresses(settings, listener)
                             .iter()
                             .all(|address| TcpListener::bind(address).is_ok())
                 })
@@ -214,6 +239,9 @@ impl Envoy {
                 served.again(Kind::Listener, &name);
             }
         }
+        if !freed.is_empty() {
+            self.update(&freed, ir);
+        }
     }
 
     fn discovered(&mut self, event: fg_ads::Event, ir: &Ir) -> bool {
@@ -232,7 +260,9 @@ impl Envoy {
                 }
                 self.was_complete = true;
                 self.state = State::Running;
-                self.live = ir.listeners.keys().cloned().collect();
+                let sent = ir.listeners.keys();
+                let sent = sent.filter(|key| !self.strangers.has(key));
+                self.live = sent.cloned().collect();
                 true
             }
             fg_ads::Event::Acked {
@@ -279,24 +309,15 @@ impl Envoy {
     pub(crate) fn bound<'a>(&'a self, ir: &'a Ir) -> impl Iterator<Item = Bound> + 'a {
         let live = ir.listeners.values();
         let live = live.filter(|listener| self.live.contains(&listener.key));
-        live.map(|listener| Bound {
+        let live = live.map(|listener| Bound {
             listener: listener.key.clone(),
-            addresses: Ok(self.addresses(listener)),
-        })
-    }
-
-    fn addresses(&self, listener: &Listener) -> Vec<SocketAddr> {
-        let settings = &self.options.settings;
-        let everywhere: IpAddr = if settings.ipv6 {
-            Ipv6Addr::UNSPECIFIED.into()
-        } else {
-            Ipv4Addr::UNSPECIFIED.into()
-        };
-        let sockets = listener.sockets().map(|(address, port)| {
-            let port = settings.port_map.get(&port).copied().unwrap_or(port);
-            SocketAddr::new(address.unwrap_or(everywhere), port)
+            addresses: Ok(addresses(&self.options.settings, listener)),
         });
-        sockets.collect()
+        let withheld = self.strangers.words().map(|(key, words)| Bound {
+            listener: key.clone(),
+            addresses: Err(words),
+        });
+        live.chain(withheld)
     }
 
     /// What is wrong with it, and with what it was sent.
@@ -348,6 +369,20 @@ impl Drop for Envoy {
 /// Nothing that Envoy should serve is served, since it cannot even be looked for.
 pub(crate) fn unavailable(words: &str, control: &Control, ir: &Ir, remarks: &mut Remarks) {
     words::unavailable((words, None), control, ir, remarks);
+}
+
+/// Where a listener is bound.
+fn addresses(settings: &Settings, listener: &Listener) -> Vec<SocketAddr> {
+    let everywhere: IpAddr = if settings.ipv6 {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    };
+    let sockets = listener.sockets().map(|(address, port)| {
+        let port = settings.port_map.get(&port).copied().unwrap_or(port);
+        SocketAddr::new(address.unwrap_or(everywhere), port)
+    });
+    sockets.collect()
 }
 
 /// What the child is started with.
