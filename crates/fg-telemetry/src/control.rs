@@ -18,6 +18,9 @@ pub struct FindingCounts {
 pub struct ControlStats {
     /// Counted up with every configuration that the workers got; 0 before the first.
     pub generation: u64,
+    /// The last of them that every data plane confirmed: requests that come now are served by it. Our
+    /// own proxy confirms at once, an Envoy when it has and uses all of it.
+    pub confirmed: u64,
     /// When that was.
     pub applied_at: Option<SystemTime>,
     /// Findings that stand.

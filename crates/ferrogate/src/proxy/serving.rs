@@ -88,6 +88,7 @@ impl Serving {
         self.native.note(|stats| {
             stats.reloads += 1;
             stats.generation = state.generation;
+            stats.confirmed = state.generation;
             stats.applied_at = Some(SystemTime::now());
             stats.routes = routes;
         });

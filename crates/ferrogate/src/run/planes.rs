@@ -158,6 +158,11 @@ impl Planes {
         }
     }
 
+    /// Whether everything is in use that was served.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.failure.is_none() && self.envoy.as_ref().is_none_or(Envoy::is_confirmed)
+    }
+
     /// Counts what was served.
     pub(crate) fn generation(&self) -> u64 {
         self.native.generation() + self.envoy.as_ref().map_or(0, Envoy::serial)

@@ -77,8 +77,9 @@ impl Serving {
         if !change.is_empty() {
             self.serve(control, &change);
         }
-        self.planes.note(|stats| stats.reloads += 1);
         self.told(&mut state, &change, start);
+        // The last of it: whoever sees it sees the numbers that belong to it.
+        self.planes.note(|stats| stats.reloads += 1);
         true
     }
 
@@ -163,8 +164,12 @@ impl Serving {
             );
         }
         let objects = source.as_ref().map_or(0, Source::objects);
+        let is_confirmed = self.planes.is_confirmed();
         self.planes.note(|stats| {
             stats.generation = generation_now;
+            if is_confirmed {
+                stats.confirmed = generation_now;
+            }
             if generation_now != generation_before {
                 stats.applied_at = Some(SystemTime::now());
             }

@@ -52,8 +52,14 @@ fn what_changes_while_envoy_hangs_is_live_when_it_goes_on() {
         let now = gateway.metric("ferrogate_configuration_generation");
         (now > before).then_some(())
     });
+    let is_confirmed = || {
+        gateway.metric("ferrogate_configuration_confirmed_generation")
+            == gateway.metric("ferrogate_configuration_generation")
+    };
+    assert!(!is_confirmed(), "Envoy cannot have said so");
     signal(process, Signal::CONT);
     gateway.wait_for_echo("/", "two");
+    until("Envoy's word", || is_confirmed().then_some(()));
     assert_eq!(child(&gateway), process);
 }
 

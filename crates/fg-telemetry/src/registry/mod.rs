@@ -413,6 +413,7 @@ fn render_workers(state: &State, page: &mut Page) {
 
 fn render_control(control: &ControlStats, now: SystemTime, page: &mut Page) {
     page.single(names::GENERATION, control.generation);
+    page.single(names::CONFIRMED, control.confirmed);
     if let Some(applied) = control.applied_at {
         let at = applied.duration_since(SystemTime::UNIX_EPOCH);
         page.single(names::APPLIED, at.unwrap_or_default().as_secs_f64());

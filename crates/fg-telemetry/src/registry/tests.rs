@@ -117,6 +117,7 @@ fn configuration_has_a_generation_and_an_age() {
     let registry = registry(10);
     registry.control(|control| {
         control.generation = 7;
+        control.confirmed = 6;
         control.applied_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(90));
         control.findings = FindingCounts {
             errors: 2,
@@ -125,6 +126,7 @@ fn configuration_has_a_generation_and_an_age() {
     });
     let page = page(&registry);
     assert!(page.contains("\nferrogate_configuration_generation 7\n"));
+    assert!(page.contains("\nferrogate_configuration_confirmed_generation 6\n"));
     assert!(page.contains("\nferrogate_configuration_age_seconds 10\n"));
     assert!(page.contains("\nferrogate_findings{severity=\"error\"} 2\n"));
 }

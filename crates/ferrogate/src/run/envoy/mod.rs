@@ -75,6 +75,8 @@ pub(crate) struct Envoy {
     served: Option<(EnvoyVersion, Served)>,
     /// The listeners that it has confirmed since it was started.
     live: BTreeSet<ListenerKey>,
+    /// Up to where it has confirmed what it was sent since it was started.
+    confirmed: Serial,
     /// Whether it ever had a complete configuration.
     was_complete: bool,
     /// Of listeners whose address was in use.
@@ -117,6 +119,7 @@ impl Envoy {
             state: State::Starting,
             served: None,
             live: BTreeSet::new(),
+            confirmed: 0,
             was_complete: false,
             retries: Retries::default(),
             strangers: Strangers::default(),
@@ -167,6 +170,7 @@ impl Envoy {
             News::Child(child::News::Ended { words, pause }) => {
                 tracing::error!(again_in = ?pause, "{words}; it is started again");
                 self.live.clear();
+                self.confirmed = 0;
                 self.state = State::Ended(words);
             }
             News::Discovery(event) => return self.discovered(event, ir),
@@ -251,6 +255,7 @@ impl Envoy {
         match event {
             fg_ads::Event::Settled { client, serial, .. } => {
                 served.confirmed(client, serial);
+                self.confirmed = serial;
                 if serial < served.serial() {
                     return false;
                 }
@@ -296,6 +301,11 @@ impl Envoy {
     /// Whether it ever had a complete configuration.
     pub(crate) fn was_complete(&self) -> bool {
         self.was_complete
+    }
+
+    /// Whether it uses everything that it was sent, but for what it refused.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.confirmed > 0 && self.confirmed >= self.serial()
     }
 
     /// Counts what it was sent.
