@@ -27,8 +27,19 @@ pub(crate) enum Kind {
 pub(crate) struct Plane {
     folder: Folder,
     process: Process,
+    /// Where its metrics page is.
+    metrics: SocketAddr,
     /// The address of each scene's Gateway.
     pub(crate) addresses: BTreeMap<String, IpAddr>,
+}
+
+/// How a plane stands with changes, as it says itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Serving {
+    /// Changes that it has read.
+    pub(crate) reads: u64,
+    /// Whether all that it has read is what serves.
+    pub(crate) is_confirmed: bool,
 }
 
 /// The port that is bound for one of a Gateway.
@@ -42,18 +53,17 @@ impl Plane {
         let folder = Folder::new();
         let mut ports = BTreeSet::from([80, 443]);
         let mut addresses = BTreeMap::new();
-        for (scene, papers, backends) in scenes {
-            let ip = address::own_ip();
-            addresses.insert(scene.name.clone(), ip);
-            let text = manifests::text(scene, ip, &backends.addresses, papers);
-            folder.write(&format!("{}.yaml", scene.name), &text);
+        for (scene, ..) in scenes {
+            addresses.insert(scene.name.clone(), address::own_ip());
             let port = |listener: &Value| u16::try_from(listener["port"].as_u64()?).ok();
             ports.extend(scene.listeners.iter().filter_map(port));
         }
-        let process = serve(kind, &folder, &ports);
+        write(&folder, &addresses, scenes);
+        let (process, metrics) = serve(kind, &folder, &ports);
         Self {
             folder,
             process,
+            metrics,
             addresses,
         }
     }
@@ -63,9 +73,25 @@ impl Plane {
         SocketAddr::new(self.addresses[scene], bound(port))
     }
 
-    /// Replaces a file of the folder.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        self.folder.write(name, text);
+    /// Serves these scenes from now on; to the plane it is one change.
+    pub(crate) fn write(&self, scenes: &[(Scene, Papers, Backends)]) {
+        write(&self.folder, &self.addresses, scenes);
+    }
+
+    /// How it stands with changes.
+    pub(crate) fn serving(&self) -> Serving {
+        let page = get(self.metrics, "/metrics").expect("the metrics page answers");
+        let value = |name: &str| -> u64 {
+            let mut lines = page.body.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            let value = value.unwrap_or_else(|| panic!("no {name} on the page"));
+            value.parse().expect("a number")
+        };
+        let confirmed = value("ferrogate_configuration_confirmed_generation");
+        Serving {
+            reads: value("ferrogate_configuration_reloads_total"),
+            is_confirmed: confirmed == value("ferrogate_configuration_generation"),
+        }
     }
 
     /// The lines of the access log so far, by the `User-Agent` of the request.
@@ -93,8 +119,21 @@ impl Plane {
     }
 }
 
-/// Starts the binary and waits until it is ready.
-fn serve(kind: &Kind, folder: &Folder, ports: &BTreeSet<u16>) -> Process {
+/// Writes all scenes into one file.
+fn write(
+    folder: &Folder,
+    addresses: &BTreeMap<String, IpAddr>,
+    scenes: &[(Scene, Papers, Backends)],
+) {
+    let text = |(scene, papers, backends): &(Scene, Papers, Backends)| {
+        manifests::text(scene, addresses[&scene.name], &backends.addresses, papers)
+    };
+    let texts: Vec<String> = scenes.iter().map(text).collect();
+    folder.write("scenes.yaml", &texts.join("\n---\n"));
+}
+
+/// Starts the binary and waits until it is ready; where its metrics page is.
+fn serve(kind: &Kind, folder: &Folder, ports: &BTreeSet<u16>) -> (Process, SocketAddr) {
     let ip = address::own_ip();
     let at = |port: u16| SocketAddr::new(ip, port);
     let (admin, readiness, metrics) = (at(19000), at(8082), at(9091));
@@ -123,5 +162,5 @@ fn serve(kind: &Kind, folder: &Folder, ports: &BTreeSet<u16>) -> Process {
         let ready = get(readiness, "/ready").ok()?;
         (ready.status == 200).then_some(())
     });
-    process
+    (process, metrics)
 }

@@ -54,6 +54,9 @@ impl Seen {
         };
         self.put("reply.status", message.status);
         self.fields("reply.header", &message.fields);
+        if let Some(to) = self.at("reply.header.location").map(canonical) {
+            self.put("reply.location", to);
+        }
         self.put(
             "reply.body",
             String::from_utf8_lossy(&message.body).escape_debug(),
@@ -150,6 +153,19 @@ impl Seen {
             *value = ID.replace_all(&text, "<id>").into_owned();
         }
     }
+}
+
+/// An address as everybody understands it, however it is written: its host in lower case, its port only
+/// where it is not the scheme's own.
+fn canonical(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let own = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix(own).unwrap_or(&host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// A place where two planes differ.

@@ -173,12 +173,10 @@ impl Stage {
         manifests::text(scene, ip, &backends.addresses, papers)
     }
 
-    /// Writes all scenes again, as they are now.
+    /// Writes all scenes again, as they are now: one change for each plane.
     pub(crate) fn write_again(&self) {
-        for (number, plane) in self.planes.iter().enumerate() {
-            for (at, (scene, ..)) in self.scenes.iter().enumerate() {
-                plane.write(&format!("{}.yaml", scene.name), &self.text(number, at));
-            }
+        for plane in &self.planes {
+            plane.write(&self.scenes);
         }
     }
 
