@@ -52,7 +52,8 @@ impl Session {
             let view = View {
                 state,
                 limit: self.limit(subscriptions, one),
-                holds_back: others().any(|other| self.waits(&other.type_url, &one.type_url)),
+                holds_back: others().any(|other| self.waits(&other.type_url, &one.type_url))
+                    || self.may_be_used(subscriptions, &one.type_url),
                 bound: self.shared.options.response_bytes,
             };
             let Some(one) = subscriptions.get_mut(index) else {
@@ -78,6 +79,9 @@ impl Session {
             let Some(one) = subscriptions.get(index).filter(|one| one.is_idle()) else {
                 continue;
             };
+            if self.may_be_used(subscriptions, &one.type_url) {
+                continue;
+            }
             let users = subscriptions.iter();
             let users = users.filter(|user| self.waits(&user.type_url, &one.type_url));
             let done = users.map(Subscription::done).min();
@@ -92,7 +96,7 @@ impl Session {
     }
 
     /// Whether a type waits for another.
-    fn waits(&self, type_url: &str, other: &str) -> bool {
+    pub(super) fn waits(&self, type_url: &str, other: &str) -> bool {
         let ordered = self.ordered(type_url);
         ordered.is_some_and(|one| one.after.iter().any(|after| after == other))
             // A circle in the order is nobody's wish: who stands first waits for none behind.

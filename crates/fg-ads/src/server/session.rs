@@ -28,6 +28,8 @@ pub(super) struct Session {
     /// What the client needs of a type, since it was sent something else, and has not got yet.
     pub(super) awaited: BTreeMap<String, Awaited>,
     pub(super) nonce: u64,
+    /// When the client was let in.
+    opened: Instant,
     /// Told last by [`Event::Settled`].
     settled: Serial,
 }
@@ -52,6 +54,7 @@ impl Session {
             subscriptions: Vec::new(),
             awaited: BTreeMap::new(),
             nonce: 0,
+            opened: Instant::now(),
             settled: 0,
             shared,
         }
@@ -240,7 +243,29 @@ impl Session {
         let answers = flights.map(|flight| flight.sent + options.ack_deadline);
         let awaited = self.awaited.values().filter(|one| !one.names.is_empty());
         let questions = awaited.map(|one| one.since + options.ask_deadline);
-        answers.chain(questions).chain(self.expires).min()
+        let late = self.subscriptions.iter().any(Subscription::has_late);
+        let users = late
+            .then(|| self.asked_by())
+            .filter(|by| *by > Instant::now());
+        let all = answers.chain(questions).chain(users);
+        all.chain(self.expires).min()
+    }
+
+    /// Until when a client that comes back is expected to have asked for all that it uses.
+    fn asked_by(&self) -> Instant {
+        self.opened + self.shared.options.ask_deadline
+    }
+
+    /// Whether the client may use what is of this type by something that it has of an earlier stream and
+    /// did not ask for on this one yet.
+    pub(super) fn may_be_used(&self, subscriptions: &[Subscription], type_url: &str) -> bool {
+        let mut order = self.shared.options.order.iter();
+        Instant::now() < self.asked_by()
+            && order.any(|user| {
+                let mut known = subscriptions.iter();
+                self.waits(&user.type_url, type_url)
+                    && !known.any(|known| *known.type_url == *user.type_url)
+            })
     }
 
     /// What follows from that.

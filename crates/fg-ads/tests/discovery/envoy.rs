@@ -1,5 +1,7 @@
 //! What is there for Envoy: its order, both protocols, refusals that name nothing.
 
+use std::time::Duration;
+
 use fg_ads::server::{Options, Ordered};
 use fg_ads::{Event, Protocol, Transaction};
 
@@ -78,6 +80,54 @@ async fn endpoints_wait_for_nobody_and_routes_for_clusters_and_their_endpoints()
     assert_eq!(raw.take().await, "cluster 5: a=2");
     assert_eq!(raw.take().await, "endpoints 5: a=2");
     assert_eq!(running.settled().await, 5);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_client_that_comes_back_before_what_uses_it() {
+    let ground = Ground::new();
+    let options = Options {
+        ask_deadline: Duration::from_secs(60),
+        ..Options::for_envoy(TYPES)
+    };
+    let mut running = ground.serve_plain(options).await;
+    apply(
+        &ground,
+        &[
+            ("cluster", &["b=1"]),
+            ("endpoints", &["b=1"]),
+            ("routes", &["r=2"]),
+        ],
+    );
+    // It has a route to a cluster that was removed while it was away.
+    let mut raw = Raw::open(&running).await;
+    raw.resume("cluster", &[], &[("a", "1")]).await;
+    assert_eq!(raw.take().await, "cluster 1: b=1");
+    raw.resume("endpoints", &["a", "b"], &[("a", "1")]).await;
+    assert_eq!(raw.take().await, "endpoints 1: b=1 -a");
+    raw.resume("listener", &[], &[]).await;
+    assert_eq!(raw.take().await, "listener 1:");
+    raw.resume("routes", &["r"], &[("r", "1")]).await;
+    assert_eq!(raw.take().await, "routes 1: r=2");
+    // By these it uses nothing any more.
+    raw.resume("host", &[], &[]).await;
+    assert_eq!(raw.take().await, "host 1: -r/");
+    assert_eq!(raw.take().await, "cluster 1: -a");
+    assert_eq!(running.settled().await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_and_asks_for_nothing_more_uses_nothing_more() {
+    let ground = Ground::new();
+    let options = Options {
+        ask_deadline: Duration::from_millis(50),
+        ..Options::for_envoy(TYPES)
+    };
+    let running = ground.serve_plain(options).await;
+    apply(&ground, &[("cluster", &["b=1"])]);
+    let mut raw = Raw::open(&running).await;
+    raw.resume("cluster", &[], &[("a", "1")]).await;
+    assert_eq!(raw.take().await, "cluster 1: b=1");
+    assert_eq!(raw.take().await, "cluster 1: -a");
 }
 
 #[tokio::test]

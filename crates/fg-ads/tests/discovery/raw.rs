@@ -69,10 +69,18 @@ impl Raw {
 
     /// Subscribes to names; to everything if there is none.
     pub(crate) async fn subscribe(&self, type_url: &str, names: &[&str]) {
+        self.resume(type_url, names, &[]).await;
+    }
+
+    /// The same with names and versions of what it has from an earlier stream.
+    pub(crate) async fn resume(&self, type_url: &str, names: &[&str], has: &[(&str, &str)]) {
+        let has = has.iter();
+        let has = has.map(|(name, version)| (name.to_string(), version.to_string()));
         let request = DeltaDiscoveryRequest {
             node: Some(Node::default()),
             type_url: type_url.to_owned(),
             resource_names_subscribe: names.iter().map(ToString::to_string).collect(),
+            initial_resource_versions: has.collect(),
             ..DeltaDiscoveryRequest::default()
         };
         self.0.requests.send(request).await.unwrap();

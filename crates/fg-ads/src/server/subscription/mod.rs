@@ -194,6 +194,11 @@ impl Subscription {
         self.done
     }
 
+    /// Whether removals wait to be told.
+    pub(super) fn has_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
     /// Whether there is something that it refused and has no later version of.
     pub(super) fn has_refused(&self) -> bool {
         !self.refused.is_empty()
