@@ -11,11 +11,14 @@
 
 mod ground;
 mod lacks;
+mod large;
 mod lifecycle;
+mod outage;
 mod page;
 mod program;
 mod reasons;
 mod refusals;
+mod relay;
 mod serving;
 #[path = "../end_to_end/support/mod.rs"]
 mod support;
