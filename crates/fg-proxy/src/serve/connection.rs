@@ -476,13 +476,12 @@ impl Connection {
             if !shut {
                 match client.poll_shutdown(context) {
                     Poll::Ready(Ok(())) => shut = true,
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
                     // The end of TLS is something to send, which a client may not take either.
-                    Poll::Pending if timer.is_expired() => {
+                    Poll::Pending if !timer.is_expired() => return Poll::Pending,
+                    _ => {
                         client.abandon();
                         return Poll::Ready(());
                     }
-                    Poll::Pending => return Poll::Pending,
                 }
             }
             loop {
