@@ -278,6 +278,9 @@ fn source_options(args: &DiscoveryArgs) -> Result<SourceOptions, String> {
 }
 
 #[cfg(test)]
+mod with_envoys;
+
+#[cfg(test)]
 mod tests {
     use clap::Parser as _;
 

@@ -1,0 +1,113 @@
+//! The control plane's decisions with real Envoys: several of one Gateway.
+
+#[expect(dead_code, reason = "what is not served for a while comes next")]
+mod ground;
+mod switch;
+mod whole;
+
+use fg_testkit::Upstream;
+use fg_testkit::upstream::ok;
+use rustix::process::Signal;
+
+use ground::{Ground, Proxy};
+
+/// A route whose requests go to this backend.
+fn route(path: &str, backend: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: shop, namespace: default}}
+spec:
+  parentRefs: [{{name: web}}]
+  rules: [{{matches: [{{path: {path}}}], backendRefs: [{{name: {backend}, port: 80}}]}}]
+"
+    )
+}
+
+/// Of any path.
+fn plain(backend: &str) -> String {
+    route("{type: PathPrefix, value: /}", backend)
+}
+
+/// Of any path, too, by an expression that takes an engine some room.
+fn wordy(backend: &str) -> String {
+    route(
+        "{type: RegularExpression, value: '/([a-z]{0,40}/){0,4}.*'}",
+        backend,
+    )
+}
+
+/// A size of expressions that [`wordy`] exceeds.
+const SMALL: u32 = 100;
+
+fn is_programmed(ground: &Ground) -> bool {
+    let verdict = |kind, name| ground.condition(kind, name, "Programmed");
+    verdict("Gateway", "web").starts_with("True/")
+        && verdict("HTTPRoute", "shop").starts_with("True/")
+}
+
+/// Whether clients get these answers, and no others, each from some Envoy.
+fn answers(ground: &mut Ground, wanted: &[&str]) {
+    for one in wanted {
+        ground.until(one, |ground| {
+            let answer = ground.answer("/")?;
+            assert!(wanted.contains(&&*answer), "{answer} instead of {wanted:?}");
+            (answer == *one).then_some(())
+        });
+    }
+}
+
+#[test]
+fn two_envoys_that_disagree_are_told_apart() {
+    let (one, two) = (Upstream::replying(ok("one")), Upstream::replying(ok("two")));
+    let mut ground = Ground::new(&[("one", one.address()), ("two", two.address())]);
+    ground.apply("route", &plain("one"));
+    let a = Proxy::start(&ground, "web-a", None);
+    let b = Proxy::start(&ground, "web-b", Some(SMALL));
+    ground.until("both", |ground| is_programmed(ground).then_some(()));
+    let of_route = |ground: &Ground| ground.condition("HTTPRoute", "shop", "Programmed");
+
+    // The one that takes it is first: it keeps it, the other keeps what it has, and is named.
+    b.signal(Signal::STOP);
+    ground.apply("route", &wordy("two"));
+    ground.until("a to serve it", |ground| {
+        (ground.confirmed() == 1).then_some(())
+    });
+    b.signal(Signal::CONT);
+    let words = ground.until("a word on b", |ground| {
+        let words = of_route(ground);
+        words.contains("refuses").then_some(words)
+    });
+    assert!(words.starts_with("False/"), "{words}");
+    assert!(words.contains("proxy web-b refuses VirtualHost"), "{words}");
+    assert!(words.contains("program size"), "{words}");
+    assert!(
+        words.contains("this Envoy keeps the version that it has"),
+        "{words}"
+    );
+    assert!(!words.contains("web-a"), "{words}");
+    answers(&mut ground, &["one", "two"]);
+
+    // A repair heals it, and the same two go on.
+    ground.apply("route", &plain("two"));
+    ground.until("the repair", |ground| is_programmed(ground).then_some(()));
+    answers(&mut ground, &["two"]);
+
+    // The one that refuses it is first: the last good version serves on at both.
+    a.signal(Signal::STOP);
+    ground.apply("route", &wordy("one"));
+    let words = ground.until("a word on b", |ground| {
+        let words = of_route(ground);
+        words.contains("refuses").then_some(words)
+    });
+    assert!(words.contains("proxy web-b refuses VirtualHost"), "{words}");
+    a.signal(Signal::CONT);
+    ground.until("the last good version at a", |ground| {
+        let words = of_route(ground);
+        assert!(words.contains("refuses"), "{words}");
+        words
+            .contains("its last good version serves on")
+            .then_some(())
+    });
+    answers(&mut ground, &["two"]);
+}

@@ -1,0 +1,102 @@
+//! A Gateway whose class changes: what its proxies of the former class have stays until they are gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fg_ads::client::{Client, Delivery, Options, Verdict};
+use fg_ads::message::Node;
+use fg_testkit::Upstream;
+use fg_testkit::upstream::ok;
+use fg_wire::CONFIGURATION_TYPE;
+use tokio::sync::mpsc;
+
+use super::ground::{Ground, Proxy};
+use super::plain;
+
+/// One of our own proxies, as far as its configuration goes.
+struct Own {
+    _client: Client,
+    deliveries: mpsc::Receiver<Delivery>,
+    /// What it has, by name.
+    has: BTreeMap<String, String>,
+}
+
+impl Own {
+    fn start(ground: &Ground) -> Self {
+        let node = Node {
+            id: "web-b".to_owned(),
+            ..Node::default()
+        };
+        let node = node.with_text("pod", "web-b");
+        let node = node.with_text("address", "10.0.0.2");
+        let _runtime = ground.enter();
+        let options = Options::new(ground.address.to_string(), node, CONFIGURATION_TYPE);
+        let (client, deliveries) = Client::start(options);
+        Self {
+            _client: client,
+            deliveries,
+            has: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what has come.
+    fn take(&mut self) {
+        while let Ok(delivery) = self.deliveries.try_recv() {
+            for name in &delivery.batch.removed {
+                self.has.remove(name);
+            }
+            let upserts = delivery.batch.upserts.iter();
+            self.has
+                .extend(upserts.map(|one| (one.name.clone(), one.version.clone())));
+            delivery.answer(Verdict::accepted());
+        }
+    }
+}
+
+#[test]
+fn the_old_proxies_keep_what_they_have_until_they_are_gone() {
+    let (one, two) = (Upstream::replying(ok("one")), Upstream::replying(ok("two")));
+    let mut ground = Ground::new(&[("one", one.address()), ("two", two.address())]);
+    ground.change_class("ferrogate");
+    ground.apply("route", &plain("one"));
+    let mut own = Own::start(&ground);
+    ground.until("its configuration", |_| {
+        own.take();
+        (own.has.len() > 2).then_some(())
+    });
+    let before = own.has.clone();
+
+    ground.change_class("ferrogate-envoy");
+    let envoy = Proxy::start(&ground, "web-a", None);
+    ground.until("Envoy to serve", |ground| {
+        own.take();
+        assert!(own.has.keys().eq(before.keys()), "{:?}", own.has);
+        (ground.answer("/")? == "one").then_some(())
+    });
+    // Until then it is kept up, too.
+    ground.apply("route", &plain("two"));
+    ground.until("the edit on both", |ground| {
+        own.take();
+        assert_eq!(own.has.len(), before.len(), "{:?}", own.has);
+        (own.has != before && ground.answer("/")? == "two").then_some(())
+    });
+
+    // The other way round.
+    let before = own.has.clone();
+    ground.change_class("ferrogate");
+    ground.apply("route", &plain("one"));
+    ground.until("the edit on both, again", |ground| {
+        own.take();
+        (own.has != before && ground.answer("/")? == "one").then_some(())
+    });
+    let all = ground.resources();
+    ground.wait(Duration::from_secs(3600));
+    assert_eq!(ground.resources(), all, "it is connected");
+    drop(envoy);
+    ground.until("Envoy to be gone", |ground| {
+        (ground.envoys() == 0).then_some(())
+    });
+    assert_eq!(ground.resources(), all, "it may come back");
+    ground.wait(Duration::from_secs(7200));
+    assert_eq!(ground.resources(), own.has.len());
+}
