@@ -12,7 +12,10 @@ pub(crate) fn avoid_huge_pages(avoid: bool) {
 /// The same for this process before anything is allocated: what is huge by the time of `main` stays
 /// so, and the allocator and the standard library allocate before it.
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "only what the loader calls runs before the allocator")]
+#[expect(
+    unsafe_code,
+    reason = "only what the loader calls runs before the allocator"
+)]
 // SAFETY: the section is a list of such functions, which the loader calls on the first thread; this
 // one makes a system call and touches no memory but its stack. The number is for the order: before
 // those of the libraries, which have none or a greater one.
