@@ -92,7 +92,8 @@ pub(crate) fn control(args: &ControlArgs) -> anyhow::Result<ExitCode> {
         "--discovery-address",
     )?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        // What it does is short; a second thread would mostly wake the first.
+        .worker_threads(1)
         .thread_name("cluster")
         .enable_all()
         .build()?;
