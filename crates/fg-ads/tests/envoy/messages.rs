@@ -14,7 +14,7 @@ use envoy_types::pb::envoy::config::route::v3 as route;
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as http;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
-use envoy_types::pb::google::protobuf::{Any, Duration};
+use envoy_types::pb::google::protobuf::{Any, Duration, Struct, Value, value};
 use envoy_types::util::pack_any;
 use prost::Message as _;
 
@@ -62,6 +62,26 @@ pub(crate) fn cluster(name: &str, seconds: i64) -> Vec<u8> {
             ..EdsClusterConfig::default()
         }),
         connect_timeout: Some(Duration { seconds, nanos: 0 }),
+        ..Cluster::default()
+    };
+    message.encode_to_vec()
+}
+
+/// A cluster without endpoints that carries so many bytes for nobody.
+pub(crate) fn cluster_of_size(name: &str, bytes: usize) -> Vec<u8> {
+    let note = Value {
+        kind: Some(value::Kind::StringValue("x".repeat(bytes))),
+    };
+    let notes = Struct {
+        fields: [("note".to_owned(), note)].into(),
+    };
+    let message = Cluster {
+        name: name.to_owned(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        metadata: Some(core::Metadata {
+            filter_metadata: [("test".to_owned(), notes)].into(),
+            ..core::Metadata::default()
+        }),
         ..Cluster::default()
     };
     message.encode_to_vec()

@@ -13,7 +13,7 @@ use fg_testkit::{Upstream, try_get};
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 
 use crate::messages::{
-    Answer, CLUSTER, ENDPOINTS, HOST, LISTENER, ROUTES, SECRET, TYPES, cluster,
+    Answer, CLUSTER, ENDPOINTS, HOST, LISTENER, ROUTES, SECRET, TYPES, cluster, cluster_of_size,
     cluster_without_source, endpoints, host, listener, routes, secret, virtual_host,
 };
 
@@ -297,6 +297,35 @@ fn what_is_large_arrives(ground: &mut Programmed, at: SocketAddr) {
     let serial = ground.apply([(ROUTES, "http/80", "large", Some(body))]);
     assert_eq!(ground.settled(serial), []);
     until(at, "any.test", "/", (200, "large"));
+    what_is_large_together_arrives(ground, at);
+}
+
+/// Of a type that is asked for as a whole, one message of the state of the world has everything, however
+/// large that is, also on a new stream; by delta it is cut.
+fn what_is_large_together_arrives(ground: &mut Programmed, at: SocketAddr) {
+    const MANY: u64 = 60;
+    let names: Vec<String> = (0..MANY).map(|number| format!("large/{number}")).collect();
+    let removed = ground.envoy.stat("cluster_manager.cluster_removed");
+    let before = ground.envoy.stat("cluster_manager.active_clusters");
+    let all = names.iter();
+    let all = all.map(|name| (CLUSTER, &**name, "1", Some(cluster_of_size(name, 100_000))));
+    let serial = ground.apply(all);
+    assert_eq!(ground.settled(serial), []);
+    let active = ground.envoy.stat("cluster_manager.active_clusters");
+    assert_eq!(active, before + MANY);
+
+    ground.disconnect();
+    let last = &*names[0];
+    let serial = ground.apply([
+        (CLUSTER, last, "2", Some(cluster_of_size(last, 100_001))),
+        (ROUTES, "http/80", "small", to(Answer::Words("small"))),
+    ]);
+    ground.reconnect();
+    assert_eq!(ground.settled(serial), []);
+    until(at, "any.test", "/", (200, "small"));
+    let stats = ground.envoy.stats();
+    assert_eq!(stats["cluster_manager.active_clusters"], active);
+    assert_eq!(stats["cluster_manager.cluster_removed"], removed);
 }
 
 fn hosts_are_resources(mut ground: Programmed) {

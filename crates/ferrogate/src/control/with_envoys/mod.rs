@@ -1,6 +1,5 @@
-//! The control plane's decisions with real Envoys: several of one Gateway.
+//! The control plane's decisions with real Envoys: several of one Gateway, and none to be reached.
 
-#[expect(dead_code, reason = "what is not served for a while comes next")]
 mod ground;
 mod switch;
 mod whole;
@@ -110,4 +109,43 @@ fn two_envoys_that_disagree_are_told_apart() {
             .then_some(())
     });
     answers(&mut ground, &["two"]);
+}
+
+#[test]
+fn envoys_are_ready_and_serve_while_nobody_tells_them_anything() {
+    let (one, two) = (Upstream::replying(ok("one")), Upstream::replying(ok("two")));
+    let mut ground = Ground::new(&[("one", one.address()), ("two", two.address())]);
+    ground.apply("route", &plain("one"));
+    let envoys = ["web-a", "web-b"].map(|pod| Proxy::start(&ground, pod, None));
+    ground.until("both", |ground| is_programmed(ground).then_some(()));
+    ground.disconnect();
+    ground.apply("route", &plain("two"));
+    let attempts = |proxy: &Proxy| {
+        proxy
+            .envoy
+            .stat("cluster.ferrogate-control.upstream_cx_connect_fail")
+    };
+    let before = envoys.each_ref().map(attempts);
+    ground.until("several attempts of both", |ground| {
+        assert_eq!(ground.answer("/").as_deref(), Some("one"));
+        assert!(envoys.iter().all(Proxy::is_ready));
+        let now = envoys.each_ref().map(attempts);
+        now.iter()
+            .zip(before)
+            .all(|(now, before)| *now > before + 2)
+            .then_some(())
+    });
+    ground.connect();
+    ground.until("both to have it", |ground| {
+        (ground.confirmed() == 2).then_some(())
+    });
+    ground.until("the new answer of both", |ground| {
+        let all = (0..8).map(|_| ground.answer("/"));
+        all.into_iter()
+            .all(|answer| answer.as_deref() == Some("two"))
+            .then_some(())
+    });
+    assert!(envoys.iter().all(Proxy::is_ready));
+    let stats = envoys[0].envoy.stats();
+    assert_eq!(stats["listener_manager.listener_modified"], 0);
 }

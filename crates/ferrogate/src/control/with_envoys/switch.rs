@@ -89,6 +89,10 @@ fn the_old_proxies_keep_what_they_have_until_they_are_gone() {
         own.take();
         (own.has != before && ground.answer("/")? == "one").then_some(())
     });
+    // What the edit left behind goes when Envoy has confirmed it.
+    ground.until("Envoy to have all of it", |ground| {
+        (ground.confirmed() == 1).then_some(())
+    });
     let all = ground.resources();
     ground.wait(Duration::from_secs(3600));
     assert_eq!(ground.resources(), all, "it is connected");
