@@ -16,9 +16,9 @@ pub(crate) fn avoid_huge_pages(avoid: bool) {
     unsafe_code,
     reason = "only what the loader calls runs before the allocator"
 )]
-// SAFETY: the section is a list of such functions, which the loader calls on the first thread; this
-// one makes a system call and touches no memory but its stack. The number is for the order: before
-// those of the libraries, which have none or a greater one.
+// SAFETY: the section is a list of such functions, which the loader calls on the first thread, when
+// thread-local storage is there; this one makes one system call and allocates nothing. The number is
+// for the order: before those of the libraries, which have none or a greater one.
 #[unsafe(link_section = ".init_array.00001")]
 #[used]
 static BEFORE_MAIN: extern "C" fn() = {

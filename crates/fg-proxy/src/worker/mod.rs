@@ -72,8 +72,9 @@ pub(crate) struct Worker {
     unused: Cell<usize>,
     /// Room of exchanges that were too large to keep. Units: bytes.
     freed: Cell<usize>,
-    /// Whether housekeeping last saw connections or exchanges go away.
-    unsettled: Cell<bool>,
+    /// Connections and exchanges that went away since memory was last returned in calm, and the room
+    /// of exchanges in bytes.
+    since_calm: Cell<(usize, usize)>,
     /// Connections open when housekeeping last looked.
     open: Cell<u64>,
     date: RefCell<String>,
@@ -103,7 +104,7 @@ impl Worker {
             spare: RefCell::default(),
             unused: Cell::new(0),
             freed: Cell::new(0),
-            unsettled: Cell::new(false),
+            since_calm: Cell::default(),
             open: Cell::new(0),
             date: RefCell::default(),
             shared,
@@ -160,12 +161,14 @@ impl Worker {
         self.unused.set(spare.len());
         let open = self.stats.connections_open.get();
         freed += self.open.replace(open).saturating_sub(open) as usize;
-        let much = freed >= MUCH_FREED || bytes >= MANY_BYTES;
-        // While a burst goes away, and once more when nothing moves: pages that still held something
-        // the last time are empty now.
-        let some = freed > 0 || bytes > 0;
-        let over = self.unsettled.replace(some) && !some;
-        if (much || over)
+        let much = |freed, bytes| freed >= MUCH_FREED || bytes >= MANY_BYTES;
+        // While a burst goes away, and once more when it is gone: pages that still held something
+        // then are empty now.
+        let (all_freed, all_bytes) = self.since_calm.get();
+        let (all_freed, all_bytes) = (all_freed + freed, all_bytes + bytes);
+        let over = freed == 0 && bytes == 0 && much(all_freed, all_bytes);
+        self.since_calm.set(if over { (0, 0) } else { (all_freed, all_bytes) });
+        if (over || much(freed, bytes))
             && let Some(release) = self.shared.settings.release_memory
         {
             release();
