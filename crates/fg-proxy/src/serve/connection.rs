@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use fg_exchange::{Fault, Reason, Verdict};
 use fg_http::h1::{HeadScan, ParsedRequest, parse_request};
@@ -29,10 +29,6 @@ use crate::worker::sweep::Timer;
 
 /// Room for the first read of a request. Units: bytes.
 const FIRST_READ: usize = 4096;
-/// How much a client may send that nobody reads any more before we give up on it. Units: bytes.
-const LINGER_BYTES: usize = 1024 * 1024;
-/// How long we wait for a client to read our last words.
-const LINGER_TIME: Duration = Duration::from_secs(2);
 /// Pipelined bytes that are read while a request is under way. Units: bytes.
 const PIPELINE: usize = 16 * 1024;
 
@@ -461,41 +457,5 @@ impl Connection {
             }
         }
         Ok(())
-    }
-
-    /// Lets the client read what was sent: closing with unread bytes would reset the connection and
-    /// could destroy our last reply on its way.
-    async fn linger(mut self) {
-        self.timer.set(LINGER_TIME);
-        let (client, timer) = (&mut self.client, &self.timer);
-        let mut left = LINGER_BYTES;
-        let mut shut = false;
-        let mut sink = Vec::with_capacity(FIRST_READ);
-        std::future::poll_fn(|context| {
-            timer.attach(context);
-            if !shut {
-                match client.poll_shutdown(context) {
-                    Poll::Ready(Ok(())) => shut = true,
-                    // The end of TLS is something to send, which a client may not take either.
-                    Poll::Pending if !timer.is_expired() => return Poll::Pending,
-                    _ => {
-                        client.abandon();
-                        return Poll::Ready(());
-                    }
-                }
-            }
-            loop {
-                if timer.is_expired() || left == 0 {
-                    return Poll::Ready(());
-                }
-                sink.clear();
-                match client.poll_recv(context, &mut sink, FIRST_READ) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(count)) if count > 0 => left = left.saturating_sub(count),
-                    Poll::Ready(_) => return Poll::Ready(()),
-                }
-            }
-        })
-        .await;
     }
 }

@@ -13,6 +13,7 @@ mod flow;
 mod forward;
 mod head;
 mod http2;
+mod linger;
 mod local;
 mod mirror;
 mod outlet;

@@ -54,7 +54,7 @@ fn bodies_pass_in_both_directions() {
 
 #[test]
 fn trailers_pass_from_and_to_chunks() {
-    let reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n";
+    let reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\nX-Ferrogate-Reason: no_route\r\n\r\n";
     let backend = Upstream::replying(reply);
     let gateway = Gateway::to(&[&backend]);
     run(async {
@@ -71,6 +71,8 @@ fn trailers_pass_from_and_to_chunks() {
         let trailers = reply.trailers.expect("trailers");
         assert_eq!(trailers.get("x-sum").map(|v| v.as_bytes()), Some(&b"7"[..]));
         assert!(!trailers.contains_key("content-length"));
+        // Why it answered the gateway alone says.
+        assert!(!trailers.contains_key("x-ferrogate-reason"));
     });
     let bytes = backend.received().concat();
     let text = String::from_utf8_lossy(&bytes);

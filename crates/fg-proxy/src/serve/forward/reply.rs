@@ -39,7 +39,10 @@ impl Job<'_> {
         let Exchange { reply, down, .. } = &mut *self.exchange;
         let worker = self.connection.worker.clone();
         if parsed.body != Framing::Length(0) {
-            down.refuse_trailers(route::owned_fields(self.route, &self.backend.chain, true));
+            let owned = route::owned_fields(self.route, &self.backend.chain, true);
+            // The gateway alone says why it answered, also behind a body.
+            let reason = std::iter::once(Name::XFerrogateReason.text());
+            down.refuse_trailers(owned.chain(reason));
         }
         down.restart_output();
         if collecting {
