@@ -114,6 +114,7 @@ impl Envoy {
             drain: options.drain,
         };
         let child = Child::start(launch, move |news| tell(News::Child(news)))?;
+        let strangers = Strangers::new(options.drain);
         Ok(Self {
             options,
             state: State::Starting,
@@ -122,7 +123,7 @@ impl Envoy {
             confirmed: 0,
             was_complete: false,
             retries: Retries::default(),
-            strangers: Strangers::default(),
+            strangers,
             admin: Admin::new(socket),
             child: Some(child),
             discovery,
@@ -138,7 +139,7 @@ impl Envoy {
     /// Serves a change. `ir` is its configuration after it; `own` are the ports that our own proxy has
     /// or had a moment ago.
     pub(crate) fn apply(&mut self, change: &Change, ir: &Ir, own: impl Iterator<Item = u16>) {
-        self.strangers.know(own);
+        self.strangers.know(own, Instant::now());
         self.live.retain(|key| ir.listeners.contains_key(key));
         if self.served.is_some() {
             self.update(change, ir);
@@ -148,7 +149,7 @@ impl Envoy {
     fn update(&mut self, change: &Change, ir: &Ir) {
         let settings = &self.options.settings;
         let addresses = |listener: &Listener| addresses(settings, listener);
-        let change = self.strangers.withhold(change, ir, addresses);
+        let change = self.strangers.withhold(change, ir, addresses, Instant::now());
         let ir = self.strangers.without(ir);
         self.live.retain(|key| !self.strangers.has(key));
         if let Some((_, served)) = &mut self.served {
@@ -202,7 +203,8 @@ impl Envoy {
         let store = self.discovery.store.clone();
         let all = Change::from(ir);
         let addresses = |listener: &Listener| addresses(&settings, listener);
-        self.strangers.withhold(&all, ir, addresses);
+        self.strangers
+            .withhold(&all, ir, addresses, Instant::now());
         let ir = self.strangers.without(ir);
         let served = Served::alone(settings.clone(), store, discovery::SCOPE, &ir);
         self.served = Some((version, served));
@@ -214,10 +216,10 @@ impl Envoy {
             return;
         };
         let settings = &self.options.settings;
+        let now = Instant::now();
         let freed = self
             .strangers
-            .freed(ir, |listener| addresses(settings, listener));
-        let now = Instant::now();
+            .freed(ir, |listener| addresses(settings, listener), now);
         let is_possible = |fence: &Fence| {
             let mut listeners = ir.listeners.values();
             words::is_taken(fence)

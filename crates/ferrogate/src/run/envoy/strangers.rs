@@ -10,22 +10,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use fg_ir::{Change, Ir, Listener, ListenerKey};
 
 /// What is known of ports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Strangers {
     /// Listeners that are withheld, and where somebody else listens.
     withheld: BTreeMap<ListenerKey, SocketAddr>,
-    /// Ports that this process has, or had: what listens there may be our own, on its way out.
-    own: BTreeSet<u16>,
+    /// Ports that this process has, or since when it has not: what listens there may be our own, on
+    /// its way out.
+    own: BTreeMap<u16, Option<Instant>>,
+    /// How long what is given up may still listen.
+    drain: Duration,
 }
 
 impl Strangers {
-    /// Takes note of ports that another part of this process has.
-    pub(super) fn know(&mut self, own: impl IntoIterator<Item = u16>) {
-        self.own.extend(own);
+    /// Nothing is known yet. `drain` is how long a port that is given up may still be in use.
+    pub(super) fn new(drain: Duration) -> Self {
+        Self {
+            withheld: BTreeMap::new(),
+            own: BTreeMap::new(),
+            drain,
+        }
+    }
+
+    /// Takes note of ports that another part of this process has, or had a moment ago.
+    pub(super) fn know(&mut self, own: impl IntoIterator<Item = u16>, now: Instant) {
+        // Of those that Envoy has as well it is said when it gives them up, too.
+        self.own
+            .extend(own.into_iter().map(|port| (port, Some(now))));
     }
 
     /// A change without the listeners that cannot have their ports. `ir` is the configuration after
@@ -35,6 +50,7 @@ impl Strangers {
         change: &'a Change,
         ir: &Ir,
         addresses: impl Fn(&Listener) -> Vec<SocketAddr>,
+        now: Instant,
     ) -> Cow<'a, Change> {
         self.withheld
             .retain(|key, _| ir.listeners.contains_key(key));
@@ -42,7 +58,7 @@ impl Strangers {
         let changed = change.listeners.iter();
         for (key, listener) in changed.filter_map(|(key, one)| Some((key, one.as_ref()?))) {
             let wanted = addresses(listener);
-            match wanted.iter().find(|address| self.is_taken(address)) {
+            match wanted.iter().find(|address| self.is_taken(address, now)) {
                 Some(address) => {
                     self.withheld.insert(key.clone(), *address);
                     // It may have had another port before.
@@ -50,11 +66,28 @@ impl Strangers {
                 }
                 None => {
                     self.withheld.remove(key);
-                    self.own.extend(wanted.iter().map(SocketAddr::port));
+                    let ports = wanted.iter().map(|address| (address.port(), None));
+                    self.own.extend(ports);
                 }
             }
         }
+        self.forget(ir, addresses, now);
         passed
+    }
+
+    /// Takes note of the ports that are given up, and drops those that were given up long ago.
+    fn forget(&mut self, ir: &Ir, addresses: impl Fn(&Listener) -> Vec<SocketAddr>, now: Instant) {
+        let sent = ir.listeners.values();
+        let sent = sent.filter(|listener| !self.withheld.contains_key(&listener.key));
+        let had: BTreeSet<u16> = sent
+            .flat_map(|listener| addresses(listener))
+            .map(|address| address.port())
+            .collect();
+        let drain = self.drain;
+        self.own.retain(|port, left| {
+            *left = (!had.contains(port)).then(|| left.unwrap_or(now));
+            left.is_none_or(|left| now.duration_since(left) <= drain)
+        });
     }
 
     /// The configuration without what is withheld.
@@ -73,6 +106,7 @@ impl Strangers {
         &self,
         ir: &Ir,
         addresses: impl Fn(&Listener) -> Vec<SocketAddr>,
+        now: Instant,
     ) -> Change {
         let mut change = Change::default();
         for (key, listener) in self
@@ -82,7 +116,7 @@ impl Strangers {
         {
             if !addresses(listener)
                 .iter()
-                .any(|address| self.is_taken(address))
+                .any(|address| self.is_taken(address, now))
             {
                 let listener: Arc<Listener> = listener.clone();
                 change.listeners.insert(key.clone(), Some(listener));
@@ -106,8 +140,10 @@ impl Strangers {
     }
 
     /// Whether somebody else listens there. What else is the matter with an address Envoy says.
-    fn is_taken(&self, address: &SocketAddr) -> bool {
-        !self.own.contains(&address.port())
+    fn is_taken(&self, address: &SocketAddr, now: Instant) -> bool {
+        let is_own =
+            |left: &Option<Instant>| left.is_none_or(|left| now.duration_since(left) <= self.drain);
+        !self.own.get(&address.port()).is_some_and(is_own)
             && TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
     }
 }
@@ -118,6 +154,8 @@ mod tests {
     use fg_model::{HostPattern, ObjectRef, Origin};
 
     use super::*;
+
+    const DRAIN: Duration = Duration::from_secs(20);
 
     fn listener(section: &str, port: u16) -> Listener {
         let object = ObjectRef::new("g", "Gateway", "default", "web");
@@ -149,31 +187,31 @@ mod tests {
     fn who_cannot_have_its_port_is_withheld_until_it_can() {
         let stranger = TcpListener::bind(at(0)).expect("the address is ours");
         let port = stranger.local_addr().expect("it is bound").port();
-        let free = TcpListener::bind(at(0)).expect("the address is ours");
-        let free = free.local_addr().expect("it is bound").port();
+        let free = TcpListener::bind(at(0)).and_then(|socket| socket.local_addr());
+        let free = free.expect("the address is ours").port();
         let mut ir = Ir::default();
         for one in [listener("taken", port), listener("free", free)] {
             ir.listeners.insert(one.key.clone(), Arc::new(one));
         }
         let taken = listener("taken", port).key;
-        let mut strangers = Strangers::default();
+        let (mut strangers, now) = (Strangers::new(DRAIN), Instant::now());
         let all = Change::from(&ir);
-        let passed = strangers.withhold(&all, &ir, addresses);
+        let passed = strangers.withhold(&all, &ir, addresses, now);
         assert_eq!(passed.listeners[&taken], None);
         assert!(passed.listeners.values().flatten().count() == 1);
         assert_eq!(strangers.without(&ir).listeners.len(), 1);
         let words: Vec<String> = strangers.words().map(|(_, words)| words).collect();
         assert!(words[0].contains(&at(port).to_string()), "{words:?}");
-        assert!(strangers.freed(&ir, addresses).is_empty());
+        assert!(strangers.freed(&ir, addresses, now).is_empty());
 
         drop(stranger);
-        let freed = strangers.freed(&ir, addresses);
-        let passed = strangers.withhold(&freed, &ir, addresses);
+        let freed = strangers.freed(&ir, addresses, now);
+        let passed = strangers.withhold(&freed, &ir, addresses, now);
         assert!(passed.listeners[&taken].is_some() && !strangers.has(&taken));
         assert_eq!(strangers.without(&ir).listeners.len(), 2);
         // From now on it may be our own that listens there.
         let _own = TcpListener::bind(at(port)).expect("it is free");
-        strangers.withhold(&all, &ir, addresses);
+        strangers.withhold(&all, &ir, addresses, now);
         assert!(!strangers.has(&taken));
     }
 
@@ -184,14 +222,49 @@ mod tests {
         let mut ir = Ir::default();
         let one = listener("taken", port);
         ir.listeners.insert(one.key.clone(), Arc::new(one));
-        let mut strangers = Strangers::default();
-        strangers.withhold(&Change::from(&ir), &ir, addresses);
+        let (mut strangers, now) = (Strangers::new(DRAIN), Instant::now());
+        strangers.withhold(&Change::from(&ir), &ir, addresses, now);
         assert_eq!(strangers.words().count(), 1);
-        strangers.withhold(&Change::default(), &Ir::default(), addresses);
+        strangers.withhold(&Change::default(), &Ir::default(), addresses, now);
         assert_eq!(strangers.words().count(), 0);
         // What another part of this process has is no stranger's.
-        strangers.know([port]);
-        strangers.withhold(&Change::from(&ir), &ir, addresses);
+        strangers.know([port], now);
+        strangers.withhold(&Change::from(&ir), &ir, addresses, now);
         assert_eq!(strangers.words().count(), 0);
+    }
+
+    #[test]
+    fn a_port_that_was_given_up_is_trusted_for_the_time_of_a_drain() {
+        let somebody = TcpListener::bind(at(0)).expect("the address is ours");
+        let port = somebody.local_addr().expect("it is bound").port();
+        let mut with = Ir::default();
+        let one = listener("web", port);
+        let key = one.key.clone();
+        with.listeners.insert(key.clone(), Arc::new(one));
+        let (asked, without) = (Change::from(&with), Ir::default());
+        let mut gone = Change::default();
+        gone.listeners.insert(key.clone(), None);
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut strangers = Strangers::new(DRAIN);
+        // It is ours however long it is had,
+        strangers.know([port], start);
+        strangers.withhold(&asked, &with, addresses, start);
+        let late = start + DRAIN * 10;
+        strangers.withhold(&asked, &with, addresses, late);
+        assert!(!strangers.has(&key));
+        // for a drain after it was given up,
+        strangers.withhold(&gone, &without, addresses, late);
+        strangers.withhold(&asked, &with, addresses, late + DRAIN);
+        assert!(!strangers.has(&key));
+        // and then whose it is must be found out, also when nothing changed meanwhile.
+        strangers.withhold(&gone, &without, addresses, late + DRAIN);
+        let later = late + DRAIN * 2 + second;
+        let passed = strangers.withhold(&asked, &with, addresses, later);
+        assert_eq!(passed.listeners[&key], None);
+        assert!(strangers.has(&key));
+        drop(somebody);
+        let freed = strangers.freed(&with, addresses, later);
+        assert_eq!(freed.listeners.len(), 1);
     }
 }
