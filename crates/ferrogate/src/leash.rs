@@ -21,6 +21,9 @@ use crate::memory;
 pub(crate) fn command(program: &Path) -> std::io::Result<Command> {
     let mut command = Command::new(own_binary()?);
     command.args(["leashed", "--parent", &std::process::id().to_string()]);
+    if memory::had_huge_pages() {
+        command.arg("--huge-pages");
+    }
     command.arg("--").arg(program);
     Ok(command)
 }
@@ -41,8 +44,11 @@ pub(crate) fn leashed(args: &LeashedArgs) -> anyhow::Error {
     if let Err(error) = ask(args.parent) {
         return error;
     }
-    // Its settings of memory are its own, and ours would stay with it.
-    memory::avoid_huge_pages(false);
+    // Its settings of memory are its own, and ours would stay with it; those that we were started
+    // with are to stay.
+    if args.huge_pages {
+        memory::avoid_huge_pages(false);
+    }
     let error = Command::new(&args.program).args(&args.arguments).exec();
     anyhow::Error::new(error).context(args.program.display().to_string())
 }
@@ -50,7 +56,7 @@ pub(crate) fn leashed(args: &LeashedArgs) -> anyhow::Error {
 /// There is no Envoy for other systems.
 #[cfg(not(unix))]
 pub(crate) fn leashed(args: &LeashedArgs) -> anyhow::Error {
-    let _ = (&args.program, &args.arguments, args.parent);
+    let _ = (&args.program, &args.arguments, args.parent, args.huge_pages);
     anyhow::anyhow!("not on this system")
 }
 

@@ -11,6 +11,9 @@ pub(crate) struct LeashedArgs {
     /// The process that it ends with
     #[arg(long, value_name = "PID")]
     pub(crate) parent: i32,
+    /// It may have huge pages, which its parent has forbidden to itself
+    #[arg(long)]
+    pub(crate) huge_pages: bool,
     /// The program
     pub(crate) program: PathBuf,
     /// Its arguments
