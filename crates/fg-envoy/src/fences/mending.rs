@@ -5,16 +5,19 @@
 //! (that it is closed, if nothing was). When a composition is refused, the hosts in it that are not in
 //! use yet are cut into smaller groups, which are tried one after the other, each beside everything
 //! that is in use by then; a group of one host that is refused is at fault. Where Envoy's words name
-//! hosts, all others are tried first. An edit goes out with whatever is tried next, and what is not
-//! edited is not tried again: each refusal finds a host at fault or makes a group smaller, and after
-//! [`MOST`] of them all that is not in use yet is put back.
+//! hosts, all others are tried first. An edit goes out with whatever is tried next, and a host at fault
+//! is not tried again until it is edited: each refusal finds one or makes a group smaller. After [`MOST`]
+//! of them all that is not in use yet is put back, and tried again with the next edit of any host.
+//!
+//! A host that is put back is closed if what was in use lets pass what it would have asked about.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use fg_base::Text;
 
-use super::{Fence, Instead};
+use super::{Fence, Instead, names};
 use crate::resource::{Kind, Resource};
 use crate::routes::{Host, Whole};
 use crate::settings::Settings;
@@ -33,6 +36,8 @@ pub(super) struct Mending {
     pub(super) is_new: bool,
     /// The hosts that were found at fault, with Envoy's words.
     held: BTreeMap<Text, String>,
+    /// Those of which that is not known, put back all the same, with Envoy's words.
+    given_up: BTreeMap<Text, String>,
     /// Groups of hosts of which one is at fault at least, or may be; the last one is tried next.
     doubted: Vec<BTreeSet<Text>>,
     /// In a row, since nothing was in doubt.
@@ -45,12 +50,13 @@ impl Mending {
             wanted,
             is_new,
             held: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             doubted: Vec::new(),
             refusals: 0,
         }
     }
 
-    /// Another version is wanted: hosts that are edited are tried.
+    /// Another version is wanted: hosts that are edited are tried, and then those that were given up.
     pub(super) fn want(&mut self, wanted: Resource) {
         let before = std::mem::replace(&mut self.wanted, wanted);
         let (before, after) = (hosts(&before), hosts(&self.wanted));
@@ -62,6 +68,9 @@ impl Mending {
                 .is_some_and(|(before, after)| before.body == after.body)
         };
         self.held.retain(|name, _| is_same(name));
+        // The last group is tried next: others are half way.
+        let given_up = std::mem::take(&mut self.given_up).into_keys().collect();
+        self.doubted.insert(0, given_up);
         for group in &mut self.doubted {
             group.retain(is_same);
         }
@@ -75,7 +84,7 @@ impl Mending {
             .doubted
             .iter()
             .flatten()
-            .chain(self.held.keys())
+            .chain(self.at_rest().map(|(name, _)| name))
             .collect();
         let Some(whole) = self.wanted.whole.as_ref().filter(|_| !back.is_empty()) else {
             return self.wanted.clone();
@@ -84,8 +93,8 @@ impl Mending {
         let hosts = whole.hosts.iter().map(|(name, host)| {
             let host = match good.and_then(|good| good.get(name)) {
                 _ if !back.contains(name) => host.clone(),
-                Some(good) => good.clone(),
-                None => Arc::new(host.closed(settings)),
+                Some(good) if !self.is_closed(name, host, good) => good.clone(),
+                _ => Arc::new(host.closed(settings)),
             };
             (name.clone(), host)
         });
@@ -105,7 +114,7 @@ impl Mending {
         self.refusals += 1;
         match fresh.as_slice() {
             [] => {
-                self.doubted.clear();
+                self.give_up(&[], reason);
                 self.rest();
                 return false;
             }
@@ -116,14 +125,30 @@ impl Mending {
                 let groups = split(several, tried, reason);
                 self.doubted.extend(groups.into_iter().rev());
             }
-            several => {
-                let doubted = std::mem::take(&mut self.doubted);
-                let all = several.iter().cloned().chain(doubted.into_iter().flatten());
-                self.held.extend(all.map(|name| (name, reason.to_owned())));
-            }
+            several => self.give_up(several, reason),
         }
         self.next();
         true
+    }
+
+    /// These, and all that is in doubt, are put back.
+    pub(super) fn give_up(&mut self, names: &[Text], reason: &str) {
+        let doubted = std::mem::take(&mut self.doubted);
+        let all = names.iter().cloned().chain(doubted.into_iter().flatten());
+        self.given_up
+            .extend(all.map(|name| (name, reason.to_owned())));
+    }
+
+    /// The hosts that are put back and not about to be tried.
+    fn at_rest(&self) -> impl Iterator<Item = (&Text, &String)> {
+        self.held.iter().chain(&self.given_up)
+    }
+
+    /// Whether a host that is put back is closed, since what was in use is less guarded. One that is
+    /// about to be tried is not: that is a matter of moments, and most of them are not at fault.
+    fn is_closed(&self, name: &Text, wanted: &Host, good: &Host) -> bool {
+        let is_at_rest = self.held.contains_key(name) || self.given_up.contains_key(name);
+        is_at_rest && names::is_less_guarded(&wanted.body, &good.body)
     }
 
     /// Goes on with the next group. Says whether there was one: then there is another composition.
@@ -139,38 +164,44 @@ impl Mending {
     pub(super) fn standing<'a>(
         &'a self,
         good: Option<&'a Resource>,
-    ) -> impl Iterator<Item = &'a [u8]> {
+    ) -> impl Iterator<Item = &'a Bytes> {
         let wanted = hosts(&self.wanted);
         let good = good.and_then(hosts).into_iter().flatten();
-        good.filter_map(move |(name, host)| {
-            let wanted = wanted?.get(name)?;
-            (wanted.body != host.body).then_some(&*host.body)
-        })
+        let standing = good.filter(move |(name, host)| {
+            let wanted = wanted.and_then(|wanted| wanted.get(*name));
+            wanted.is_none_or(|wanted| !Arc::ptr_eq(wanted, host) && wanted.body != host.body)
+        });
+        standing.map(|(_, host)| &host.body)
     }
 
-    /// The hosts at fault. `good` is what is in use.
+    /// The hosts at fault, or given up, each with its last good version, if that is used. `good` is what
+    /// is in use.
     pub(super) fn fences<'a>(
         &'a self,
         good: Option<&'a Resource>,
-        settings: &'a Settings,
-    ) -> impl Iterator<Item = Fence> + 'a {
-        self.held.iter().filter_map(move |(name, reason)| {
+        settings: &Settings,
+    ) -> Vec<(Fence, Option<&'a Bytes>)> {
+        let fences = self.at_rest().filter_map(move |(name, reason)| {
             let host = hosts(&self.wanted)?.get(name)?;
             let good = good.and_then(hosts).and_then(|good| good.get(name));
             let closed = host.closed(settings).body;
-            let has_good = good.is_some_and(|good| good.body != closed);
+            let good = good
+                .filter(|good| good.body != closed)
+                .filter(|good| !self.is_closed(name, host, good));
             let full = Whole::name(&self.wanted.name, name);
             let about = host.about.clone();
-            Some(Fence {
+            let fence = Fence {
                 resource: Resource::new(Kind::VirtualHost, full.into(), host.body.clone(), about),
                 reason: reason.clone(),
-                instead: if has_good {
+                instead: if good.is_some() {
                     Instead::LastGood
                 } else {
                     Instead::Nothing
                 },
-            })
-        })
+            };
+            Some((fence, good.map(|good| &good.body)))
+        });
+        fences.collect()
     }
 
     /// The hosts of a composition that are as they are wanted, and not in use.

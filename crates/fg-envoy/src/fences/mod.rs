@@ -3,14 +3,16 @@
 //! A version that no Envoy is known to use and one refuses is replaced by the last good one, also for
 //! Envoys that connect later. One that another Envoy uses stays: the first that refuses it keeps what it
 //! has, and its status says so. So does every Envoy where no good version is known, as after a restart
-//! of the control plane: nothing is ever taken away because of a refusal. Only a virtual host of which
-//! no version can have been in use is closed: it answers 500. The next version lifts everything.
+//! of the control plane: nothing is ever taken away because of a refusal. Only a virtual host is closed,
+//! so that it answers 500, if no version of it can have been in use, or if the last good one lets pass
+//! what the refused one would have asked about ([`names`]). The next version lifts everything.
 //!
 //! A route configuration that holds its virtual hosts is mended host by host ([`mending`]). What a
 //! version names that is still in use is not removed ([`leavings`]).
 
 mod leavings;
 mod mending;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -76,6 +78,12 @@ impl Made {
             State::Sent | State::Withdrawn(_) => self.good.as_ref(),
         }
     }
+
+    /// Whether what another version lets pass this one would ask about.
+    fn is_less_guarded(&self, good: &Resource) -> bool {
+        let is_host = self.resource.kind == Kind::VirtualHost;
+        is_host && names::is_less_guarded(&self.resource.body, &good.body)
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -113,9 +121,13 @@ pub enum Answer {
 pub enum Instead {
     /// The last good version, at all Envoys.
     LastGood,
+    /// The last good version, at all Envoys, whose requests are denied where a filter is to be asked
+    /// that nothing else uses any more.
+    LastGoodDenying,
     /// What the Envoy had before, if anything; others may use the refused version.
     WhatWas,
-    /// Nothing: no version was ever in use. A virtual host answers 500.
+    /// Nothing: no version was ever in use, or the last good one is less guarded than the refused one. A
+    /// virtual host answers 500.
     Nothing,
 }
 
@@ -124,6 +136,9 @@ impl Instead {
     pub const fn words(self) -> &'static str {
         match self {
             Self::LastGood => "its last good version serves on",
+            Self::LastGoodDenying => {
+                "its last good version serves on, and denies (403) what its former ExternalAuth protects"
+            }
             Self::WhatWas => "this Envoy keeps the version that it has, if any",
             Self::Nothing => "it is closed",
         }
@@ -221,7 +236,7 @@ impl Fences {
     ///
     /// Cost: in proportion to what was sent since the last one, and what nobody uses.
     pub fn confirmed(&mut self, client: u64, serial: u64) -> Update {
-        self.leavings.clients.insert(client, serial);
+        self.leavings.confirmed(client, serial);
         let later = serial.checked_add(1).map_or_else(BTreeSet::new, |next| {
             let first = (next, (Kind::Secret, Arc::from("")));
             self.waiting.split_off(&first)
@@ -278,6 +293,7 @@ impl Fences {
             .entry(client)
             .or_default()
             .insert(key.clone(), refusal);
+        self.leavings.changed();
         if made.state != State::Sent {
             return None;
         }
@@ -294,10 +310,15 @@ impl Fences {
             }
         }
         let closed = || {
-            let is_host = kind == Kind::VirtualHost && made.is_new;
+            let is_host = kind == Kind::VirtualHost;
             is_host.then(|| closed(&self.settings, &made.resource))
         };
-        let instead = made.good.clone().or_else(closed)?;
+        let instead = match &made.good {
+            Some(good) if !made.is_less_guarded(good) => Some(good.clone()),
+            Some(_) => closed(),
+            None if made.is_new => closed(),
+            None => None,
+        }?;
         made.state = State::Withdrawn(reason.to_owned());
         self.waiting.remove(&(made.serial, key.clone()));
         self.withdrawn.insert(key);
@@ -316,13 +337,16 @@ impl Fences {
         if own.is_empty() {
             self.own.remove(&client);
         }
+        if differs {
+            self.leavings.changed();
+        }
         differs
     }
 
     /// An Envoy is gone: what it refused itself is forgotten.
     pub fn gone(&mut self, client: u64) {
         self.own.remove(&client);
-        self.leavings.clients.remove(&client);
+        self.leavings.gone(client);
     }
 
     /// A refused resource to be tried once more, since what it needs is there now: the same content as
@@ -373,8 +397,8 @@ impl Fences {
                 && let State::Withdrawn(reason) = &made.state
             {
                 let instead = match &made.good {
-                    Some(_) => Instead::LastGood,
-                    None => Instead::Nothing,
+                    Some(good) if !made.is_less_guarded(good) => self.last_good(&good.body),
+                    _ => Instead::Nothing,
                 };
                 let fence = Fence {
                     resource: made.resource.clone(),
@@ -388,9 +412,36 @@ impl Fences {
         for (name, mending) in &self.mendings {
             let made = self.made.get(&(Kind::RouteConfiguration, name.clone()));
             let good = made.and_then(Made::good);
-            all.extend(mending.fences(good, &self.settings));
+            let mut fences = mending.fences(good, &self.settings);
+            for (fence, body) in &mut fences {
+                if let Some(body) = body {
+                    fence.instead = self.last_good(body);
+                }
+            }
+            all.extend(fences.into_iter().map(|(fence, _)| fence));
         }
         all
+    }
+
+    /// What the last good version does: the filters that it needs are in the listeners as long as what
+    /// was made last needs them.
+    fn last_good(&self, body: &[u8]) -> Instead {
+        let guards = names::guards(body);
+        if guards.is_empty() {
+            return Instead::LastGood;
+        }
+        let listeners = self
+            .made
+            .values()
+            .filter(|made| made.resource.kind == Kind::Listener);
+        let filters: BTreeSet<Vec<u8>> = listeners
+            .flat_map(|made| names::guards(&made.resource.body).into_keys())
+            .collect();
+        if guards.keys().all(|guard| filters.contains(guard)) {
+            Instead::LastGood
+        } else {
+            Instead::LastGoodDenying
+        }
     }
 }
 

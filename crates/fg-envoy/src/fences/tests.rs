@@ -1,6 +1,7 @@
 //! Histories of versions, confirmations and refusals.
 
 use envoy_types::pb::envoy::config::route::v3::VirtualHost;
+use envoy_types::pb::google::protobuf::Any;
 use prost::Message as _;
 
 use super::*;
@@ -216,8 +217,12 @@ const CLUSTER: (Kind, &str) = (Kind::Cluster, "backend/one");
 
 /// A resource whose message names something.
 fn naming(key: (Kind, &str), version: &str, name: &str) -> Resource {
+    let host = VirtualHost {
+        name: name.to_owned(),
+        ..VirtualHost::default()
+    };
     Resource {
-        body: format!("<{name}>").into_bytes().into(),
+        body: host.encode_to_vec().into(),
         ..resource(key, version)
     }
 }
@@ -282,4 +287,135 @@ fn what_is_used_again_is_not_removed_later() {
     fences.sent(&again, 3);
     fences.confirmed(ONE, 3);
     assert_eq!(fences.released().removed, [(Kind::Secret, "key".into())]);
+}
+
+#[test]
+fn who_is_away_may_need_it() {
+    let first = Update {
+        upserts: vec![naming(HOST, "1", CLUSTER.1), resource(CLUSTER, "1")],
+        removed: Vec::new(),
+    };
+    for is_known in [false, true] {
+        let mut fences = fences();
+        fences.sent(&first, 1);
+        if is_known {
+            fences.confirmed(ONE, 1);
+            fences.gone(ONE);
+        }
+        let sent = fences.mended(edit("2"));
+        fences.sent(&sent, 2);
+        let cluster = (CLUSTER.0, CLUSTER.1.into());
+        let removed = fences.released().removed;
+        assert!(!removed.contains(&cluster), "nobody has the edit");
+        // It is back, and refuses the edit: what it has, or is sent instead, can be used.
+        let instead = known(fences.refuse(ONE, HOST, "2", "no"));
+        let good = update(first.upserts[0].clone());
+        assert_eq!(instead, is_known.then_some(good));
+        fences.confirmed(ONE, 2);
+        let removed = fences.released().removed;
+        assert!(!removed.contains(&cluster), "it is in use");
+        let sent = fences.mended(update(resource(HOST, "3")));
+        fences.sent(&sent, 3);
+        fences.confirmed(ONE, 3);
+        assert!(fences.released().removed.contains(&cluster));
+    }
+}
+
+#[test]
+fn what_no_envoy_can_need_does_not_wait() {
+    let mut fences = Fences::new(Settings::default(), true);
+    let first = Update {
+        upserts: vec![naming(HOST, "1", CLUSTER.1), resource(CLUSTER, "1")],
+        removed: Vec::new(),
+    };
+    fences.sent(&first, 1);
+    fences.confirmed(ONE, 1);
+    let sent = fences.mended(edit("2"));
+    fences.sent(&sent, 2);
+    fences.confirmed(ONE, 2);
+    fences.gone(ONE);
+    let released = fences.released();
+    assert_eq!(released.removed, edit("2").removed);
+    assert!(fences.released().is_empty(), "it is not said twice");
+    fences.sent(&released, 3);
+    assert_eq!(fences.made.len(), 1);
+}
+
+#[test]
+fn what_stays_does_not_pile_up() {
+    let mut fences = fences();
+    fences.confirmed(ONE, 0);
+    let (mut made, mut removed) = (0_u64, BTreeSet::new());
+    // An Envoy that confirms nothing, and clusters that come and go.
+    while removed.is_empty() {
+        made += 1;
+        assert!(made < 100_000, "nothing is removed");
+        assert!(!fences.has_given_way());
+        let name = format!("cluster/{made}");
+        fences.sent(&update(resource((Kind::Cluster, &name), "1")), made);
+        let mut gone = Update {
+            upserts: Vec::new(),
+            removed: vec![(Kind::Cluster, name.as_str().into())],
+        };
+        gone = fences.mended(gone);
+        fences.sent(&gone, made);
+        removed.extend(fences.released().removed);
+    }
+    assert!(fences.has_given_way());
+    let oldest = (Kind::Cluster, "cluster/1".into());
+    assert_eq!(removed, BTreeSet::from([oldest]));
+}
+
+/// A virtual host that is asked about by this name, if by any.
+fn guarded(version: &str, guard: &str) -> Resource {
+    let mut host = VirtualHost {
+        name: HOST.1.to_owned(),
+        ..VirtualHost::default()
+    };
+    if !guard.is_empty() {
+        let name = format!("external_auth/asked/{guard}");
+        host.typed_per_filter_config = [(name, Any::default())].into();
+    }
+    Resource {
+        body: host.encode_to_vec().into(),
+        ..resource(HOST, version)
+    }
+}
+
+#[test]
+fn a_host_whose_guard_is_refused_is_closed() {
+    let mut fences = fences();
+    fences.sent(&update(guarded("1", "")), 1);
+    fences.confirmed(ONE, 1);
+    for (serial, guard) in [(2, "a"), (3, "b")] {
+        let version = serial.to_string();
+        let refused = guarded(&version, guard);
+        fences.sent(&update(refused.clone()), serial);
+        let instead = known(fences.refuse(ONE, HOST, &version, "no")).expect("something");
+        let shut = closed(&Settings::default(), &refused);
+        assert_eq!(instead, update(shut));
+        let fenced = fences.all().into_iter().map(|fence| fence.instead);
+        assert_eq!(fenced.collect::<Vec<_>>(), [Instead::Nothing]);
+    }
+    // One that asks nobody may serve on.
+    fences.sent(&update(guarded("4", "")), 4);
+    let instead = known(fences.refuse(ONE, HOST, "4", "no"));
+    assert_eq!(instead, Some(update(guarded("1", ""))));
+}
+
+#[test]
+fn that_the_last_good_version_denies_is_said() {
+    const LISTENER: (Kind, &str) = (Kind::Listener, "http/80");
+    let mut fences = fences();
+    let listener = naming(LISTENER, "1", "external_auth/asked/a");
+    fences.sent(&update(listener), 1);
+    fences.sent(&update(guarded("1", "a")), 2);
+    fences.confirmed(ONE, 2);
+    fences.sent(&update(guarded("2", "")), 3);
+    let instead = known(fences.refuse(ONE, HOST, "2", "no"));
+    assert_eq!(instead, Some(update(guarded("1", "a"))));
+    assert_eq!(fences.all()[0].instead, Instead::LastGood, "others use it");
+    fences.sent(&update(naming(LISTENER, "2", "other")), 4);
+    fences.confirmed(ONE, 4);
+    assert_eq!(fences.all()[0].instead, Instead::LastGoodDenying);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use envoy_types::pb::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
+use fg_base::Text;
 use fg_model::{ObjectRef, kinds};
 use prost::Message as _;
 
@@ -17,9 +18,14 @@ const NAME: &str = "http/80";
 /// Hosts by domain, each with what is written for it: what begins with `!` is refused.
 type Hosts = BTreeMap<&'static str, &'static str>;
 
+/// Refused, and has a guard.
+const GUARDED: &str = "!external_auth/asked/a";
+
 fn host(domain: &str, written: &str) -> Arc<Host> {
+    let guard = written.strip_prefix('!').unwrap_or(written);
     let route = Route {
         name: written.to_owned(),
+        response_headers_to_remove: vec![guard.to_owned()],
         ..Route::default()
     };
     let host = VirtualHost {
@@ -272,10 +278,69 @@ fn trying_ends_whatever_is_refused() {
     assert!(tries <= 70, "{tries}");
     assert_eq!(ground.fenced().len(), names.len());
     assert!(ground.used.values().all(|written| written == "1"));
-    // Edits are tried all the same.
+    // Edits are tried all the same, first, and what was given up once more.
     hosts.insert("host-123", "2");
-    assert_eq!(ground.make(&hosts), 1);
+    let tries = ground.make(&hosts);
+    assert!(tries <= 71, "{tries}");
     assert_eq!(ground.uses("host-123"), "2");
+}
+
+#[test]
+fn innocent_hosts_that_were_given_up_come_back() {
+    let names: Vec<&'static str> = (0..500)
+        .map(|at| &*format!("host-{at:03}").leak())
+        .collect();
+    let mut ground = Ground::new(false);
+    ground.make(&names.iter().map(|name| (*name, "1")).collect());
+    let faulty: BTreeSet<&str> = names.iter().copied().step_by(12).take(40).collect();
+    let mut hosts: Hosts = names.iter().map(|name| (*name, "2")).collect();
+    hosts.extend(faulty.iter().map(|name| (*name, "!")));
+    ground.make(&hosts);
+    let innocent = |ground: &Ground| {
+        let fenced = ground.fenced().into_iter();
+        let names = fenced.map(|(name, _)| name.rsplit('/').next().unwrap_or_default().to_owned());
+        names.filter(|name| !faulty.contains(name.as_str())).count()
+    };
+    assert!(innocent(&ground) > 0, "some are given up");
+    hosts.extend(faulty.iter().map(|name| (*name, "3")));
+    ground.make(&hosts);
+    for (name, written) in &hosts {
+        assert_eq!(ground.uses(name), *written, "{name}");
+    }
+    assert_eq!(ground.fenced(), []);
+}
+
+#[test]
+fn what_is_given_up_is_tried_again_with_an_edit_of_another_host() {
+    let mut ground = Ground::new(false);
+    ground.make(&all("1"));
+    let mending = ground.fences.mendings.get_mut(NAME).expect("it is there");
+    // As after too many refusals.
+    mending.want(made(&all("2")).upserts.remove(0));
+    mending.give_up(&DOMAINS.map(Text::from), "no");
+    let mut hosts = all("2");
+    hosts.insert("a", "3");
+    assert_eq!(ground.make(&hosts), 2, "the edit, and the others");
+    assert_eq!((ground.uses("a"), ground.uses("z")), ("3", "2"));
+}
+
+#[test]
+fn a_host_of_a_whole_whose_guard_is_refused_is_closed() {
+    let mut ground = Ground::new(false);
+    ground.make(&all("1"));
+    let mut hosts = all("2");
+    hosts.extend([("k", "!"), ("m", GUARDED), ("p", "external_auth/asked/a")]);
+    ground.make(&hosts);
+    assert_eq!((ground.uses("k"), ground.uses("m")), ("1", "closed"));
+    assert_eq!(ground.uses("p"), "external_auth/asked/a");
+    let fenced = [
+        ("http/80/k".to_owned(), Instead::LastGood),
+        ("http/80/m".to_owned(), Instead::Nothing),
+    ];
+    assert_eq!(ground.fenced(), fenced);
+    hosts.insert("m", "3");
+    assert_eq!(ground.make(&hosts), 1);
+    assert_eq!(ground.uses("m"), "3");
 }
 
 #[test]
