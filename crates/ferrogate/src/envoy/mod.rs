@@ -21,6 +21,8 @@ pub(crate) struct Served {
     fences: Fences,
     store: Store,
     scope: String,
+    /// Whether it is said that more waits for removal than is kept.
+    is_crowded: bool,
 }
 
 impl Served {
@@ -60,6 +62,7 @@ impl Served {
             compiler: Compiler::new(settings),
             store,
             scope: scope.to_owned(),
+            is_crowded: false,
         };
         let update = served.compiler.update(ir, &Change::from(ir));
         let update = served.fences.mended(update);
@@ -92,6 +95,12 @@ impl Served {
     /// Removes what had to wait.
     fn release(&mut self) {
         let update = self.fences.released();
+        if self.fences.has_given_way() && !std::mem::replace(&mut self.is_crowded, true) {
+            tracing::warn!(
+                scope = self.scope,
+                "so much waits until no Envoy needs it that the oldest of it is removed before that"
+            );
+        }
         self.send(&update);
     }
 
