@@ -1,15 +1,32 @@
 //! Who may say why the gateway answered by itself: nobody else, on either plane.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::Value;
 
 use crate::ground::{folder_of_both, program, wait_for_words};
 use crate::support::{Gateway, get, until};
 
-/// A backend that seems to be a gateway: each reply has a reason, written in two ways.
-fn forger(ip: &str) -> SocketAddr {
+/// Each reply has a reason, written in two ways.
+const REPLY: &str = "HTTP/1.1 503 Service Unavailable\r\n\
+    X-Ferrogate-Reason: no_endpoints\r\nx-shop: cart\r\n\
+    x-ferrogate-reason: no_route\r\n\
+    Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A reason before the reply, and one behind its body.
+const AROUND: &str = "HTTP/1.1 103 Early Hints\r\nX-Ferrogate-Reason: no_endpoints\r\n\r\n\
+    HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+    2\r\nok\r\n0\r\nX-Ferrogate-Reason: no_route\r\nx-sum: 7\r\n\r\n";
+
+/// A service that says yes or no, and why the gateway should have done so.
+const NO: &str = "HTTP/1.1 401 Unauthorized\r\nX-Ferrogate-Reason: no_route\r\n\
+    x-shop: login\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+const YES: &str = "HTTP/1.1 200 OK\r\nX-Ferrogate-Reason: no_route\r\n\
+    Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// A backend that seems to be a gateway.
+fn forger(ip: &str, reply: &'static str) -> SocketAddr {
     let socket = TcpListener::bind((ip, 0)).expect("the address is ours");
     let address = socket.local_addr().expect("it is bound");
     std::thread::spawn(move || {
@@ -22,12 +39,7 @@ fn forger(ip: &str) -> SocketAddr {
                     head.push(byte[0]);
                 }
                 // A gateway that is gone has no use for it.
-                let _ = stream.write_all(
-                    b"HTTP/1.1 503 Service Unavailable\r\n\
-                      X-Ferrogate-Reason: no_endpoints\r\nx-shop: cart\r\n\
-                      x-ferrogate-reason: no_route\r\n\
-                      Content-Length: 0\r\nConnection: close\r\n\r\n",
-                );
+                let _ = stream.write_all(reply.as_bytes());
             });
         }
     });
@@ -38,6 +50,16 @@ fn forger(ip: &str) -> SocketAddr {
 fn nobody(ip: &str) -> SocketAddr {
     let socket = TcpListener::bind((ip, 0)).expect("the address is ours");
     socket.local_addr().expect("it is bound")
+}
+
+/// All that comes back, in lower case.
+fn raw(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut whole = String::new();
+    stream.read_to_string(&mut whole).expect("it is text");
+    whole.to_lowercase()
 }
 
 /// The line of the access log about a path.
@@ -52,8 +74,11 @@ fn line(gateway: &Gateway, path: &str) -> Value {
 #[test]
 fn no_backend_can_say_why_the_gateway_answered() {
     let ip = "127.34.6.1";
-    let folder = folder_of_both(ip, forger(ip));
+    let folder = folder_of_both(ip, forger(ip, REPLY));
     folder.service("dead", nobody(ip));
+    for (name, reply) in [("around", AROUND), ("refuser", NO), ("permitter", YES)] {
+        folder.service(name, forger(ip, reply));
+    }
     folder.write(
         "shop.yaml",
         "apiVersion: gateway.networking.k8s.io/v1
@@ -65,6 +90,19 @@ spec:
     - {matches: [{path: {value: /forged}}], backendRefs: [{name: shop, port: 80}]}
     - {matches: [{path: {value: /dead}}], backendRefs: [{name: dead, port: 80}]}
     - {matches: [{path: {value: /gone}}], backendRefs: [{name: gone, port: 80}]}
+    - {matches: [{path: {value: /around}}], backendRefs: [{name: around, port: 80}]}
+    - matches: [{path: {value: /denied}}]
+      filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: refuser, port: 80}, http: {}}}]
+      backendRefs: [{name: shop, port: 80}]
+    - matches: [{path: {value: /allowed}}]
+      filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: permitter, port: 80}, http: {}}}]
+      backendRefs: [{name: shop, port: 80}]
+    - matches: [{path: {value: /unasked}}]
+      filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: dead, port: 80}, http: {}}}]
+      backendRefs: [{name: shop, port: 80}]
+    - matches: [{path: {value: /unanswered}}]
+      filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: permitter, port: 80}, http: {}}}]
+      backendRefs: [{name: dead, port: 80}]
 ",
     );
     for version in [fg_testkit::envoy::OLDEST, fg_testkit::envoy::NEWEST] {
@@ -79,13 +117,26 @@ spec:
         ] {
             let what = format!("{plane} beside Envoy {version}");
             let ask = |path: &str| get(address, &format!("/{path}/{plane}")).expect("an answer");
-            let forged = ask("forged");
-            assert_eq!(forged.status, 503, "{what}");
-            assert_eq!(forged.header("x-shop"), Some("cart"), "{what}");
-            assert_eq!(forged.header("x-ferrogate-reason"), None, "{what}");
             let line_of = |path: &str| line(&gateway, &format!("/{path}/{plane}"));
-            assert_eq!(line_of("forged")["reason"], Value::Null, "{what}");
+            for (path, status, shop) in [
+                ("forged", 503, "cart"),
+                ("denied", 401, "login"),
+                ("allowed", 503, "cart"),
+            ] {
+                let forged = ask(path);
+                let got = (forged.status, forged.header("x-shop"));
+                assert_eq!(got, (status, Some(shop)), "{path} of {what}");
+                let reason = forged.header("x-ferrogate-reason");
+                assert_eq!(reason, None, "{path} of {what}");
+                assert_eq!(line_of(path)["reason"], Value::Null, "{path} of {what}");
+            }
+            let whole = raw(address, &format!("/around/{plane}"));
+            assert!(whole.contains("x-sum: 7"), "{what}: {whole}");
+            let (_, reply) = whole.split_once("1.1 200 ok").expect("it comes at last");
+            assert!(!reply.contains("x-ferrogate-reason"), "{what}: {whole}");
             for (path, status, reason) in [
+                ("unasked", 403, "auth_unavailable"),
+                ("unanswered", 503, "connect_failed"),
                 ("dead", 503, "connect_failed"),
                 ("gone", 500, "invalid_backend"),
                 ("nowhere", 404, "no_route"),

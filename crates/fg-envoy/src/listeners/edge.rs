@@ -29,6 +29,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
     RegexMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 use envoy_types::pb::google::protobuf::Any;
+use fg_exchange::Name;
 use fg_policies::envoy::pack;
 
 use crate::values::flag;
@@ -92,12 +93,15 @@ pub(super) fn arriving() -> Vec<HeaderMutation> {
     mutations(claims.into_iter().chain([forwarded]).chain(told))
 }
 
-/// Drops what Envoy wrote for itself.
+/// Drops what Envoy wrote for itself, and what a backend says behind a body of why the gateway
+/// answered: in heads routes drop that.
 pub(super) fn leaving() -> Any {
     let own = OWN.map(|name| Action::Remove(name.to_owned()));
+    let reason = Action::Remove(Name::XFerrogateReason.text().to_owned());
     pack(&Filter {
         mutations: Some(Mutations {
             request_mutations: mutations(own),
+            response_trailers_mutations: mutations([reason]),
             ..Default::default()
         }),
         ..Default::default()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::common::mutation_rules::v3::HeaderMutationRules;
+use envoy_types::pb::envoy::config::common::mutation_rules::v3::{
+    HeaderMutation as Mutation, HeaderMutationRules, header_mutation::Action,
+};
 use envoy_types::pb::envoy::config::core::v3::{
     ApiVersion, GrpcService, HttpUri,
     grpc_service::{EnvoyGrpc, TargetSpecifier},
@@ -19,12 +21,22 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
     ListStringMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 use fg_base::Text;
+use fg_exchange::Name;
 
 use super::{Ir, Protocol, guard};
-use crate::envoy::{Call, Sink, Standing, clear, duration, expression, of_names, pack};
+use crate::envoy::{
+    Append, Call, Sink, Standing, clear, duration, expression, header, of_names, pack,
+};
 
-/// Sorts before the filter that asks.
+/// Sorts before the filter that asks: sees requests before it, and replies after it.
 const ALONE: &str = "external_auth/alone";
+/// Where the gateway says why it answered by itself.
+const REASON: &str = Name::XFerrogateReason.text();
+/// Where that stands for the time that it takes to drop what others say of it.
+const ASIDE: &str = "x-ferrogate-reason-aside";
+/// What the gateway says of it: nothing of replies that are not its own.
+const OWN_REASON: &str = "%CEL(response.code_details in ['via_upstream', 'ext_authz_denied'] ? '' \
+    : response.headers['x-ferrogate-reason'])%";
 /// Time for the service to answer, as in our own proxy.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Fields that belong to one connection, or describe the very message that they came with: what
@@ -38,6 +50,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         max_request_bytes: ir.body,
         ..BufferSettings::default()
     });
+    let told = match &ir.protocol {
+        Protocol::Grpc { .. } => &[][..],
+        Protocol::Http { reply_headers, .. } => reply_headers,
+    };
+    believe(told, sink);
     let (services, headers) = match &ir.protocol {
         Protocol::Grpc { headers } => {
             let cluster = sink.cluster(&ir.backend, Call::Http2);
@@ -49,7 +66,6 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
             headers,
             reply_headers,
         } => {
-            believe_only_the_service(reply_headers, sink);
             let cluster = sink.cluster(&ir.backend, Call::Http1);
             let service = http(path, reply_headers, cluster);
             (Services::HttpService(service), Some(of_names(headers)))
@@ -118,22 +134,36 @@ fn http(path: &Text, reply_headers: &[Text], cluster: String) -> HttpService {
     }
 }
 
-/// A client that names itself is not believed: what the service says about it stands alone. Its
-/// credentials are its own. Before the service is asked, since Envoy has no way to do it after.
-fn believe_only_the_service(reply_headers: &[Text], sink: &mut Sink<'_>) {
+/// What the service and the client are not believed. Before the service is asked, since Envoy has no
+/// way to do it after, and on the reply after what the service adds to it.
+fn believe(reply_headers: &[Text], sink: &mut Sink<'_>) {
+    // A client that names itself is not believed: what the service says about it stands alone. Its
+    // credentials are its own.
     let own = |name: &&Text| matches!(&***name, "authorization" | "cookie");
     let said = reply_headers.iter().filter(|name| !own(name));
-    let clear: Vec<_> = said.map(|name| clear(name)).collect();
-    if clear.is_empty() {
-        return;
-    }
     let here = HeaderMutationPerRoute {
         mutations: Some(Mutations {
-            request_mutations: clear,
+            request_mutations: said.map(|name| clear(name)).collect(),
+            response_mutations: only_own_reason(),
             ..Mutations::default()
         }),
     };
     sink.http_filter(ALONE, &HeaderMutation::default(), &here);
+}
+
+/// Drops a reason that is not the gateway's. A field is not dropped by what stands elsewhere: so what
+/// the gateway said is put aside and back.
+fn only_own_reason() -> Vec<Mutation> {
+    let write = |name, format: String| Mutation {
+        action: Some(Action::Append(header(name, format, Append::Replace))),
+    };
+    vec![
+        clear(ASIDE),
+        write(ASIDE, OWN_REASON.to_owned()),
+        clear(REASON),
+        write(REASON, format!("%RESP({ASIDE})%")),
+        clear(ASIDE),
+    ]
 }
 
 /// The filters of all who use it. Those that ask are of whom they ask.

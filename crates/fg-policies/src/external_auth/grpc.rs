@@ -232,6 +232,8 @@ fn allow(request: &mut Request, ok: &OkHttpResponse) -> Decision {
         }
     }
     let for_client = ok.response_headers_to_add.iter().filter_map(field);
+    // Why it answered the gateway alone says.
+    let for_client = for_client.filter(|(name, _)| name != Name::XFerrogateReason.text());
     Decision::Continue(
         for_client
             .map(|(name, value)| (Cow::Owned(name), value))

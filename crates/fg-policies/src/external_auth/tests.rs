@@ -233,7 +233,10 @@ mod native {
                 option("x-bad", "a\r\nb: c"),
             ],
             headers_to_remove: vec!["X-Gone".to_owned(), "Host".to_owned()],
-            response_headers_to_add: vec![option("X-Told", "yes")],
+            response_headers_to_add: vec![
+                option("X-Told", "yes"),
+                option("X-Ferrogate-Reason", "no_route"),
+            ],
         };
         let response = CheckResponse {
             status: Some(Status { code: 0 }),

@@ -104,7 +104,23 @@ fn a_client_that_names_itself_is_not_believed() {
     let removed = here.mutations.expect("changes").request_mutations;
     assert_eq!(removed.len(), 1, "its credentials are its own: {removed:?}");
     // Without a list nobody knows what to remove; what the service says replaces.
-    assert_eq!(asking("protocol: HTTP, http: {}").notes.filters.len(), 3);
+    let all = asking("protocol: HTTP, http: {}");
+    let here: HeaderMutationPerRoute =
+        said(&all.route.typed_per_filter_config, filters[0]).expect("changes");
+    let changes = here.mutations.expect("changes");
+    assert_eq!(changes.request_mutations, []);
+}
+
+#[test]
+fn the_service_does_not_say_why_the_gateway_answered() {
+    for fields in ["protocol: HTTP, http: {}", "protocol: GRPC, grpc: {}"] {
+        let written = asking(fields);
+        let first = &written.notes.filters[0].name;
+        let here: HeaderMutationPerRoute =
+            said(&written.route.typed_per_filter_config, first).expect("changes");
+        let changes = here.mutations.expect("changes").response_mutations;
+        assert!(changes.contains(&crate::envoy::clear("x-ferrogate-reason")));
+    }
 }
 
 #[test]
