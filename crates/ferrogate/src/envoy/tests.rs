@@ -167,3 +167,50 @@ fn what_translation_has_said_is_not_said_again() {
     assert_eq!(served.refusals().len(), 1);
     assert_eq!(unwritten(served.refusals(), &control, ir, |_| true), []);
 }
+
+#[test]
+fn a_host_that_would_not_ask_any_more_is_closed_when_the_asking_is_refused() {
+    const SERVICE: &str = "apiVersion: v1
+kind: Service
+metadata: {name: auth, namespace: default}
+spec: {ports: [{name: http, port: 80}]}
+";
+    const ASKING: &str = "filters: [{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: auth, port: 80}, http: {}}}, {type: RequestRedirect, requestRedirect: {hostname: b.com}}]";
+    let mut folder = Folder::in_memory(Limits::default());
+    let mut control = Control::new(Options::default());
+    let mut apply = |rule: &str| {
+        let gateways = GATEWAYS.replace(": ferrogate\n", ": ferrogate-envoy\n");
+        let delta = folder.replace([
+            ("gateways", &*gateways),
+            ("service", SERVICE),
+            ("route", &*route(&[rule])),
+        ]);
+        let change = control.apply(Objects {
+            upserts: delta.upserts,
+            ..Objects::default()
+        });
+        (control.ir().clone(), change)
+    };
+    let (ir, _) = apply(GOOD);
+    let mut served = Served::alone(Settings::default(), Store::new(), "scope", &ir);
+    let envoy = ClientId(1);
+    served.confirmed(envoy, served.serial());
+    let (ir, change) = apply(ASKING);
+    served.update(&ir, &change);
+    let hosts = served.compiler.all().upserts.into_iter();
+    let mut hosts = hosts.filter(|one| one.kind == Kind::VirtualHost && !one.about.is_empty());
+    let host = hosts.next().expect("that of the route");
+    let asks = |body: &[u8]| String::from_utf8_lossy(body).contains("external_auth/ask");
+    assert!(asks(&host.body));
+    let key = (Kind::VirtualHost, &*host.name);
+    let answer = served.fences.refuse(envoy.0, key, &host.version, "no");
+    let Some(Answer::Known(instead)) = answer else {
+        panic!("{answer:?}");
+    };
+    let instead = &instead.upserts[0].body;
+    assert!(!asks(instead));
+    let is_good = String::from_utf8_lossy(instead).contains("b.com");
+    assert!(!is_good, "it is closed");
+    let fences = served.fences().into_iter().map(|fence| fence.instead);
+    assert_eq!(fences.collect::<Vec<_>>(), [fg_envoy::Instead::Nothing]);
+}
