@@ -2,16 +2,18 @@
 //! Envoys.
 //!
 //! A Gateway whose class changes has proxies of both kinds for a while, since the old ones serve until
-//! the new ones are ready. Both are served then, in one scope: their resources are of different types.
+//! the new ones are ready. Both are served then, each kind in a scope of its own, which is made when the
+//! class says so or when such a proxy connects, and forgotten when the class says otherwise and the last
+//! is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fg_ads::message::{Any, Node};
+use fg_ads::message::Any;
 use fg_ads::{ClientId, Rejection, Serial, Store};
 use fg_control::Control;
-use fg_control::cluster::authority::WHOLE;
+use fg_control::cluster::authority::{HOSTS, WHOLE};
 use fg_control::fleet::{self, Moment};
 use fg_envoy::{Concerned, Fence, RouteShape, Settings};
 use fg_ir::{Change, Ir, ListenerKey};
@@ -19,7 +21,7 @@ use fg_model::{Finding, ObjectRef, Plane};
 use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
-use super::steering::{gateway_object, scope_of};
+use super::steering::gateway_object;
 use crate::envoy::{Served, unwritten};
 
 /// How long proxies of a Gateway's former class may be away before nothing is kept for them. Longer
@@ -132,10 +134,9 @@ impl Planes {
                     whole.update(view, &change);
                 }
             }
-            // Last, so that our own proxies confirm the serial that all of it has.
             if gateway.native && made != Some(Plane::Native) {
                 let sent = Transaction::new(&change);
-                self.store.apply(&scope_of(&key), transaction(sent));
+                self.store.apply(&native_scope(&key), transaction(sent));
             }
             self.note_unwritten(&key);
         }
@@ -155,19 +156,34 @@ impl Planes {
 
     /// A Gateway is gone: its proxies let go of everything and end by themselves.
     pub(crate) fn gone(&mut self, key: &GatewayKey) {
-        let scope = scope_of(key);
-        let gateway = self.gateways.remove(key);
-        let whole = gateway.and_then(|gateway| gateway.envoys?.whole);
+        self.gateways.remove(key);
         self.leaving.remove(key);
         self.unwritten.remove(key);
-        self.store.replace(&scope, Vec::new());
-        if whole.is_some() {
-            self.store.replace(&format!("{scope}{WHOLE}"), Vec::new());
+        for scope in [native_scope(key), hosts_scope(key), whole_scope(key)] {
+            self.store.end(&scope);
         }
     }
 
-    /// Sees to it that a Gateway is served by that plane, and gives it if it was not: then its scope
-    /// has everything for it. What is there for another plane stays: see [`Self::settle`].
+    /// By the serials of which scope the objects of a Gateway are counted: that of its class.
+    pub(crate) fn scope(&self, key: &GatewayKey) -> String {
+        match self.gateways.get(key).map(|gateway| gateway.plane) {
+            Some(Plane::Envoy) => hosts_scope(key),
+            Some(Plane::Native) | None => native_scope(key),
+        }
+    }
+
+    /// The serial by which a Gateway's objects are counted, of a client that has its own scope up to
+    /// `serial`. `None` while it lacks something that cannot be compared.
+    pub(crate) fn counted(&self, client: Client<'_>, serial: Serial) -> Option<Serial> {
+        let scope = self.scope(client.gateway);
+        if client.scope == scope {
+            return Some(serial);
+        }
+        (serial == self.store.serial(client.scope)).then(|| self.store.serial(&scope))
+    }
+
+    /// Sees to it that a Gateway is served by that plane, and gives it if it was not: then that plane's
+    /// scope has everything. What is there for another plane stays: see [`Self::settle`].
     fn turn(&mut self, key: &GatewayKey, plane: Plane) -> Option<Plane> {
         let is_old = !self.knows_all;
         let gateway = self.gateways.entry(key.clone()).or_insert_with(|| Gateway {
@@ -178,21 +194,27 @@ impl Planes {
         });
         if gateway.plane != plane {
             gateway.plane = plane;
-            // Its Envoys, if there are any, are those that we have served.
+            // Its Envoys, if there are any, are those that we serve.
             gateway.is_old &= gateway.envoys.is_some();
             self.leaving.insert(key.clone(), None);
         }
+        self.make(key, plane)
+    }
+
+    /// Makes what proxies of that plane need, and gives the plane if it was not there.
+    fn make(&mut self, key: &GatewayKey, plane: Plane) -> Option<Plane> {
+        let gateway = self.gateways.get_mut(key)?;
         if gateway.serves(plane) {
             return None;
         }
-        let scope = scope_of(key);
         let nothing = Ir::default();
         let view = self.views.of(key).unwrap_or(&nothing);
         match plane {
             Plane::Envoy => {
                 let settings = self.settings.of(RouteShape::PerHost);
                 let store = self.store.clone();
-                let delta = Served::beside(settings, store, &scope, view, gateway.is_old);
+                let delta =
+                    Served::beside(settings, store, &hosts_scope(key), view, gateway.is_old);
                 gateway.envoys = Some(Envoys { delta, whole: None });
                 let mut clients = self.clients.values();
                 if clients.any(|client| client.is_whole && client.gateway == *key) {
@@ -201,7 +223,7 @@ impl Planes {
             }
             Plane::Native => {
                 let all = transaction(Transaction::snapshot(view));
-                self.store.apply(&scope, all);
+                self.store.apply(&native_scope(key), all);
                 gateway.native = true;
             }
         }
@@ -209,19 +231,23 @@ impl Planes {
     }
 
     /// A client has connected to a scope: what it needs is made if nobody needed it before.
-    pub(crate) fn connected(&mut self, client: Client<'_>, node: &Node) {
+    pub(crate) fn connected(&mut self, client: Client<'_>) {
         let is_whole = client.scope.ends_with(WHOLE);
-        let is_envoy = is_whole || node.user_agent_name == "envoy";
+        let plane = if is_whole || client.scope.ends_with(HOSTS) {
+            Plane::Envoy
+        } else {
+            Plane::Native
+        };
         let known = Known {
             gateway: client.gateway.clone(),
-            plane: if is_envoy {
-                Plane::Envoy
-            } else {
-                Plane::Native
-            },
+            plane,
             is_whole,
         };
         self.clients.insert(client.id, known);
+        // One of a former class, which another control plane may have begun to serve.
+        if self.make(client.gateway, plane).is_some() {
+            self.leaving.insert(client.gateway.clone(), None);
+        }
         if is_whole {
             self.make_whole(client.gateway);
         }
@@ -241,7 +267,7 @@ impl Planes {
             let nothing = Ir::default();
             let view = self.views.of(key).unwrap_or(&nothing);
             let settings = self.settings.of(RouteShape::Whole);
-            let (store, scope) = (self.store.clone(), format!("{}{WHOLE}", scope_of(key)));
+            let (store, scope) = (self.store.clone(), whole_scope(key));
             envoys.whole = Some(Served::beside(settings, store, &scope, view, is_old));
         }
     }
@@ -267,41 +293,39 @@ impl Planes {
                 continue;
             }
             let since = since.unwrap_or(now);
-            if since + AWAY <= now {
-                self.leave(&key);
-            } else {
+            if since + AWAY > now {
                 self.leaving.insert(key, Some(since));
+            } else if !self.leave(&key) {
+                self.leaving.insert(key, None);
             }
         }
     }
 
-    /// Lets go of what is there for another plane than that of the class.
-    fn leave(&mut self, key: &GatewayKey) {
+    /// Lets go of what is there for another plane than that of the class. `false` when somebody has come
+    /// for it.
+    fn leave(&mut self, key: &GatewayKey) -> bool {
         let Some(gateway) = self.gateways.get_mut(key) else {
-            return;
+            return true;
         };
-        let scope = scope_of(key);
         match gateway.plane {
             Plane::Native => {
-                if let Some(envoys) = gateway.envoys.take() {
-                    envoys.delta.end();
-                    if let Some(whole) = envoys.whole {
-                        whole.end();
-                    }
+                let scopes = [hosts_scope(key), whole_scope(key)];
+                if !scopes.iter().all(|scope| self.store.forget(scope)) {
+                    return false;
                 }
+                gateway.envoys = None;
+                // Those that come back find what we have served last.
+                gateway.is_old = true;
                 self.unwritten.remove(key);
             }
-            Plane::Envoy if gateway.native => {
+            Plane::Envoy => {
+                if !self.store.forget(&native_scope(key)) {
+                    return false;
+                }
                 gateway.native = false;
-                let nothing = Ir::default();
-                let view = self.views.of(key).unwrap_or(&nothing);
-                let mut all = Transaction::snapshot(view);
-                let names = std::mem::take(&mut all.upserts).into_iter();
-                all.removed.extend(names.map(|one| one.name));
-                self.store.apply(&scope, transaction(all));
             }
-            Plane::Envoy => {}
         }
+        true
     }
 
     fn note_unwritten(&mut self, key: &GatewayKey) {
@@ -387,6 +411,21 @@ impl Planes {
             Some(&mut envoys.delta)
         }
     }
+}
+
+/// What our own proxies of a Gateway are served.
+fn native_scope(key: &GatewayKey) -> String {
+    format!("{}/{}", key.namespace, key.name)
+}
+
+/// What its Envoys are served.
+fn hosts_scope(key: &GatewayKey) -> String {
+    format!("{}{HOSTS}", native_scope(key))
+}
+
+/// What those of them are served that take whole route configurations.
+fn whole_scope(key: &GatewayKey) -> String {
+    format!("{}{WHOLE}", native_scope(key))
 }
 
 /// A refused resource, once for each object whose status says so.

@@ -9,7 +9,7 @@ use fg_ads::{ClientId, Event, Rejection, Serial, Store};
 use fg_api::deployment::Wish;
 use fg_api::report::{Report, Subject};
 use fg_base::Text;
-use fg_control::cluster::authority::WHOLE;
+use fg_control::cluster::authority::{HOSTS, WHOLE};
 use fg_control::fleet::{self, Fleet, Moment};
 use fg_control::{Control, Objects, Remarks, Step};
 use fg_model::{Finding, ObjectRef, kinds};
@@ -157,7 +157,7 @@ impl<O: Outlet> Steering<O> {
                     scope: &scope,
                     id: client,
                 };
-                self.planes.connected(of, &node);
+                self.planes.connected(of);
                 let text = |key: &str| node.text(key).unwrap_or_default();
                 let claimed = text("address").parse().ok();
                 let Some(address) = claimed.or(peer.map(|peer| peer.ip())) else {
@@ -187,7 +187,7 @@ impl<O: Outlet> Steering<O> {
                     self.accepted_by_envoy(client, &scope, &type_url);
                 } else {
                     self.refused(client, Vec::new());
-                    self.fleet.acknowledged(client.0, serial, moment);
+                    self.counted(client, &scope, serial);
                 }
             }
             Event::Rejected {
@@ -204,7 +204,7 @@ impl<O: Outlet> Steering<O> {
                     self.refused_by_envoy(client, &scope, &type_url, &resources);
                 } else {
                     self.refused(client, resources);
-                    self.fleet.acknowledged(client.0, serial, moment);
+                    self.counted(client, &scope, serial);
                 }
             }
             Event::Settled {
@@ -339,8 +339,10 @@ impl<O: Outlet> Steering<O> {
         if before == now {
             return Vec::new();
         }
-        let news = before.iter().filter(|finding| !now.contains(finding));
-        let news = news.chain(now.iter().filter(|finding| !before.contains(finding)));
+        // Both are sorted.
+        let is_in = |all: &[Arc<Finding>], one: &Arc<Finding>| all.binary_search(one).is_ok();
+        let news = before.iter().filter(|finding| !is_in(&now, finding));
+        let news = news.chain(now.iter().filter(|finding| !is_in(&before, finding)));
         let about = news.map(|finding| finding.about.object.clone()).collect();
         control.remark(Remarks {
             findings: now,
@@ -361,7 +363,7 @@ impl<O: Outlet> Steering<O> {
         if let Some(report) = report {
             on = gateways_of(report, reports);
             for key in &on {
-                let serial = self.store.serial(&scope_of(key));
+                let serial = self.store.serial(&self.planes.scope(key));
                 self.fleet.need(id, key, serial, moment);
             }
         }
@@ -442,16 +444,18 @@ impl<O: Outlet> Steering<O> {
         self.planes.confirmed(client, serial);
         let rejections = self.planes.rejections(client);
         self.stand(id, rejections);
-        // What objects need is counted by the serials of the Gateway's own scope.
-        let own = scope_of(gateway);
-        let serial = if scope == own {
-            serial
-        } else if serial == self.store.serial(scope) {
-            self.store.serial(&own)
-        } else {
+        self.counted(id, scope, serial);
+    }
+
+    /// A proxy uses its scope up to a serial, but for what it refused.
+    fn counted(&mut self, id: ClientId, scope: &str, serial: Serial) {
+        let Some(gateway) = &key_of(scope) else {
             return;
         };
-        self.fleet.acknowledged(id.0, serial, self.moment());
+        let client = Client { gateway, scope, id };
+        if let Some(serial) = self.planes.counted(client, serial) {
+            self.fleet.acknowledged(id.0, serial, self.moment());
+        }
     }
 
     /// The Gateways whose Service this is: one, as names are made.
@@ -564,13 +568,10 @@ pub(crate) fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {
     Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.name))
 }
 
-/// How the proxies of a Gateway are known to discovery.
-pub(crate) fn scope_of(key: &GatewayKey) -> String {
-    key.to_string()
-}
-
 fn key_of(scope: &str) -> Option<GatewayKey> {
-    let (namespace, name) = scope.trim_end_matches(WHOLE).split_once('/')?;
+    // No name has a plus.
+    let gateway = scope.trim_end_matches(WHOLE).trim_end_matches(HOSTS);
+    let (namespace, name) = gateway.split_once('/')?;
     Some(GatewayKey::new(namespace, name))
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Serves a whole configuration, also an empty one: that is complete, too. It stands beside whatever
-    /// else the scope has. `is_old`: another control plane may have served its Envoys.
+    /// Serves a whole configuration, also an empty one: that is complete, too. `is_old`: another control
+    /// plane may have served its Envoys.
     pub(crate) fn beside(
         settings: Settings,
         store: Store,
@@ -67,17 +67,6 @@ impl Served {
         let update = served.compiler.update(ir, &Change::from(ir));
         let update = served.fences.mended(update);
         (served, update)
-    }
-
-    /// Takes it all away from the scope.
-    pub(crate) fn end(self) {
-        let all = self.compiler.all().upserts.into_iter();
-        let removed = all.map(|resource| (resource.kind, resource.name));
-        let update = Update {
-            upserts: Vec::new(),
-            removed: removed.collect(),
-        };
-        self.store.apply(&self.scope, transaction(&update));
     }
 
     /// Serves a change. `ir` is the configuration after it.

@@ -16,8 +16,8 @@ pub(crate) use self::table::{Change, Entry, Table, parent};
 
 use self::scope::Scope;
 
-/// Counts the transactions of one scope that changed something, from 1. A client that confirmed a
-/// serial has all up to it. Serials of two stores have nothing to do with each other.
+/// Counts the transactions that changed something, from 1. A client that confirmed a serial has all of
+/// its scope up to it. Serials of two stores have nothing to do with each other.
 pub type Serial = u64;
 
 /// A new or changed resource.
@@ -77,7 +77,14 @@ impl Transaction {
 /// if need be with an empty transaction. Locks are held for single operations, never across a wait.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    scopes: Arc<Mutex<BTreeMap<Arc<str>, Arc<Scope>>>>,
+    scopes: Arc<Mutex<Scopes>>,
+}
+
+#[derive(Debug, Default)]
+struct Scopes {
+    by_name: BTreeMap<Arc<str>, Arc<Scope>>,
+    /// Of the last transaction that changed something, in whatever scope.
+    last: Serial,
 }
 
 impl Store {
@@ -92,24 +99,51 @@ impl Store {
     /// nothing changed.
     /// Cost: logarithmic for each resource named.
     pub fn apply(&self, scope: &str, transaction: Transaction) -> Serial {
-        self.change(scope, |state| state.apply(transaction))
+        self.change(scope, |state, next| state.apply(transaction, next))
     }
 
     /// Makes these the resources of a scope, whatever it had: all others, of every type, are removed.
     /// Gives a serial as [`Store::apply`] does.
     /// Cost: proportional to the scope.
     pub fn replace(&self, scope: &str, all: Vec<Upsert>) -> Serial {
-        self.change(scope, |state| state.replace(all))
+        self.change(scope, |state, next| state.replace(all, next))
+    }
+
+    /// Ends a scope: its clients lose all that they have, and with the last of them it is forgotten.
+    pub fn end(&self, name: &str) {
+        let mut scopes = self.lock();
+        let Some(scope) = scopes.by_name.get(name).cloned() else {
+            return;
+        };
+        let next = scopes.last + 1;
+        let serial = scope.change(|state| state.end(next));
+        scopes.last = scopes.last.max(serial);
+        // Two handles: the map's and this one.
+        if Arc::strong_count(&scope) <= 2 {
+            scopes.by_name.remove(name);
+        }
+    }
+
+    /// Forgets a scope that has no clients: whoever comes waits until something is applied to it. Says
+    /// whether there is none of that name now.
+    pub fn forget(&self, name: &str) -> bool {
+        let mut scopes = self.lock();
+        match scopes.by_name.get(name) {
+            Some(scope) if Arc::strong_count(scope) > 1 => false,
+            Some(_) => scopes.by_name.remove(name).is_some(),
+            None => true,
+        }
     }
 
     /// A scope's present serial; 0 if nothing was applied to it.
     pub fn serial(&self, scope: &str) -> Serial {
-        self.lock().get(scope).map_or(0, |scope| scope.serial())
+        let scopes = self.lock();
+        scopes.by_name.get(scope).map_or(0, |scope| scope.serial())
     }
 
     /// How many resources a scope has, over all types.
     pub fn len(&self, scope: &str) -> usize {
-        let scope = self.lock().get(scope).cloned();
+        let scope = self.lock().by_name.get(scope).cloned();
         scope.map_or(0, |scope| scope.lock().len())
     }
 
@@ -122,36 +156,36 @@ impl Store {
     pub(crate) fn attach(&self, name: &str) -> Attached {
         let name: Arc<str> = name.into();
         let mut scopes = self.lock();
-        let scope = scopes.entry(name.clone()).or_default().clone();
+        let scope = scopes.by_name.entry(name.clone()).or_default().clone();
         Attached::new(self.clone(), name, scope)
     }
 
-    /// Forgets a scope that nothing was applied to and nobody waits for.
+    /// Forgets a scope that nothing was applied to, or that has ended, when nobody looks at it any more.
     fn detach(&self, name: &str, scope: &Arc<Scope>) {
         let mut scopes = self.lock();
         // Two handles: the map's and the one that goes.
-        let unused = scope.serial() == 0 && Arc::strong_count(scope) <= 2;
-        if unused
-            && scopes
-                .get(name)
-                .is_some_and(|other| Arc::ptr_eq(other, scope))
-        {
-            scopes.remove(name);
+        let unused = scope.lock().is_unused() && Arc::strong_count(scope) <= 2;
+        let held = scopes.by_name.get(name);
+        if unused && held.is_some_and(|other| Arc::ptr_eq(other, scope)) {
+            scopes.by_name.remove(name);
         }
     }
 
-    fn change(&self, name: &str, change: impl FnOnce(&mut State) -> Serial) -> Serial {
+    fn change(&self, name: &str, change: impl FnOnce(&mut State, Serial) -> Serial) -> Serial {
         // The scope is changed under the lock of the map, so that no change goes to a scope that is
         // being forgotten.
         let mut scopes = self.lock();
-        let scope = match scopes.get(name) {
+        let scope = match scopes.by_name.get(name) {
             Some(scope) => scope.clone(),
-            None => scopes.entry(name.into()).or_default().clone(),
+            None => scopes.by_name.entry(name.into()).or_default().clone(),
         };
-        scope.change(change)
+        let next = scopes.last + 1;
+        let serial = scope.change(|state| change(state, next));
+        scopes.last = scopes.last.max(serial);
+        serial
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Scope>>> {
+    fn lock(&self) -> MutexGuard<'_, Scopes> {
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct State {
     /// 0 until something was applied.
     serial: Serial,
     tables: BTreeMap<Arc<str>, Table>,
+    /// Nothing was applied since it ended.
+    ended: bool,
 }
 
 impl State {
@@ -68,8 +70,20 @@ impl State {
         self.tables.values().map(Table::len).sum()
     }
 
-    pub(super) fn apply(&mut self, transaction: Transaction) -> Serial {
-        let next = self.serial + 1;
+    /// Whether nobody but its clients needs it.
+    pub(super) const fn is_unused(&self) -> bool {
+        self.serial == 0 || self.ended
+    }
+
+    pub(super) fn end(&mut self, next: Serial) -> Serial {
+        let serial = self.replace(Vec::new(), next);
+        self.ended = true;
+        serial
+    }
+
+    /// `next` is the serial if something changes.
+    pub(super) fn apply(&mut self, transaction: Transaction, next: Serial) -> Serial {
+        self.ended = false;
         let mut changed = self.serial == 0;
         for upsert in transaction.upserts {
             let table = self.tables.entry(upsert.type_url.clone()).or_default();
@@ -86,7 +100,7 @@ impl State {
         self.serial
     }
 
-    pub(super) fn replace(&mut self, all: Vec<Upsert>) -> Serial {
+    pub(super) fn replace(&mut self, all: Vec<Upsert>, next: Serial) -> Serial {
         let kept: BTreeSet<(Arc<str>, Arc<str>)> = all
             .iter()
             .map(|upsert| (upsert.type_url.clone(), upsert.name.clone()))
@@ -98,10 +112,11 @@ impl State {
                 .map(|entry| (type_url.clone(), entry.name.clone()));
             removed.extend(keys.filter(|key| !kept.contains(key)));
         }
-        self.apply(Transaction {
+        let all = Transaction {
             upserts: all,
             removed,
-        })
+        };
+        self.apply(all, next)
     }
 }
 

@@ -108,11 +108,53 @@ fn a_scope_that_nobody_made_goes_with_its_last_client() {
     let one = store.attach("a");
     let two = store.attach("a");
     drop(one);
-    assert_eq!(store.lock().len(), 1);
+    assert_eq!(store.lock().by_name.len(), 1);
     drop(two);
-    assert_eq!(store.lock().len(), 0);
+    assert_eq!(store.lock().by_name.len(), 0);
     let waiting = store.attach("a");
     store.apply("a", Transaction::new());
     drop(waiting);
-    assert_eq!(store.lock().len(), 1);
+    assert_eq!(store.lock().by_name.len(), 1);
+}
+
+#[test]
+fn a_scope_that_ended_loses_all_and_goes_with_its_last_client() {
+    let store = Store::new();
+    store.apply("a", transaction(&[("x", "1")], &[]));
+    let client = store.attach("a");
+    store.end("a");
+    assert_eq!(since(&store, "a", 1).unwrap(), ["-x"]);
+    drop(client);
+    assert_eq!(store.lock().by_name.len(), 0);
+    store.apply("a", transaction(&[("x", "1")], &[]));
+    store.end("a");
+    assert_eq!(store.lock().by_name.len(), 0, "nobody looks at it");
+    // One that comes again is there to stay.
+    store.apply("a", transaction(&[("x", "1")], &[]));
+    let client = store.attach("a");
+    store.end("a");
+    store.apply("a", transaction(&[("x", "2")], &[]));
+    drop(client);
+    assert_eq!(store.len("a"), 1);
+}
+
+#[test]
+fn a_scope_with_clients_is_not_forgotten() {
+    let store = Store::new();
+    store.apply("a", transaction(&[("x", "1")], &[]));
+    let client = store.attach("a");
+    assert!(!store.forget("a"));
+    assert_eq!(store.len("a"), 1);
+    drop(client);
+    assert!(store.forget("a") && store.forget("a"));
+    assert_eq!((store.len("a"), store.serial("a")), (0, 0));
+}
+
+#[test]
+fn serials_of_one_scope_are_beyond_those_of_others_before() {
+    let store = Store::new();
+    assert_eq!(store.apply("a", Transaction::new()), 1);
+    assert_eq!(store.apply("b", transaction(&[("x", "1")], &[])), 2);
+    assert_eq!(store.apply("a", transaction(&[("x", "1")], &[])), 3);
+    assert_eq!(store.serial("b"), 2);
 }

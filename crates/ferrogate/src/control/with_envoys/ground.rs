@@ -11,7 +11,7 @@ use fg_ads::server::Options;
 use fg_ads::{Authenticator, ClientId, Event, Identity, Protocol, Security, Serial, Server, Store};
 use fg_api::deployment::Wish;
 use fg_control::Control;
-use fg_control::cluster::authority::WHOLE;
+use fg_control::cluster::authority::{HOSTS, WHOLE};
 use fg_deploy::GATEWAY_LABEL;
 use fg_deploy::bootstrap::{self, Address};
 use fg_envoy::{Kind, Settings};
@@ -56,9 +56,13 @@ impl Authenticator for Open {
         let build = node.user_agent_build_version.as_ref();
         let version = build.and_then(|build| build.version.as_ref());
         let is_old = version.is_some_and(|version| version.minor_number < 37);
-        let is_whole = is_old || protocol == Protocol::StateOfTheWorld;
+        let kind = match protocol {
+            Protocol::Delta if node.user_agent_name != "envoy" => "",
+            Protocol::Delta if !is_old => HOSTS,
+            Protocol::Delta | Protocol::StateOfTheWorld => WHOLE,
+        };
         Ok(Identity {
-            scope: format!("{SCOPE}{}", if is_whole { WHOLE } else { "" }),
+            scope: format!("{SCOPE}{kind}"),
             valid_for: None,
         })
     }
@@ -106,7 +110,7 @@ pub(super) struct Ground {
     told: Told,
     store: Store,
     /// Up to where each Envoy has said that it uses everything, but for what it refused.
-    settled: BTreeMap<ClientId, Serial>,
+    settled: BTreeMap<ClientId, (Arc<str>, Serial)>,
     folder: Folder,
     texts: BTreeMap<String, String>,
     /// The backends' Services.
@@ -191,19 +195,7 @@ impl Ground {
     pub(super) fn new(backends: &[(&str, SocketAddr)]) -> Self {
         let told = Told::default();
         let store = Store::new();
-        let settings = Settings {
-            ipv6: false,
-            ..Settings::default()
-        };
-        let state = Shared::default();
-        state.lock().control = Control::new(fg_translate::Options {
-            ground: Where::Cluster,
-            ..fg_translate::Options::default()
-        });
-        let planes = Planes::new(store.clone(), settings);
-        let mut steering =
-            Steering::new(state, store.clone(), planes, Arc::default(), told.clone());
-        steering.lead(true);
+        let steering = steering(&store, &told);
         let runtime = Runtime::new().expect("threads");
         let free = TcpListener::bind("0.0.0.0:0").and_then(|socket| socket.local_addr());
         let port = free.expect("a port is free").port();
@@ -251,9 +243,22 @@ impl Ground {
         self.runtime.enter()
     }
 
-    /// How many resources there are for proxies.
-    pub(super) fn resources(&self) -> usize {
-        self.store.len(SCOPE)
+    /// How many resources there are for our own proxies, and for Envoys.
+    pub(super) fn resources(&self) -> (usize, usize) {
+        let envoys = format!("{SCOPE}{HOSTS}");
+        (self.store.len(SCOPE), self.store.len(&envoys))
+    }
+
+    /// Another control plane takes over: it knows the objects, and no proxy yet.
+    pub(super) fn take_over(&mut self) {
+        self.disconnect();
+        self.store = Store::new();
+        self.steering = steering(&self.store, &self.told);
+        self.settled.clear();
+        self.folder = Folder::in_memory(Limits::default());
+        self.is_first = true;
+        self.put();
+        self.connect();
     }
 
     /// How many Envoys are connected that have said something.
@@ -264,6 +269,10 @@ impl Ground {
     /// Replaces the objects of that name.
     pub(super) fn apply(&mut self, name: &str, text: &str) {
         self.texts.insert(name.to_owned(), text.to_owned());
+        self.put();
+    }
+
+    fn put(&mut self) {
         let texts = self.texts.iter().map(|(name, text)| (&**name, &**text));
         let delta = self.folder.replace(texts);
         let batch = Batch {
@@ -314,7 +323,13 @@ impl Ground {
 
     fn hear(&mut self, event: Event) {
         match &event {
-            Event::Settled { client, serial, .. } => drop(self.settled.insert(*client, *serial)),
+            Event::Settled {
+                client,
+                scope,
+                serial,
+            } if scope.contains('+') => {
+                self.settled.insert(*client, (scope.clone(), *serial));
+            }
             Event::Disconnected { client, .. } => drop(self.settled.remove(client)),
             _ => {}
         }
@@ -323,11 +338,8 @@ impl Ground {
 
     /// How many Envoys have said that they use everything, but for what they refused.
     pub(super) fn confirmed(&self) -> usize {
-        let now = self.store.serial(SCOPE);
-        self.settled
-            .values()
-            .filter(|serial| **serial == now)
-            .count()
+        let has_all = |(scope, serial): &&(Arc<str>, Serial)| *serial == self.store.serial(scope);
+        self.settled.values().filter(has_all).count()
     }
 
     /// Waits until something is so, and hears meanwhile what Envoys say.
@@ -398,6 +410,23 @@ impl Ground {
             status => status.to_string(),
         })
     }
+}
+
+/// The decisions of a control plane that leads.
+fn steering(store: &Store, told: &Told) -> Steering<Told> {
+    let settings = Settings {
+        ipv6: false,
+        ..Settings::default()
+    };
+    let state = Shared::default();
+    state.lock().control = Control::new(fg_translate::Options {
+        ground: Where::Cluster,
+        ..fg_translate::Options::default()
+    });
+    let planes = Planes::new(store.clone(), settings);
+    let mut steering = Steering::new(state, store.clone(), planes, Arc::default(), told.clone());
+    steering.lead(true);
+    steering
 }
 
 /// A Gateway of a class, with its Service.

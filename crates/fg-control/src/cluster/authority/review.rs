@@ -23,6 +23,10 @@ pub const AUDIENCE: &str = "ferrogate";
 /// The key of a node's metadata under which it says `NAMESPACE/NAME` of its Gateway.
 pub const GATEWAY: &str = "gateway";
 
+/// Behind the scope of Envoys: what they are served stands apart from what our own proxies are, since
+/// a Gateway whose class changes has both for a while.
+pub const HOSTS: &str = "+envoy";
+
 /// Behind the scope of Envoys that get whole route configurations: those that ask for the state of
 /// the world, and those before 1.37.
 pub const WHOLE: &str = "+whole";
@@ -57,7 +61,8 @@ struct Owner {
 /// Asks the API server whose a token is, and holds the node to it: its ServiceAccount must be that of
 /// the Gateway that it names in its metadata (`gateway`: `NAMESPACE/NAME`), and its id the pod that the
 /// token is bound to, if it is bound to one. An Envoy must not be older than those that are served. The
-/// scope is `NAMESPACE/NAME`, with [`WHOLE`] behind it for those that take no virtual hosts alone.
+/// scope is `NAMESPACE/NAME`, with [`HOSTS`] behind it for Envoys, or [`WHOLE`] for those that take no
+/// virtual hosts alone.
 ///
 /// Answers are remembered for a minute at most.
 ///
@@ -188,7 +193,8 @@ impl Authenticator for TokenReviewer {
         let takes_hosts =
             version.is_none_or(|version| of_minor(version) >= EnvoyVersion::HOSTS_ALONE);
         let scope = match protocol {
-            Protocol::Delta if takes_hosts => gateway.to_owned(),
+            Protocol::Delta if node.user_agent_name != "envoy" => gateway.to_owned(),
+            Protocol::Delta if takes_hosts => format!("{gateway}{HOSTS}"),
             Protocol::Delta | Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
         };
         Ok(Identity { scope, valid_for })

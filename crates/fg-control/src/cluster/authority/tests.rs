@@ -401,8 +401,8 @@ async fn what_an_envoy_gets_depends_on_its_version() {
     };
     for (program, minor, scope) in [
         ("envoy", 36, "shop/front+whole"),
-        ("envoy", 37, "shop/front"),
-        ("envoy", 40, "shop/front"),
+        ("envoy", 37, "shop/front+envoy"),
+        ("envoy", 40, "shop/front+envoy"),
         ("ferrogate", 1, "shop/front"),
     ] {
         assert_eq!(ask(program, minor).await.unwrap(), scope);
