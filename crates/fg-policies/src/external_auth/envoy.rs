@@ -21,7 +21,6 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
     ListStringMatcher, StringMatcher, string_matcher::MatchPattern,
 };
 use fg_base::Text;
-use fg_exchange::Name;
 
 use super::{Ir, Protocol, guard};
 use crate::envoy::{
@@ -31,7 +30,7 @@ use crate::envoy::{
 /// Sorts before the filter that asks: sees requests before it, and replies after it.
 const ALONE: &str = "external_auth/alone";
 /// Where the gateway says why it answered by itself.
-const REASON: &str = Name::XFerrogateReason.text();
+const REASON: &str = "x-ferrogate-reason";
 /// Where that stands for the time that it takes to drop what others say of it.
 const ASIDE: &str = "x-ferrogate-reason-aside";
 /// What the gateway says of it: nothing of replies that are not its own.
