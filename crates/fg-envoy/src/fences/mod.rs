@@ -14,6 +14,7 @@ mod leavings;
 mod mending;
 mod names;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -374,6 +375,7 @@ impl Fences {
     }
 
     fn fences<'a>(&self, own: impl IntoIterator<Item = &'a BTreeMap<Key, Refusal>>) -> Vec<Fence> {
+        let filters = LazyCell::new(|| self.filters());
         let mut all = BTreeMap::new();
         for (key, refusal) in own.into_iter().flatten() {
             if let Some(made) = self.made.get(key)
@@ -397,7 +399,7 @@ impl Fences {
                 && let State::Withdrawn(reason) = &made.state
             {
                 let instead = match &made.good {
-                    Some(good) if !made.is_less_guarded(good) => self.last_good(&good.body),
+                    Some(good) if !made.is_less_guarded(good) => last_good(&good.body, &filters),
                     _ => Instead::Nothing,
                 };
                 let fence = Fence {
@@ -415,7 +417,7 @@ impl Fences {
             let mut fences = mending.fences(good, &self.settings);
             for (fence, body) in &mut fences {
                 if let Some(body) = body {
-                    fence.instead = self.last_good(body);
+                    fence.instead = last_good(body, &filters);
                 }
             }
             all.extend(fences.into_iter().map(|(fence, _)| fence));
@@ -423,25 +425,26 @@ impl Fences {
         all
     }
 
-    /// What the last good version does: the filters that it needs are in the listeners as long as what
-    /// was made last needs them.
-    fn last_good(&self, body: &[u8]) -> Instead {
-        let guards = names::guards(body);
-        if guards.is_empty() {
-            return Instead::LastGood;
-        }
-        let listeners = self
-            .made
-            .values()
-            .filter(|made| made.resource.kind == Kind::Listener);
-        let filters: BTreeSet<Vec<u8>> = listeners
-            .flat_map(|made| names::guards(&made.resource.body).into_keys())
-            .collect();
-        if guards.keys().all(|guard| filters.contains(guard)) {
-            Instead::LastGood
-        } else {
-            Instead::LastGoodDenying
-        }
+    /// The filters of listeners that guard something: those that what was made last needs.
+    fn filters(&self) -> BTreeSet<Vec<u8>> {
+        let made = self.made.values().map(|made| &made.resource);
+        let listeners = made.filter(|resource| resource.kind == Kind::Listener);
+        listeners
+            .flat_map(|listener| names::guards(&listener.body).into_keys())
+            .collect()
+    }
+}
+
+/// What a last good version does where these filters are.
+fn last_good(
+    body: &[u8],
+    filters: &LazyCell<BTreeSet<Vec<u8>>, impl FnOnce() -> BTreeSet<Vec<u8>>>,
+) -> Instead {
+    let guards = names::guards(body);
+    if guards.keys().all(|guard| filters.contains(guard)) {
+        Instead::LastGood
+    } else {
+        Instead::LastGoodDenying
     }
 }
 
