@@ -136,7 +136,14 @@ fn start(
     let (record, name, does) = (record.clone(), name.to_owned(), backend.does);
     match does {
         Does::Refuse => return (address::own_address(), None),
-        Does::Http2 | Does::Grpc | Does::Permit => {
+        Does::Upgrade if backend.protocol.is_some() => {
+            let record = Arc::new((record, name));
+            let serving = peer::Backend::start_raw(move |request, respond| {
+                tunnel(record.clone(), endpoint, request, respond)
+            });
+            return (serving.address, None);
+        }
+        Does::Http2 | Does::Grpc | Does::Permit | Does::Forbid | Does::Boast => {
             let serving = peer::Backend::start(move |received, respond| {
                 let request = as_lines(received);
                 record.note(Arrival {
@@ -149,6 +156,8 @@ fn start(
                     Does::Grpc => Some(received.body.clone()),
                     // An empty message, which has the status 0.
                     Does::Permit => Some(vec![0; 5]),
+                    Does::Forbid => Some(decision(false)),
+                    Does::Boast => Some(decision(true)),
                     _ => None,
                 };
                 answer_by_http2(respond, &record.answer(), echo);
@@ -198,6 +207,61 @@ fn start(
         }
     };
     (upstream.address(), Some(upstream))
+}
+
+/// A tunnel by HTTP/2, which sends back what it gets.
+async fn tunnel(
+    to: Arc<(Arc<Record>, String)>,
+    endpoint: usize,
+    request: http::Request<h2::RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (record, name) = &*to;
+    let (parts, mut body) = request.into_parts();
+    let protocol = parts.extensions.get::<h2::ext::Protocol>();
+    let protocol = protocol.map(|protocol| protocol.as_str().to_owned());
+    let mut lines = as_lines(&peer::Received {
+        head: Arc::new(http::Request::from_parts(parts, ())),
+        body: Vec::new(),
+        trailers: None,
+        connection: 0,
+    });
+    let protocol = protocol.map(|protocol| ("(protocol)".to_owned(), protocol));
+    lines.fields.extend(protocol);
+    record.note(Arrival {
+        backend: name.clone(),
+        endpoint,
+        version: "HTTP/2",
+        request: lines,
+    });
+    let Ok(mut back) = respond.send_response(Response::new(()), false) else {
+        return;
+    };
+    while let Some(Ok(data)) = body.data().await {
+        let _ = body.flow_control().release_capacity(data.len());
+        let _ = back.send_data(data, false);
+    }
+    let _ = back.send_data(Bytes::new(), true);
+}
+
+/// What a service of authorization says: with a header for the client that the gateway alone may
+/// write. Source: Envoy's `CheckResponse`.
+fn decision(is_yes: bool) -> Vec<u8> {
+    let part = |number: u8, inner: &[u8]| {
+        let length = u8::try_from(inner.len()).expect("it is short");
+        [&[number << 3 | 2, length], inner].concat()
+    };
+    let named = [part(1, b"x-ferrogate-reason"), part(2, b"no_route")].concat();
+    let header = part(1, &named);
+    let message = if is_yes {
+        part(3, &part(6, &header))
+    } else {
+        // The code of a no, and 401.
+        let denied = [part(1, &[0x08, 0x91, 0x03]), part(2, &header)].concat();
+        [part(1, &[0x08, 7]), part(2, &denied)].concat()
+    };
+    let length = u8::try_from(message.len()).expect("it is short");
+    [&[0, 0, 0, 0, length], &*message].concat()
 }
 
 /// Head and body of an answer; `raw:` in front of it leaves it as it is.

@@ -17,8 +17,8 @@ use crate::scene::Exchange;
 /// What came back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
-    /// Statuses of replies before the reply.
-    pub(crate) interim: Vec<u16>,
+    /// Replies before the reply.
+    pub(crate) interim: Vec<Message>,
     /// `None` when there was none: then `failure` says why.
     pub(crate) message: Option<Message>,
     pub(crate) failure: String,
@@ -171,7 +171,7 @@ fn read(wire: &mut Wire, exchange: &Exchange, to_head: bool) -> Reply {
     loop {
         match wire.reply(to_head) {
             Ok(message) if message.status < 200 && message.status != 101 => {
-                reply.interim.push(message.status);
+                reply.interim.push(message);
             }
             Ok(message) => {
                 reply.message = Some(message);

@@ -77,7 +77,8 @@ pub(crate) enum Does {
     Reset,
     /// Reads the request and nothing more.
     Stall,
-    /// Switches protocols and then sends back what it gets.
+    /// Switches protocols, with the `appProtocol` of HTTP/2 by its CONNECT, and then sends back what it
+    /// gets.
     Upgrade,
     /// Speaks HTTP/2: answers as the exchange says.
     Http2,
@@ -85,6 +86,10 @@ pub(crate) enum Does {
     Grpc,
     /// Speaks HTTP/2: answers Envoy's authorization calls with a yes.
     Permit,
+    /// Speaks HTTP/2: answers them with a no that says why the gateway would.
+    Forbid,
+    /// Speaks HTTP/2: answers them with a yes that says the same to the client.
+    Boast,
     /// Does not listen.
     Refuse,
     /// Has no endpoints.

@@ -46,7 +46,12 @@ impl Seen {
 
     pub(crate) fn reply(&mut self, reply: &Reply) {
         if !reply.interim.is_empty() {
-            self.put("reply.interim", format!("{:?}", reply.interim));
+            let statuses = reply.interim.iter().map(|head| head.status);
+            let statuses: Vec<u16> = statuses.collect();
+            self.put("reply.interim", format!("{statuses:?}"));
+            for head in &reply.interim {
+                self.fields("reply.interim.header", &head.fields);
+            }
         }
         let Some(message) = &reply.message else {
             self.put("reply", &reply.failure);

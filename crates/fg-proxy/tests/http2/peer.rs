@@ -9,7 +9,7 @@ use fg_testkit::address;
 use h2::client::SendRequest;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Runs a test that waits.
@@ -155,7 +155,8 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Reads each request to its end and replies with what `reply` says.
+    /// Reads each request to its end, but for those that ask for a tunnel, and replies with what
+    /// `reply` says.
     pub(crate) fn start(
         reply: impl Fn(&Received, SendResponse<Bytes>) + Send + Sync + 'static,
     ) -> Self {
@@ -247,7 +248,12 @@ async fn whole_request(
     kept: Arc<Mutex<Vec<Received>>>,
 ) {
     let (parts, mut stream) = request.into_parts();
-    let Ok((body, trailers)) = read(&mut stream).await else {
+    // What asks for a tunnel ends when that does: it is answered at once.
+    let read = match parts.method {
+        Method::CONNECT => Ok((Vec::new(), None)),
+        _ => read(&mut stream).await,
+    };
+    let Ok((body, trailers)) = read else {
         return;
     };
     let received = Received {
