@@ -51,6 +51,9 @@ pub const META: Meta = Meta {
             "When `timeouts.request` is over before the service answers, the client gets 504, not \
              403.",
             "A `ResponseHeaderModifier` of the rule also changes the service's no.",
+            "gRPC: what the service says of `X-Ferrogate-Reason` for the client of a request that it \
+             allowed stands when the gateway then answers by itself. Of such rules what a \
+             `ResponseHeaderModifier` says of that header is dropped.",
         ]),
         module: None,
     },
