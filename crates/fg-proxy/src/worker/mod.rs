@@ -167,7 +167,8 @@ impl Worker {
         let (all_freed, all_bytes) = self.since_calm.get();
         let (all_freed, all_bytes) = (all_freed + freed, all_bytes + bytes);
         let over = freed == 0 && bytes == 0 && much(all_freed, all_bytes);
-        self.since_calm.set(if over { (0, 0) } else { (all_freed, all_bytes) });
+        self.since_calm
+            .set(if over { (0, 0) } else { (all_freed, all_bytes) });
         if (over || much(freed, bytes))
             && let Some(release) = self.shared.settings.release_memory
         {

@@ -149,7 +149,9 @@ impl Envoy {
     fn update(&mut self, change: &Change, ir: &Ir) {
         let settings = &self.options.settings;
         let addresses = |listener: &Listener| addresses(settings, listener);
-        let change = self.strangers.withhold(change, ir, addresses, Instant::now());
+        let change = self
+            .strangers
+            .withhold(change, ir, addresses, Instant::now());
         let ir = self.strangers.without(ir);
         self.live.retain(|key| !self.strangers.has(key));
         if let Some((_, served)) = &mut self.served {
@@ -203,8 +205,7 @@ impl Envoy {
         let store = self.discovery.store.clone();
         let all = Change::from(ir);
         let addresses = |listener: &Listener| addresses(&settings, listener);
-        self.strangers
-            .withhold(&all, ir, addresses, Instant::now());
+        self.strangers.withhold(&all, ir, addresses, Instant::now());
         let ir = self.strangers.without(ir);
         let served = Served::alone(settings.clone(), store, discovery::SCOPE, &ir);
         self.served = Some((version, served));
