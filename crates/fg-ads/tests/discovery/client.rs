@@ -57,12 +57,13 @@ async fn everything_comes_first_and_then_what_changes() {
     assert!(matches!(state.link, Link::Connected { .. }));
     assert_eq!((state.resources, state.last_error), (2, None));
 
+    // The third is for others.
     ground.store.apply("shop/other", fg_ads::Transaction::new());
     ground.apply(&["d=1"], 0);
-    assert_eq!(accept(&mut deliveries).await, "3: d=1");
+    assert_eq!(accept(&mut deliveries).await, "4: d=1");
     assert!(matches!(
         running.event().await,
-        Event::Acked { serial: 3, .. }
+        Event::Acked { serial: 4, .. }
     ));
     assert_eq!(running.metrics.acks.load(Ordering::Relaxed), 3);
     drop(client);

@@ -36,7 +36,7 @@ async fn a_token_shows_its_own_scope_only() {
     );
     let running = ground.serve(Options::default()).await;
     let (_client, mut deliveries) = ground.client(&running);
-    assert_eq!(accept(&mut deliveries).await, "1: o=1");
+    assert_eq!(accept(&mut deliveries).await, "2: o=1");
 }
 
 #[tokio::test]
