@@ -129,10 +129,10 @@ fn is_missed_by_nobody(ip: &str, version: &str) {
 
 #[test]
 fn a_control_plane_that_is_away_is_missed_by_nobody_on_the_oldest() {
-    is_missed_by_nobody("127.34.6.1", OLDEST);
+    is_missed_by_nobody("127.34.46.1", OLDEST);
 }
 
 #[test]
 fn a_control_plane_that_is_away_is_missed_by_nobody_on_the_newest() {
-    is_missed_by_nobody("127.34.6.2", NEWEST);
+    is_missed_by_nobody("127.34.46.2", NEWEST);
 }
