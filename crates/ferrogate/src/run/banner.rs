@@ -22,7 +22,7 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
     if state.control.bound().is_empty() {
         line(
             &mut text,
-            "no listener serves yet: the folder needs a Gateway of class `ferrogate` or `ferrogate-envoy`",
+            "no listener serves yet: the folder needs a Gateway of class `ferrogate` or `ferrogate-envoy`; if it has one, the errors above say why that does not serve",
         );
     }
     let sockets = &args.plane.sockets;
