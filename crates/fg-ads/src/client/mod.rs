@@ -38,7 +38,8 @@ pub struct Options {
     pub type_url: String,
     /// Before the first try to come back; doubled at each try. Default: 50 ms.
     pub backoff_first: Duration,
-    /// The most between two tries. Default: 5 s.
+    /// The most between two tries. Default: 2 s: who takes over from a lost control plane expects its
+    /// proxies within 5.
     pub backoff_most: Duration,
     /// For name, connection, handshake and the server's first word, together. Default: 5 s.
     pub connect_deadline: Duration,
@@ -63,7 +64,7 @@ impl Options {
             node,
             type_url: type_url.into(),
             backoff_first: Duration::from_millis(50),
-            backoff_most: Duration::from_secs(5),
+            backoff_most: Duration::from_secs(2),
             connect_deadline: Duration::from_secs(5),
             ping_every: Duration::from_secs(10),
             ping_deadline: Duration::from_secs(5),
