@@ -105,11 +105,14 @@ pub struct Update {
     pub upserts: Vec<Resource>,
     /// Resources that are no more, sorted.
     pub removed: Vec<(Kind, Arc<str>)>,
+    /// Resources that are made no more and stay, since an Envoy may use them, sorted. No Envoy has to
+    /// have them.
+    pub left: Vec<(Kind, Arc<str>)>,
 }
 
 impl Update {
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
-        self.upserts.is_empty() && self.removed.is_empty()
+        self.upserts.is_empty() && self.removed.is_empty() && self.left.is_empty()
     }
 }

@@ -23,7 +23,7 @@ impl Process {
     /// The process that runs this.
     pub(crate) fn own() -> anyhow::Result<Self> {
         let number = i32::try_from(std::process::id())?;
-        let (_, begun) = stat(number).context("/proc is not readable")?;
+        let begun = stat(number).context("/proc is not readable")?.begun;
         Ok(Self { number, begun })
     }
 
@@ -33,7 +33,7 @@ impl Process {
             // Only a child of ours can be collected; for others this is an error that says nothing.
             rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).ok();
         }
-        stat(self.number).is_some_and(|(state, begun)| begun == self.begun && state != 'Z')
+        stat(self.number).is_some_and(|stat| stat.begun == self.begun && !stat.has_ended())
     }
 
     /// Sends a signal to it and to its process group.
@@ -74,16 +74,33 @@ impl Process {
     }
 }
 
-/// State and begin of a process; `None` if there is none.
-fn stat(number: i32) -> Option<(char, u64)> {
+/// What the kernel says of a process.
+struct Stat {
+    state: char,
+    threads: u32,
+    begun: u64,
+}
+
+impl Stat {
+    /// Whether it only waits for its parent. A first thread may have ended before the others, which hold
+    /// the sockets of all until they have ended, too.
+    fn has_ended(&self) -> bool {
+        self.state == 'Z' && self.threads <= 1
+    }
+}
+
+/// `None` if there is no such process.
+fn stat(number: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
     // The name before the last parenthesis may contain anything.
     let (_, rest) = text.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?.chars().next()?;
     // State is field 3.
-    let begun = fields.nth(22 - 4)?.parse().ok()?;
-    Some((state, begun))
+    let mut fields = rest.split_whitespace();
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        threads: fields.nth(20 - 4)?.parse().ok()?,
+        begun: fields.nth(22 - 21)?.parse().ok()?,
+    })
 }
 
 /// The processes of one cluster: each has a name, a file that says which it is, and a log.
@@ -130,7 +147,8 @@ impl Processes {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let number = i32::try_from(child.id())?;
-        let (_, begun) = stat(number).with_context(|| format!("{name} ended at once"))?;
+        let stat = stat(number).with_context(|| format!("{name} ended at once"))?;
+        let begun = stat.begun;
         let process = Process { number, begun };
         fs::write(self.file(name), serde_json::to_vec(&process)?)?;
         Ok(child)
@@ -225,6 +243,28 @@ mod tests {
         assert_eq!(again.names(), Vec::<String>::new());
         // Nothing is left to be collected.
         assert!(child.wait().is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_process_runs_until_its_last_thread_has_ended() {
+        let folder = std::env::temp_dir().join(format!("threads-{}", std::process::id()));
+        let mut command = Command::new("python3");
+        let text = "import ctypes, os, threading\n\
+                    threading.Thread(target=lambda: os.read(os.pipe()[0], 1)).start()\n\
+                    ctypes.CDLL(None).pthread_exit(None)";
+        command.args(["-c", text]);
+        let processes = Processes::of(&folder);
+        let child = processes.start("half", command).unwrap();
+        let number = i32::try_from(child.id()).unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        while stat(number).unwrap().state != 'Z' {
+            assert!(Instant::now() < until, "its first thread goes on");
+            std::thread::yield_now();
+        }
+        assert!(processes.runs("half"), "another thread has not ended");
+        processes.end("half", Duration::ZERO);
+        assert!(!processes.runs("half"));
         fs::remove_dir_all(folder).unwrap();
     }
 

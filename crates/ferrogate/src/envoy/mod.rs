@@ -191,6 +191,9 @@ fn transaction(update: &Update) -> Transaction {
     for (kind, name) in &update.removed {
         transaction.remove(kind.type_url(), name.clone());
     }
+    for (kind, name) in &update.left {
+        transaction.leave(kind.type_url(), name.clone());
+    }
     transaction
 }
 

@@ -221,7 +221,7 @@ impl Session {
         let is_there = |ordered: &Ordered| {
             let is_empty = state
                 .table(&ordered.type_url)
-                .is_none_or(|table| table.entries().next().is_none());
+                .is_none_or(|table| table.needed().next().is_none());
             let mut known = subscriptions.iter();
             is_empty
                 || excused.contains(&ordered.type_url)

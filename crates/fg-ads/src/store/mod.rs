@@ -41,6 +41,10 @@ pub struct Transaction {
     pub upserts: Vec<Upsert>,
     /// Resources that are no more: type URL and name. Those that are not there are no change.
     pub removed: Vec<(Arc<str>, Arc<str>)>,
+    /// Resources that nothing leads to any more, and that stay for clients that may use them: type URL
+    /// and name. No client has to ask for them, until they are upserted again, to have everything. Those
+    /// that are not there are no change.
+    pub left: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Transaction {
@@ -68,6 +72,11 @@ impl Transaction {
     /// Removes a resource.
     pub fn remove(&mut self, type_url: impl Into<Arc<str>>, name: impl Into<Arc<str>>) {
         self.removed.push((type_url.into(), name.into()));
+    }
+
+    /// Leaves a resource to those that may use it.
+    pub fn leave(&mut self, type_url: impl Into<Arc<str>>, name: impl Into<Arc<str>>) {
+        self.left.push((type_url.into(), name.into()));
     }
 }
 

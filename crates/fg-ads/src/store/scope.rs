@@ -94,6 +94,11 @@ impl State {
                 changed |= table.remove(&name, next);
             }
         }
+        for (type_url, name) in transaction.left {
+            if let Some(table) = self.tables.get_mut(&type_url) {
+                changed |= table.leave(&name, next);
+            }
+        }
         if changed {
             self.serial = next;
         }
@@ -115,6 +120,7 @@ impl State {
         let all = Transaction {
             upserts: all,
             removed,
+            left: Vec::new(),
         };
         self.apply(all, next)
     }

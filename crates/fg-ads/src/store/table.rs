@@ -46,13 +46,15 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     entries: BTreeMap<Arc<str>, Arc<Entry>>,
+    /// Those of them that nothing leads to any more.
+    left: BTreeSet<Arc<str>>,
     /// Removed names, with the transaction that removed them.
     removed: BTreeMap<Arc<str>, Serial>,
     /// All of both, by that transaction.
     changed: BTreeSet<(Serial, Arc<str>)>,
     /// Removals up to this one may have been forgotten.
     floor: Serial,
-    /// The transaction that last added or removed a name.
+    /// The transaction that last added, left or removed a name.
     shape: Serial,
 }
 
@@ -78,6 +80,12 @@ impl Table {
         self.entries.values()
     }
 
+    /// The names of what something leads to.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = &Arc<str>> {
+        let names = self.entries.keys();
+        names.filter(|name| !self.left.contains(*name))
+    }
+
     /// One resource.
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Entry>> {
         self.entries.get(name)
@@ -95,7 +103,7 @@ impl Table {
         direct.map(|(_, entry)| entry)
     }
 
-    /// The transaction that last added or removed a name; 0 if there never was one.
+    /// The transaction that last added, left or removed a name; 0 if there never was one.
     pub(crate) fn shape(&self) -> Serial {
         self.shape
     }
@@ -116,9 +124,13 @@ impl Table {
 
     /// Whether that was a change.
     pub(super) fn upsert(&mut self, upsert: Upsert, serial: Serial) -> bool {
+        let was_left = self.left.remove(&upsert.name);
+        if was_left {
+            self.shape = serial;
+        }
         if let Some(old) = self.entries.get(&upsert.name) {
             if old.version == upsert.version {
-                return false;
+                return was_left;
             }
             self.changed.remove(&(old.serial, upsert.name.clone()));
         } else {
@@ -139,10 +151,20 @@ impl Table {
     }
 
     /// Whether that was a change.
+    pub(super) fn leave(&mut self, name: &Arc<str>, serial: Serial) -> bool {
+        let is_new = self.entries.contains_key(name) && self.left.insert(name.clone());
+        if is_new {
+            self.shape = serial;
+        }
+        is_new
+    }
+
+    /// Whether that was a change.
     pub(super) fn remove(&mut self, name: &Arc<str>, serial: Serial) -> bool {
         let Some(old) = self.entries.remove(name) else {
             return false;
         };
+        self.left.remove(name);
         self.changed.remove(&(old.serial, name.clone()));
         self.changed.insert((serial, name.clone()));
         self.removed.insert(name.clone(), serial);

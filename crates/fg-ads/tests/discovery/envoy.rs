@@ -155,6 +155,38 @@ async fn it_is_not_settled_while_something_was_not_asked_for() {
 }
 
 #[tokio::test]
+async fn nobody_has_to_ask_for_what_is_left_to_those_that_use_it() {
+    let ground = Ground::new();
+    let mut running = ground.serve_plain(Options::for_envoy(TYPES)).await;
+    let leave = |changes: &[(&str, &str)]| {
+        let mut all = Transaction::new();
+        for (type_url, name) in changes {
+            all.leave(*type_url, *name);
+        }
+        ground.store.apply("shop/front", all)
+    };
+    let all: [(&str, &[&str]); 2] = [("secret", &["s=1"]), ("endpoints", &["a=1", "b=1"])];
+    apply(&ground, &all);
+    assert_eq!(leave(&[("secret", "s"), ("endpoints", "b")]), 2);
+    assert_eq!(leave(&[("endpoints", "b"), ("cluster", "none")]), 2);
+    let mut raw = Raw::open(&running).await;
+    raw.subscribe("endpoints", &["a"]).await;
+    assert_eq!(raw.take().await, "endpoints 2: a=1");
+    assert_eq!(running.settled().await, 2);
+    // Who wants it gets it.
+    raw.subscribe("endpoints", &["b"]).await;
+    assert_eq!(raw.take().await, "endpoints 2: b=1");
+
+    // Something leads to it again, though it is the same.
+    assert_eq!(apply(&ground, &[("secret", &["s=1"])]), 3);
+    apply(&ground, &[("endpoints", &["a=2"])]);
+    assert_eq!(raw.take().await, "endpoints 4: a=2");
+    raw.subscribe("secret", &["s"]).await;
+    assert_eq!(raw.take().await, "secret 4: s=1");
+    assert_eq!(running.settled().await, 4);
+}
+
+#[tokio::test]
 async fn a_refusal_excuses_only_what_would_have_followed_from_it() {
     let ground = Ground::new();
     let mut running = ground.serve_plain(Options::for_envoy(TYPES)).await;

@@ -78,7 +78,7 @@ impl Output {
     pub(crate) fn all(&self) -> Update {
         Update {
             upserts: self.made.values().cloned().collect(),
-            removed: Vec::new(),
+            ..Update::default()
         }
     }
 }

@@ -46,11 +46,12 @@ impl Leavings {
             .into_iter()
             .partition::<Vec<Key>, _>(|(kind, _)| is_named(*kind));
         update.removed = removed;
-        for key in kept {
-            self.forget(&key);
+        for key in &kept {
+            self.forget(key);
             self.kept.insert(key.clone(), None);
-            self.unsent.push(key);
+            self.unsent.push(key.clone());
         }
+        update.left = kept;
         self.changed();
     }
 
@@ -122,8 +123,8 @@ impl Fences {
             removed.extend(oldest);
         }
         Update {
-            upserts: Vec::new(),
             removed: removed.into_iter().collect(),
+            ..Update::default()
         }
     }
 

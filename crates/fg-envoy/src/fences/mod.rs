@@ -461,7 +461,7 @@ fn closed(settings: &Settings, refused: &Resource) -> Resource {
 fn alone(resource: Resource) -> Update {
     Update {
         upserts: vec![resource],
-        removed: Vec::new(),
+        ..Update::default()
     }
 }
 

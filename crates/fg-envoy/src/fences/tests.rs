@@ -40,7 +40,7 @@ fn known(answer: Option<Answer>) -> Option<Update> {
 fn update(resource: Resource) -> Update {
     Update {
         upserts: vec![resource],
-        removed: Vec::new(),
+        ..Update::default()
     }
 }
 
@@ -188,8 +188,8 @@ fn what_nobody_confirms_does_not_pile_up() {
     }
     assert_eq!(fences.waiting.len(), 1);
     let removed = Update {
-        upserts: Vec::new(),
         removed: vec![(Kind::Secret, "a".into())],
+        ..Update::default()
     };
     fences.sent(&removed, 1000);
     assert!(fences.waiting.is_empty() && fences.made.is_empty());
@@ -232,6 +232,7 @@ fn edit(version: &str) -> Update {
     Update {
         upserts: vec![resource(HOST, version)],
         removed: vec![(Kind::Secret, "key".into()), (CLUSTER.0, CLUSTER.1.into())],
+        ..Update::default()
     }
 }
 
@@ -245,13 +246,14 @@ fn what_the_last_good_version_names_stays_with_it() {
                 naming(CLUSTER, "1", "key"),
                 resource((Kind::Secret, "key"), "1"),
             ],
-            removed: Vec::new(),
+            ..Update::default()
         };
         fences.sent(&first, 1);
         fences.confirmed(ONE, 1);
         fences.confirmed(OTHER, 1);
         let sent = fences.mended(edit("2"));
         assert_eq!(sent.removed, []);
+        assert_eq!(sent.left, edit("2").removed);
         fences.sent(&sent, 2);
         assert!(fences.released().is_empty(), "nobody has the edit");
         if is_refused {
@@ -293,7 +295,7 @@ fn what_is_used_again_is_not_removed_later() {
 fn who_is_away_may_need_it() {
     let first = Update {
         upserts: vec![naming(HOST, "1", CLUSTER.1), resource(CLUSTER, "1")],
-        removed: Vec::new(),
+        ..Update::default()
     };
     for is_known in [false, true] {
         let mut fences = fences();
@@ -326,7 +328,7 @@ fn what_no_envoy_can_need_does_not_wait() {
     let mut fences = Fences::new(Settings::default(), true);
     let first = Update {
         upserts: vec![naming(HOST, "1", CLUSTER.1), resource(CLUSTER, "1")],
-        removed: Vec::new(),
+        ..Update::default()
     };
     fences.sent(&first, 1);
     fences.confirmed(ONE, 1);
@@ -354,8 +356,8 @@ fn what_stays_does_not_pile_up() {
         let name = format!("cluster/{made}");
         fences.sent(&update(resource((Kind::Cluster, &name), "1")), made);
         let mut gone = Update {
-            upserts: Vec::new(),
             removed: vec![(Kind::Cluster, name.as_str().into())],
+            ..Update::default()
         };
         gone = fences.mended(gone);
         fences.sent(&gone, made);

@@ -209,7 +209,7 @@ impl Subscription {
         self.refused.contains_key(name)
     }
 
-    /// Whether everything that there is was asked for and answered.
+    /// Whether everything that something leads to was asked for, and all that was asked for answered.
     pub(super) fn covers(&mut self, table: &Table) -> bool {
         if !self.is_idle() || !self.fresh.is_empty() {
             return false;
@@ -221,7 +221,7 @@ impl Subscription {
         if self.covered == seen {
             return true;
         }
-        let covers = table.entries().all(|entry| self.asks_for(&entry.name));
+        let covers = table.needed().all(|name| self.asks_for(name));
         if covers {
             self.covered = seen;
         }
