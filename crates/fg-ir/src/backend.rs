@@ -23,6 +23,16 @@ pub struct Backend {
     pub kind: BackendKind,
 }
 
+impl Backend {
+    /// The credentials by which it is judged.
+    pub fn credentials(&self) -> &[CredentialKey] {
+        match &self.tls {
+            BackendTls::Verify(origination) => origination.trust.authorities(),
+            BackendTls::Off | BackendTls::Broken(_) => &[],
+        }
+    }
+}
+
 /// What a backend speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BackendProtocol {
@@ -76,6 +86,16 @@ pub enum Trust {
     System,
     /// Those of these credentials, all of kind [`crate::CredentialKind::Authorities`].
     Authorities(Vec<CredentialKey>),
+}
+
+impl Trust {
+    /// The credentials with the authorities; none for those of the system.
+    pub fn authorities(&self) -> &[CredentialKey] {
+        match self {
+            Self::System => &[],
+            Self::Authorities(keys) => keys,
+        }
+    }
 }
 
 /// How the endpoints of a backend are known.

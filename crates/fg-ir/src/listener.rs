@@ -113,6 +113,16 @@ impl Listener {
             .map(|address| (address, self.port))
     }
 
+    /// Its credentials: what it shows to clients and to backends, and by what it judges clients.
+    pub fn credentials(&self) -> Vec<&CredentialKey> {
+        let mut keys: Vec<&CredentialKey> = self.backend_certificate.iter().collect();
+        if let Some(tls) = &self.tls {
+            keys.extend(&tls.certificates);
+            keys.extend(tls.client.iter().flat_map(|client| &client.authorities));
+        }
+        keys
+    }
+
     /// Whether, and how closely, it binds what a socket is bound to: the address itself (0), all of
     /// its family (1), or all (2). Of two listeners with one hostname the closer one owns it there.
     pub fn closeness(&self, (address, port): Socket) -> Option<u8> {

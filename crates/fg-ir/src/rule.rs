@@ -59,13 +59,22 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The backends that it sends something to, also those of its policies; perhaps one of them
+    /// several times.
+    pub fn backends(&self) -> Vec<&BackendKey> {
+        let mut keys = self.policies.backends();
+        for share in self.shares() {
+            if let Target::Backend(key) = &share.target {
+                keys.push(key);
+            }
+            keys.extend(share.policies.backends());
+        }
+        keys
+    }
+
     /// Whether it, or one of its backends, has a policy that protects something.
     pub fn is_protected(&self) -> bool {
-        let backends = match &self.action {
-            Action::Forward(backends) => backends.as_slice(),
-            Action::Refuse(_) => &[],
-        };
-        let backends = backends.iter().map(|backend| &backend.policies);
+        let backends = self.shares().iter().map(|backend| &backend.policies);
         let mut names = backends
             .chain([&self.policies])
             .flat_map(traffic::Set::names);
@@ -73,6 +82,14 @@ impl Rule {
             let mut all = traffic::ALL.iter();
             all.any(|meta| meta.name == name && meta.protective)
         })
+    }
+
+    /// What it forwards to, if it forwards.
+    fn shares(&self) -> &[RuleBackend] {
+        match &self.action {
+            Action::Forward(backends) => backends,
+            Action::Refuse(_) => &[],
+        }
     }
 }
 

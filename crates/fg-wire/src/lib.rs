@@ -39,7 +39,6 @@ mod resource;
 #[cfg(test)]
 mod samples;
 mod transaction;
-mod uses;
 mod views;
 
 #[cfg(test)]

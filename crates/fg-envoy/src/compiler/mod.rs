@@ -4,7 +4,6 @@
 //! that sees the last IR alone.
 
 mod output;
-mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +16,6 @@ use crate::routes::Routes;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 pub(crate) use output::Output;
-pub(crate) use uses::Uses;
 
 /// What a policy could not write for Envoy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

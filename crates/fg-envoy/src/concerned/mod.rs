@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fg_ir::{
-    Action, Backend, BackendKey, BackendTls, Ir, Listener, ListenerKey, Rule, Target, Trust,
-};
+use fg_ir::{Backend, BackendTls, Ir, Listener, ListenerKey, Rule, Trust};
 use fg_model::{ObjectRef, kinds};
 
 use crate::listeners;
@@ -85,16 +83,17 @@ fn uses(rule: &Rule, resource: &Resource, ir: &Ir) -> bool {
     match resource.kind {
         Kind::Listener => false,
         Kind::RouteConfiguration | Kind::VirtualHost => resource.about.contains(&rule.key.route),
-        Kind::Secret => backends(rule).into_iter().any(|key| {
+        Kind::Secret => rule.backends().into_iter().any(|key| {
             let backend = ir.backends.get(key);
             backend.is_some_and(|backend| trusts(backend, resource, ir))
         }),
-        Kind::Cluster => backends(rule).into_iter().any(|key| {
+        Kind::Cluster => rule.backends().into_iter().any(|key| {
             [Speech::Http1, Speech::Http2]
                 .iter()
                 .any(|speech| cluster_name(key, *speech) == *resource.name)
         }),
-        Kind::Endpoints => backends(rule)
+        Kind::Endpoints => rule
+            .backends()
             .into_iter()
             .any(|key| resource.about.contains(&key.object)),
     }
@@ -111,20 +110,6 @@ fn trusts(backend: &Backend, secret: &Resource, ir: &Ir) -> bool {
     };
     let mut listeners = ir.listeners.values();
     is_authorities || listeners.any(|listener| shows_backends(listener, secret))
-}
-
-/// The backends that a rule sends something to, also those of its policies.
-fn backends(rule: &Rule) -> Vec<&BackendKey> {
-    let mut keys = rule.policies.backends();
-    if let Action::Forward(backends) = &rule.action {
-        for backend in backends {
-            if let Target::Backend(key) = &backend.target {
-                keys.push(key);
-            }
-            keys.extend(backend.policies.backends());
-        }
-    }
-    keys
 }
 
 #[cfg(test)]

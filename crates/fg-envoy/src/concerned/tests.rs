@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use fg_ir::{ClientValidation, CredentialKind, TlsOrigination};
+use fg_ir::{Action, ClientValidation, CredentialKind, TlsOrigination};
 use fg_model::Origin;
 use fg_policies::{external_auth, request_mirror, traffic};
 use fg_testkit::certificates::Authority;

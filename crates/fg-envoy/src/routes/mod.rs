@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::route::v3::Route;
+use fg_base::Uses;
 use fg_exchange::Reason;
 use fg_ir::{BackendKey, Change, Ir, Listener, Rule, RuleKey, Socket};
 use fg_policies::envoy::HttpFilter;
@@ -41,7 +42,7 @@ use self::rule::{CompiledRule, Facts, Needs};
 use self::sockets::Owners;
 use self::table::{Means, Table, Touched};
 pub(crate) use self::whole::{Host, Whole};
-use crate::compiler::{Output, Refusal, Uses};
+use crate::compiler::{Output, Refusal};
 use crate::settings::Settings;
 
 /// The route that stands in for all of a virtual host that Envoy refuses.
@@ -195,8 +196,7 @@ impl Routes {
         let nothing = Needs::default();
         let before = before.map_or(&nothing, |rule| &rule.needs);
         let after = after.map_or(&nothing, |rule| &rule.needs);
-        let list = |needs: &Needs| needs.clusters.iter().cloned().collect::<Vec<_>>();
-        for cluster in self.clusters.replace(&list(before), &list(after)) {
+        for cluster in self.clusters.replace(&before.clusters, &after.clusters) {
             let is_used = self.clusters.contains(&cluster);
             step.clusters.entry(cluster).or_insert(!is_used);
         }
@@ -212,10 +212,8 @@ impl Routes {
             let users = self.users.entry(backend.clone()).or_default();
             users.insert(key.clone());
         }
-        let list = |needs: &Needs| needs.filters.keys().cloned().collect::<Vec<_>>();
-        for name in self.filter_uses.replace(&list(before), &list(after)) {
-            step.filters.insert(name);
-        }
+        let (had, has) = (before.filters.keys(), after.filters.keys());
+        step.filters.extend(self.filter_uses.replace(had, has));
         for (name, filter) in &after.filters {
             if self.filters.get(name) != Some(filter) {
                 step.changed

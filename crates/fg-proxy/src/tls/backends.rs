@@ -198,9 +198,5 @@ fn used<'a>(
     origination: &'a TlsOrigination,
     certificate: Option<&'a CredentialKey>,
 ) -> impl Iterator<Item = &'a CredentialKey> {
-    let authorities = match &origination.trust {
-        Trust::System => &[],
-        Trust::Authorities(authorities) => authorities.as_slice(),
-    };
-    authorities.iter().chain(certificate)
+    origination.trust.authorities().iter().chain(certificate)
 }

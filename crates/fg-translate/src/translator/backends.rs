@@ -40,7 +40,7 @@ impl Translator {
         for key in keys {
             let new = self
                 .referred
-                .contains_key(&key)
+                .contains(&key)
                 .then(|| {
                     let tls = |port: Option<&str>| self.world.tls_of(&key.object, port);
                     backends::backend(&key, &self.world, tls)
@@ -59,7 +59,7 @@ impl Translator {
             keys.extend(self.keys_of(&object));
         }
         for key in keys {
-            let found = (key.object.is(kinds::SERVICE) && self.referred.contains_key(&key))
+            let found = (key.object.is(kinds::SERVICE) && self.referred.contains(&key))
                 .then(|| backends::endpoints(&key, &self.world))
                 .flatten();
             let (new, findings) = match found {
@@ -80,8 +80,6 @@ impl Translator {
             object: object.clone(),
             port,
         };
-        self.referred
-            .range(key(0)..=key(u16::MAX))
-            .map(|(key, _)| key.clone())
+        self.referred.among(key(0)..=key(u16::MAX)).cloned()
     }
 }

@@ -228,7 +228,7 @@ impl Translator {
                 name: draft.name.clone(),
                 section: draft.key.section.clone(),
                 supported_kinds: draft.kinds.clone(),
-                attached_routes: self.attached.get(&draft.key).copied().unwrap_or(0),
+                attached_routes: self.attached.count(&draft.key),
                 served: view.served,
                 overlap: draft.overlap.clone(),
             };

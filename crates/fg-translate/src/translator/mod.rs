@@ -23,6 +23,7 @@ use std::sync::Arc;
 use fg_api::Resource;
 use fg_api::deployment::Wish;
 use fg_api::report::Report;
+use fg_base::Uses;
 use fg_ir::{Attachment, BackendKey, Change, CredentialKey, Ir, ListenerKey};
 use fg_model::{Finding, ObjectRef};
 
@@ -65,13 +66,13 @@ pub struct Translator {
     route_reads: Memo,
     policy_reads: Memo,
     /// Routes that are accepted on a listener.
-    attached: BTreeMap<ListenerKey, u32>,
+    attached: Uses<ListenerKey>,
     /// Routes that refer to a backend.
-    referred: BTreeMap<BackendKey, u32>,
+    referred: Uses<BackendKey>,
     /// Pairs of a Service's port and a Gateway from which routes lead there.
-    reach: BTreeMap<Reach, u32>,
+    reach: Uses<Reach>,
     /// Uses of a certificate by listeners and backends of the IR.
-    used: BTreeMap<CredentialKey, u32>,
+    used: Uses<CredentialKey>,
     findings: Findings,
     reports: BTreeMap<Arc<ObjectRef>, Arc<Report>>,
     deployments: BTreeMap<Arc<ObjectRef>, Wish>,
@@ -202,21 +203,6 @@ impl Translator {
     /// How many routes there are, served or not.
     pub fn routes(&self) -> usize {
         self.routes.len()
-    }
-}
-
-/// Replaces what one unit counts for.
-fn count<K: Ord + Clone>(counts: &mut BTreeMap<K, u32>, before: &[K], after: &[K]) {
-    for key in after {
-        *counts.entry(key.clone()).or_default() += 1;
-    }
-    for key in before {
-        if let Some(count) = counts.get_mut(key) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(key);
-            }
-        }
     }
 }
 

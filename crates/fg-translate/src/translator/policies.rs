@@ -92,7 +92,10 @@ impl Translator {
     /// Marks the policies of all backends to which a Gateway leads.
     pub(super) fn reached_by(&self, gateway: &ObjectRef, step: &mut Step) {
         let gateway = (gateway.namespace.clone(), gateway.name.clone());
-        let reached = self.reach.keys().filter(|reach| reach.gateway == gateway);
+        let reached = self
+            .reach
+            .among(..)
+            .filter(|reach| reach.gateway == gateway);
         let backends: Vec<BackendKey> = reached.map(|reach| reach.backend.clone()).collect();
         self.reached(backends.into_iter(), step);
     }
@@ -153,13 +156,9 @@ impl Translator {
             gateway,
         };
         let first = at(port.unwrap_or(0), ("".into(), "".into()));
-        let reached = self
-            .reach
-            .range(first..)
-            .map(|(reach, _)| reach)
-            .take_while(|reach| {
-                reach.backend.object == object && port.is_none_or(|port| port == reach.backend.port)
-            });
+        let reached = self.reach.among(first..).take_while(|reach| {
+            reach.backend.object == object && port.is_none_or(|port| port == reach.backend.port)
+        });
         for reach in reached {
             let (namespace, name) = &reach.gateway;
             let view = self.world.gateway(namespace, name);

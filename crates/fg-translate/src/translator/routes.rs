@@ -8,7 +8,7 @@ use fg_model::{ObjectRef, kinds};
 
 use super::findings::Unit;
 use super::memo::Recorder;
-use super::{Route, Step, Translator, count, policies, set_report};
+use super::{Route, Step, Translator, policies, set_report};
 use crate::routes;
 
 impl Translator {
@@ -71,7 +71,7 @@ impl Translator {
             step.contested.extend(touched);
         }
         if before.attached != route.attached {
-            count(&mut self.attached, &before.attached, &route.attached);
+            self.attached.replace(&before.attached, &route.attached);
             for key in before.attached.iter().chain(&route.attached) {
                 let gateway = ObjectRef::new(
                     kinds::GATEWAY.0,
@@ -84,16 +84,13 @@ impl Translator {
         }
         if before.attached != route.attached || before.backends != route.backends {
             let reached = policies::reach(&before.attached, &before.backends);
-            count(
-                &mut self.reach,
-                &reached,
-                &policies::reach(&route.attached, &route.backends),
-            );
+            let reaches = policies::reach(&route.attached, &route.backends);
+            self.reach.replace(&reached, &reaches);
             let backends = before.backends.iter().chain(&route.backends).cloned();
             self.reached(backends, step);
         }
         if before.backends != route.backends {
-            count(&mut self.referred, &before.backends, &route.backends);
+            self.referred.replace(&before.backends, &route.backends);
             for key in before.backends.into_iter().chain(route.backends) {
                 step.endpoints.insert(key.clone());
                 step.backends.insert(key);

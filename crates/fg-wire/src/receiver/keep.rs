@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use fg_ir::{BackendKey, Ir};
 
 use crate::Name;
-use crate::uses::{backends_of_rule, credentials_of_backend, credentials_of_listener};
 
 /// What stays, and for whom.
 #[derive(Debug, Default)]
@@ -51,12 +50,12 @@ impl Keep {
             match name {
                 Name::Listener(key) => {
                     let credentials = ir.listeners.get(key);
-                    let credentials = credentials.map(|listener| credentials_of_listener(listener));
+                    let credentials = credentials.map(|listener| listener.credentials());
                     let credentials = credentials.into_iter().flatten();
                     needed.extend(credentials.map(|key| Name::Credential(key.clone())));
                 }
                 Name::Rule(key) => {
-                    let backends = ir.rules.get(key).map(|rule| backends_of_rule(rule));
+                    let backends = ir.rules.get(key).map(|rule| rule.backends());
                     for key in backends.into_iter().flatten() {
                         need_backend(key, ir, &mut needed);
                     }
@@ -72,7 +71,7 @@ impl Keep {
 fn need_backend(key: &BackendKey, ir: &Ir, needed: &mut BTreeSet<Name>) {
     needed.insert(Name::Backend(key.clone()));
     needed.insert(Name::Endpoints(key.clone()));
-    let credentials = ir.backends.get(key).map(|one| credentials_of_backend(one));
+    let credentials = ir.backends.get(key).map(|one| one.credentials());
     let credentials = credentials.into_iter().flatten();
     needed.extend(credentials.map(|key| Name::Credential(key.clone())));
 }

@@ -4,7 +4,6 @@
 //! The law, held by a property test: whatever the history, a view equals what a filter makes of the
 //! whole configuration.
 
-mod count;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -12,10 +11,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fg_base::Uses;
 use fg_ir::{BackendKey, Change, CredentialKey, GatewayKey, Ir, Rule, RuleKey};
 
-use crate::uses::{backends_of_rule, credentials_of_backend, credentials_of_listener};
-use count::Uses;
 use share::part_of;
 pub use share::share;
 
@@ -114,10 +112,9 @@ impl Views {
             if before == new.as_ref() {
                 continue;
             }
-            let of = |listener| credentials_of_listener(listener);
             let touched = view.credentials.replace(
-                &before.map(|before| of(before)).unwrap_or_default(),
-                &new.as_ref().map(|new| of(new)).unwrap_or_default(),
+                before.into_iter().flat_map(|before| before.credentials()),
+                new.iter().flat_map(|new| new.credentials()),
             );
             index(&mut self.credentials, &gateway, &view.credentials, &touched);
             step.credentials.extend(touched);
@@ -159,12 +156,8 @@ impl Views {
             return;
         }
         let touched = view.backends.replace(
-            &before
-                .map(|before| backends_of_rule(before))
-                .unwrap_or_default(),
-            &new.as_ref()
-                .map(|new| backends_of_rule(new))
-                .unwrap_or_default(),
+            before.into_iter().flat_map(|before| before.backends()),
+            new.iter().flat_map(|new| new.backends()),
         );
         index(&mut self.backends, gateway, &view.backends, &touched);
         step.backends.extend(touched.iter().cloned());
@@ -185,10 +178,9 @@ impl Views {
                 if before == new.as_ref() {
                     continue;
                 }
-                let of = |backend| credentials_of_backend(backend);
                 let touched = view.credentials.replace(
-                    &before.map(|before| of(before)).unwrap_or_default(),
-                    &new.as_ref().map(|new| of(new)).unwrap_or_default(),
+                    before.into_iter().flat_map(|before| before.credentials()),
+                    new.iter().flat_map(|new| new.credentials()),
                 );
                 index(&mut self.credentials, gateway, &view.credentials, &touched);
                 step.credentials.extend(touched);

@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use fg_ir::{Attachment, BackendKey, CredentialKey, Ir, ListenerKey, Rule};
 
-use crate::uses::{backends_of_rule, credentials_of_backend, credentials_of_listener};
-
 /// What the listeners for which `has` holds need: themselves, the rules attached to them, what these
 /// send to, and the credentials of both.
 ///
@@ -17,18 +15,18 @@ pub fn share(ir: &Ir, has: impl Fn(&ListenerKey) -> bool) -> Ir {
     let mut credentials: BTreeSet<&CredentialKey> = BTreeSet::new();
     for (key, listener) in ir.listeners.iter().filter(|(key, _)| has(key)) {
         own.listeners.insert(key.clone(), listener.clone());
-        credentials.extend(credentials_of_listener(listener));
+        credentials.extend(listener.credentials());
     }
     for (key, rule) in &ir.rules {
         if let Some(part) = part_of(rule, |attachment| has(&attachment.listener)) {
             own.rules.insert(key.clone(), part);
-            backends.extend(backends_of_rule(rule));
+            backends.extend(rule.backends());
         }
     }
     for key in backends {
         if let Some(backend) = ir.backends.get(key) {
             own.backends.insert(key.clone(), backend.clone());
-            credentials.extend(credentials_of_backend(backend));
+            credentials.extend(backend.credentials());
         }
         if let Some(endpoints) = ir.endpoints.get(key) {
             own.endpoints.insert(key.clone(), endpoints.clone());
