@@ -13,8 +13,6 @@ mod ports;
 mod sets;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_cluster;
 mod tls;
 
 pub use allowed::Allowed;

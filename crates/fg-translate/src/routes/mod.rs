@@ -10,10 +10,6 @@ pub(crate) mod resolve;
 pub(crate) mod sharing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_envoy;
-#[cfg(test)]
-mod tests_grpc;
 mod written;
 
 use std::sync::Arc;
