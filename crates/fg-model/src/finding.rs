@@ -217,6 +217,25 @@ impl Finding {
         self
     }
 
+    /// Adds to the word on what to do.
+    pub fn also(&mut self, more: &str) {
+        self.hint = Some(match self.hint.take() {
+            None => more.to_owned(),
+            // A question is a sentence of its own.
+            Some(hint) if hint.ends_with('?') => {
+                let mut letters = more.chars();
+                let first: Vec<char> = letters
+                    .next()
+                    .into_iter()
+                    .flat_map(char::to_uppercase)
+                    .collect();
+                let more: String = first.into_iter().chain(letters).collect();
+                format!("{hint} {more}")
+            }
+            Some(hint) => format!("{hint}; {more}"),
+        });
+    }
+
     /// The same finding, about one part of the status.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
@@ -241,5 +260,26 @@ impl fmt::Display for Finding {
             write!(f, " ({hint})")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ObjectRef;
+
+    #[test]
+    fn advice_reads_as_sentences() {
+        let about = Origin::of(Arc::new(ObjectRef::new("", "File", "", "a.yaml")), 0);
+        let mut finding = Finding::error(about, FindingKind::Unreadable, "is wrong");
+        finding.also("mend it");
+        finding.also("it serves on");
+        assert_eq!(finding.hint.as_deref(), Some("mend it; it serves on"));
+        finding.hint = Some("did you mean `b`?".to_owned());
+        finding.also("it serves on");
+        let expected = "error: File a.yaml: is wrong (did you mean `b`? It serves on)";
+        assert_eq!(finding.to_string(), expected);
     }
 }

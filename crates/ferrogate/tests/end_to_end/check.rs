@@ -116,3 +116,44 @@ spec: {type: ExternalName, externalName: example.com, ports: [{port: 80}]}
     let allowed = output(&["check", folder.arg(), "--allow-external-name"]);
     assert_eq!(allowed.status.code(), Some(0));
 }
+
+/// The words of a file that is no YAML: where, which of its documents, which object, and what goes on.
+#[test]
+fn an_error_of_syntax_names_document_and_object() {
+    let folder = good();
+    let broken = "
+metadata: {name: cart}
+spec:
+  parentRefs: [{name: web}
+  rules: []
+";
+    let head = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute";
+    let other =
+        format!("{head}\nmetadata: {{name: other}}\nspec: {{parentRefs: [{{name: web}}]}}\n");
+    folder.write(
+        "all.yaml",
+        &format!("# words\n---\n{other}---\n{head}{broken}"),
+    );
+    folder.write("nobody.yaml", "spec: [");
+    let (code, text) = check(&folder, "text");
+    assert_eq!(code, Some(1), "{text}");
+    let line = |part: &str| {
+        let line = text.lines().find(|line| line.contains(part));
+        line.unwrap_or_else(|| panic!("{part} in:\n{text}"))
+    };
+    let cart = line("default/cart");
+    for part in [
+        "error: HTTPRoute default/cart: document 2 of 2 cannot be read: ",
+        "the other documents of the file serve",
+        "until it is right, its requests are left to other routes",
+    ] {
+        assert!(cart.contains(part), "{part} in {cart}");
+    }
+    let nobody = line("nobody.yaml:");
+    assert!(nobody.contains("File "), "{nobody}");
+    assert!(nobody.contains("cannot be read: "), "{nobody}");
+    assert!(
+        nobody.contains("what it says counts as not there"),
+        "{nobody}"
+    );
+}

@@ -137,16 +137,21 @@ fn what_cannot_be_read_changes_nothing_and_is_told_once() {
     gateway.wait_for_echo("/", "a");
     let load = Load::start(&gateway, "/");
 
-    folder.overwrite("shop.yaml", "kind: [HTTPRoute\n  nonsense");
+    let broken = route("shop", "[").replace("parentRefs", "\tparentRefs");
+    folder.overwrite("shop.yaml", &broken);
     let said = |words: &'static str| {
         let said = gateway.process.stderr();
         said.into_iter()
             .filter(|line| line.contains(words))
             .collect::<Vec<_>>()
     };
-    until("the finding about the file", || {
-        (!said("shop.yaml:").is_empty()).then_some(())
-    });
+    let unread = until("the finding about the file", || said("shop.yaml:").pop());
+    for part in [
+        "HTTPRoute default/shop: cannot be read",
+        "its last good version keeps serving",
+    ] {
+        assert!(unread.contains(part), "{part} in {unread}");
+    }
     // An object that is refused: its last good version serves.
     folder.write(
         "shop.yaml",

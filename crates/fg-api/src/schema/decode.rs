@@ -81,6 +81,14 @@ pub fn decode(mut document: Value) -> Result<Decoded, Refusal> {
     }
 }
 
+/// The object that a document says it is, whatever else may be wrong with it; `None` when its kind is
+/// not read or it has no name.
+pub fn named(document: &Value) -> Option<ObjectRef> {
+    let word = |field: &str| document.get(field).and_then(Value::as_str);
+    let kind = catalog().find(word("apiVersion")?, word("kind")?)?;
+    metadata::id_of(kind, document)
+}
+
 /// Reads an object whose schema holds.
 fn resource(
     kind: &Kind,

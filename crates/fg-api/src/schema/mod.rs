@@ -23,7 +23,7 @@ mod words;
 mod tests;
 
 pub use catalog::{Identity, identify};
-pub use decode::{Decoded, Refusal, decode};
+pub use decode::{Decoded, Refusal, decode, named};
 pub use definition::definitions;
 pub use nearest::nearest;
 

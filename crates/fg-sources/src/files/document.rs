@@ -9,6 +9,7 @@ use fg_base::Text;
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, kinds};
 use serde_json::Value;
 
+use super::meant::{Meant, meant};
 use crate::Limits;
 use crate::builtin::labelled;
 use crate::yaml::{self, Document, YamlError};
@@ -100,6 +101,15 @@ fn split(text: &str) -> Vec<(u32, &str)> {
     parts
 }
 
+/// Whether a part is more than the line in front of it, comments and nothing.
+fn says_something(part: &str) -> bool {
+    let mut lines = part.lines().map(str::trim_start);
+    lines.any(|line| {
+        let line = line.strip_prefix("---").unwrap_or(line).trim_start();
+        !line.is_empty() && !line.starts_with('#')
+    })
+}
+
 /// The documents of a text. JSON is read as YAML, which knows lines and repeated fields; what only
 /// JSON allows is read as JSON.
 fn parse(file: &str, text: &str, limits: &Limits) -> Result<Vec<Document>, YamlError> {
@@ -156,27 +166,27 @@ impl<'a> Reading<'a> {
     /// Reads what can be read of a file with an error in its syntax: documents are apart from each
     /// other, and the others still say what they say.
     fn parts(&mut self, text: &'a str, error: YamlError) -> Result<(), Box<Finding>> {
-        let parts = split(text);
-        let single = parts.len() < 2 || parts.len() > self.limits.documents;
-        if error.limit || single || self.file.ends_with(".json") {
+        let parts = match self.file.ends_with(".json") {
+            true => vec![(0, text)],
+            false => split(text),
+        };
+        if error.limit || parts.len() > self.limits.documents {
             return Err(Box::new(about_syntax(self.file, error)));
         }
+        let all = parts
+            .iter()
+            .filter(|(_, part)| says_something(part))
+            .count();
+        let mut number = 0;
         for (before, part) in parts {
             (self.text, self.before) = (part, before);
+            number += usize::from(says_something(part));
             match parse(self.file, part, self.limits) {
                 Ok(mut documents) => {
                     documents.iter_mut().for_each(|one| one.shift(before));
                     self.documents(documents)?;
                 }
-                Err(mut error) => {
-                    error.line += before;
-                    let finding = about_syntax(self.file, error);
-                    // Nobody knows which object it was.
-                    self.content.unidentified = true;
-                    self.content
-                        .findings
-                        .push(finding.hint("the other documents of the file serve"));
-                }
+                Err(error) => self.unparsed(error, number, all),
             }
         }
         // What is wrong may be what stands between documents: then nothing is certain.
@@ -189,6 +199,37 @@ impl<'a> Reading<'a> {
             return Err(Box::new(about_syntax(self.file, error)));
         }
         Ok(())
+    }
+
+    /// Says what is wrong with the syntax of a document, the so-many-eth of all of the file, and of
+    /// which object that is, as far as its lines tell.
+    fn unparsed(&mut self, mut error: YamlError, number: usize, all: usize) {
+        let Meant { id, words } = meant(self.text, self.limits);
+        let mut which = match all {
+            0 | 1 => "cannot be read".to_owned(),
+            _ => format!("document {number} of {all} cannot be read"),
+        };
+        if id.is_none() && !words.is_empty() {
+            which = format!("{which} ({words})");
+        }
+        error.line += self.before;
+        error.text = format!("{which}: {}", error.text);
+        let mut finding = about_syntax(self.file, error);
+        if all > 1 {
+            finding.also("the other documents of the file serve");
+        }
+        if let Some(id) = id {
+            finding.about = Origin::of(id.clone(), 0);
+            self.content.written.push(Written {
+                id,
+                line: self.before + 1,
+                good: None,
+                refused: true,
+            });
+        }
+        // Its lines may mislead.
+        self.content.unidentified = true;
+        self.content.findings.push(finding);
     }
 
     fn document(&mut self, document: Document) -> Result<(), Box<Finding>> {

@@ -3,16 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fg_model::{Finding, ObjectRef, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, kinds};
 
-use super::document::Content;
+use super::document::{Content, Written};
+
+/// What it means that a file cannot be read that was good.
+const BEFORE: &str = "what the file said before keeps serving";
+
+fn is_good(object: &Written) -> bool {
+    object.good.is_some()
+}
 
 /// A file that cannot be read gives what it last gave.
 pub(super) fn unreadable(mut finding: Finding, old: Option<&Content>) -> Content {
     let mut content = old.cloned().unwrap_or_default();
-    if content.written.iter().any(|object| object.good.is_some()) {
-        finding.hint = Some("what the file said before keeps serving".to_owned());
-    }
+    finding.also(match content.written.iter().any(is_good) {
+        true => BEFORE,
+        false => "until it is right, nothing of it serves",
+    });
     content.findings = vec![finding];
     content
 }
@@ -37,11 +45,7 @@ pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
         .collect();
     for finding in &mut new.findings {
         if kept.contains(&finding.about.object) {
-            let serving = "its last good version keeps serving";
-            finding.hint = Some(match finding.hint.take() {
-                Some(hint) => format!("{hint}; {serving}"),
-                None => serving.to_owned(),
-            });
+            finding.also("its last good version keeps serving");
         }
     }
     if new.unidentified {
@@ -52,9 +56,20 @@ pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
             .iter()
             .filter(|before| !ids.contains(&before.id));
         let missing: Vec<_> = missing.cloned().collect();
+        if missing.iter().any(is_good) {
+            let mut nameless = new.findings.iter_mut();
+            if let Some(finding) = nameless.find(|finding| is_nameless(finding)) {
+                finding.also(BEFORE);
+            }
+        }
         new.written.extend(missing);
     }
     new
+}
+
+/// Whether it says of a document that cannot be read, and not of which object that is.
+fn is_nameless(finding: &Finding) -> bool {
+    finding.kind == FindingKind::Unreadable && finding.about.object.is(kinds::FILE)
 }
 
 /// Says what it means that nothing of an object is there: at worst others' rules hold where it
@@ -64,19 +79,25 @@ pub(super) fn say_what_is_missing(content: &mut Content) {
         if object.good.is_some() {
             continue;
         }
-        let consequence = if object.id.is(kinds::BACKEND_TLS_POLICY) {
+        let mut about = content.findings.iter_mut();
+        let Some(finding) = about.find(|finding| finding.about.object == object.id) else {
+            continue;
+        };
+        finding.also(if object.id.is(kinds::BACKEND_TLS_POLICY) {
             "until it is right, its Services are called as if it were not there"
         } else if object.id.is(kinds::HTTP_ROUTE) || object.id.is(kinds::GRPC_ROUTE) {
             "until it is right, its requests are left to other routes"
+        } else if object.id.is(kinds::GATEWAY) || object.id.is(kinds::LISTENER_SET) {
+            "until it is right, none of its listeners serves"
+        } else if finding.kind == FindingKind::Unreadable {
+            "until it is right, it counts as not there"
         } else {
             continue;
-        };
-        let mut about = content.findings.iter_mut();
-        if let Some(finding) = about.find(|finding| finding.about.object == object.id) {
-            finding.hint = Some(match finding.hint.take() {
-                Some(hint) => format!("{hint}; {consequence}"),
-                None => consequence.to_owned(),
-            });
+        });
+    }
+    for finding in &mut content.findings {
+        if is_nameless(finding) && finding.hint.is_none() {
+            finding.also("until it is right, what it says counts as not there");
         }
     }
 }

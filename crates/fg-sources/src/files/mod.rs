@@ -7,6 +7,7 @@
 mod document;
 mod keep;
 mod listing;
+mod meant;
 mod reading;
 mod store;
 

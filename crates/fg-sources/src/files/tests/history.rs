@@ -79,7 +79,7 @@ fn a_file_that_does_not_parse_takes_nothing_away() {
     assert_eq!(
         desk.findings(),
         [
-            "a.yaml:1: error: File a.yaml: unclosed bracket '[' (what the file said before keeps serving)"
+            "a.yaml:1: error: File a.yaml: cannot be read: unclosed bracket '[' (what the file said before keeps serving)"
         ]
     );
     assert_eq!(value(&desk.folder, "a"), "x1");

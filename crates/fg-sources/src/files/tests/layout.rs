@@ -106,13 +106,13 @@ metadata: {name: d}
         panic!("{findings:?}");
     };
     assert!(
-        broken.starts_with("a.yaml:8: error: File a.yaml: "),
+        broken.starts_with(
+            "a.yaml:8: error: ConfigMap default/b: document 2 of 4 cannot be read: "
+        ),
         "{broken}"
     );
-    assert!(
-        broken.ends_with("(the other documents of the file serve)"),
-        "{broken}"
-    );
+    let serving = "(the other documents of the file serve; until it is right, it counts as not there)";
+    assert!(broken.ends_with(serving), "{broken}");
     assert_eq!(
         refused,
         "a.yaml:13: error: ConfigMap default/c data[\"key\"]: must be a string, not a list"
@@ -178,13 +178,13 @@ spec:
     assert_eq!(
         desk.findings(),
         [
-            "a.yaml:15: error: HTTPRoute shop/r spec.rules[0].matchs: unknown field `matchs` (did you mean `matches`?; until it is right, its requests are left to other routes)",
+            "a.yaml:15: error: HTTPRoute shop/r spec.rules[0].matchs: unknown field `matchs` (did you mean `matches`? Until it is right, its requests are left to other routes)",
             "b.yaml:1: error: File b.yaml apiVersion: is required",
-            "c.yaml:2: error: File c.yaml: unclosed bracket '['",
+            "c.yaml:2: error: File c.yaml: cannot be read: unclosed bracket '[' (until it is right, what it says counts as not there)",
             "d.yaml:3: error: File d.yaml metadata.name: is required",
             "d.yaml:4: error: File d.yaml metadata.nmae: unknown field `nmae` (did you mean `name`?)",
             "e.yaml:6: error: ConfigMap default/e data.key: the field stands twice, again on line 7 (remove one of the two)",
-            "f.yaml:2: error: File f.yaml: is not UTF-8",
+            "f.yaml:2: error: File f.yaml: is not UTF-8 (until it is right, nothing of it serves)",
         ]
     );
 }
