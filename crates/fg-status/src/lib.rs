@@ -16,12 +16,6 @@ mod policy;
 mod table;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_cluster;
-#[cfg(test)]
-mod tests_sets;
-#[cfg(test)]
-mod tests_tls;
 mod word;
 
 pub use acks::{Ack, Acknowledgements, Remark};

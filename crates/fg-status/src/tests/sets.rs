@@ -3,8 +3,8 @@
 use fg_model::kinds;
 use serde_json::json;
 
-use super::Acknowledgements;
-use super::tests::{bound, conditions, shown, translated};
+use super::{bound, conditions, shown, translated};
+use crate::Acknowledgements;
 
 /// A Gateway with this `from`, and a set of generation 4 with these listeners.
 fn world(from: &str, class: &str, listeners: &str) -> String {

@@ -6,8 +6,8 @@ use fg_model::kinds;
 use fg_translate::Translator;
 use serde_json::{Value, json};
 
-use super::tests::translated;
-use super::{
+use super::translated;
+use crate::{
     Addresses, Confirmation, GatewayKey, Lack, NOT_BY_ENVOY, SUPPORTED, ServiceAddresses, Verdicts,
     cluster_document,
 };

@@ -5,11 +5,11 @@ use fg_testkit::certificates::{Authority, config_map, secret};
 use fg_testkit::objects::objects;
 use serde_json::{Value, json};
 
-use super::tests::{bound, conditions, shown, translated};
+use super::{bound, conditions, shown, translated};
 
 /// A Gateway of generation 3 with an HTTP listener, an HTTPS listener, and this `spec.tls`.
 fn gateway(tls: &str) -> String {
-    super::tests::gateway(&format!(
+    super::gateway(&format!(
         "  listeners:
   - {{name: http, port: 80, protocol: HTTP}}
   - {{name: tls, port: 443, protocol: HTTPS, tls: {{certificateRefs: [{{name: cert}}]}}}}
