@@ -159,6 +159,7 @@ async fn first_batch(context: Option<&str>) -> anyhow::Result<source::Batch> {
         client,
         source::Options::default(),
         counters,
+        None,
         sender,
     ));
     let batch = batches.recv().await.context("nothing could be read");

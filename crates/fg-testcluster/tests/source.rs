@@ -46,7 +46,7 @@ impl Watched {
             ..Options::default()
         };
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(watch(client.clone(), options, counters, sender));
+        let task = tokio::spawn(watch(client.clone(), options, counters, None, sender));
         Self { batches, task }
     }
 

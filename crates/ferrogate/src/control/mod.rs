@@ -21,7 +21,8 @@ use fg_admin::{AdminSite, Readiness, ReadinessSite, Site};
 use fg_ads::Store;
 use fg_control::Control;
 use fg_control::cluster::authority::{Authority, Settings as AuthoritySettings, TokenReviewer};
-use fg_sources::kube::{Batch, Counters, Discovery as Which, Options as SourceOptions};
+use fg_control::cluster::status::{Settings as StatusSettings, StatusWriter};
+use fg_sources::kube::{Batch, Counters, Discovery as Which, Onlooker, Options as SourceOptions};
 use fg_status::GatewayKey;
 use fg_translate::Ground;
 use tokio::sync::oneshot;
@@ -189,11 +190,15 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
         let key = GatewayKey::new(namespace, name);
         known.contains(&key).then(|| fg_deploy::name(name))
     });
+    let statuses = StatusWriter::new(StatusSettings::default());
+    let writer = statuses.clone();
+    let onlooker: Onlooker = Box::new(move |sight| writer.saw(sight));
     let (batches, mut changed) = tokio::sync::mpsc::channel(1);
     tokio::spawn(fg_sources::kube::watch(
         client.clone(),
         with.source,
         with.counters,
+        Some(onlooker),
         batches,
     ));
     let sender = with.sender.clone();
@@ -217,6 +222,7 @@ async fn start(with: Started<'_>) -> anyhow::Result<ClusterOutlet> {
     Ok(ClusterOutlet::start(
         client,
         with.install,
+        statuses,
         authority,
         discovery,
         with.accounts,

@@ -11,7 +11,7 @@ use fg_api::deployment::Wish;
 use fg_control::cluster::authority::Authority;
 use fg_control::cluster::deploy::Deployer;
 use fg_control::cluster::leader::{LeaseSettings, Seat, lead};
-use fg_control::cluster::status::{Settings, StatusWriter};
+use fg_control::cluster::status::StatusWriter;
 use fg_deploy::Fleet;
 use fg_model::ObjectRef;
 use fg_status::{Document, GatewayKey};
@@ -50,6 +50,7 @@ impl ClusterOutlet {
     pub(crate) fn start(
         client: kube::Client,
         install: &InstallArgs,
+        statuses: StatusWriter,
         authority: Authority,
         discovery: Discovery,
         accounts: Accounts,
@@ -70,7 +71,6 @@ impl ClusterOutlet {
             let election = elect(client.clone(), settings, sender.clone(), ended);
             Some(tokio::spawn(election))
         };
-        let statuses = StatusWriter::new(Settings::default());
         let (writer, follow) = (statuses.clone(), acting.subscribe());
         let to = client.clone();
         tokio::spawn(async move { writer.run(to, follow).await });
@@ -154,6 +154,12 @@ impl ClusterOutlet {
                     "counter",
                     "Statuses that said already what they should.",
                     status.unchanged,
+                ),
+                (
+                    "ferrogate_status_read_total",
+                    "counter",
+                    "Objects read before a status was written, or not.",
+                    status.read,
                 ),
                 (
                     "ferrogate_status_conflicts_total",

@@ -12,6 +12,7 @@ use fg_model::{Finding, FindingKind, ObjectRef, Origin, kinds};
 use super::decode::{self, Flaw};
 use super::kinds::Kind;
 use super::raw::Raw;
+use super::sight::{Onlooker, sight};
 use super::stream::Trouble;
 
 /// So many answers in a row that a kind does not exist are believed.
@@ -149,14 +150,20 @@ impl Collection {
     }
 
     /// An object is there. `true` when findings changed.
-    pub(super) fn object(&mut self, mut raw: Raw, selected: bool, changes: &mut Changes) -> bool {
-        if !selected {
-            self.skipped.insert(raw.namespace().clone());
-            return self.gone(&raw, changes);
+    pub(super) fn object(
+        &mut self,
+        mut raw: Raw,
+        onlooker: Option<&Onlooker>,
+        changes: &mut Changes,
+    ) -> bool {
+        let id = self.id(&raw);
+        if let Some(onlooker) = onlooker
+            && let Some(sight) = sight(self.kind, &id, &raw)
+        {
+            onlooker(&sight);
         }
         raw.narrow(self.kind);
         let hash = raw.hash(&self.hasher);
-        let id = self.id(&raw);
         let same = self.seen.get_mut(&id).filter(|seen| seen.hash == hash);
         if let Some(seen) = same {
             seen.list = self.list;
@@ -186,6 +193,12 @@ impl Collection {
                 true
             }
         }
+    }
+
+    /// An object is there that is not read. `true` when findings changed.
+    pub(super) fn skip(&mut self, raw: &Raw, changes: &mut Changes) -> bool {
+        self.skipped.insert(raw.namespace().clone());
+        self.gone(raw, changes)
     }
 
     /// An object is gone. `true` when findings changed.

@@ -67,10 +67,7 @@ pub(super) fn service(id: Arc<ObjectRef>, meta: Meta, raw: &Raw) -> Result<Resou
         hostname: Option<Text>,
     }
     let mut spec: ServiceSpec = part("spec", &raw.spec)?;
-    let status = raw.status.as_ref();
-    let balancer: Balancer = status.map_or(Ok(Balancer::default()), |status| {
-        present("status.loadBalancer", &status.load_balancer)
-    })?;
+    let balancer: Balancer = present("status.loadBalancer", &raw.balancer)?;
     let ingress = balancer.ingress.into_iter().flatten();
     spec.ingress = ingress
         .filter_map(|ingress| ingress.ip.or(ingress.hostname))

@@ -15,6 +15,7 @@ use tokio_stream::StreamMap;
 use super::collection::{Changes, Collection};
 use super::kinds::{DEFINITIONS, KINDS, Kind, NAMESPACES};
 use super::raw::Raw;
+use super::sight::Onlooker;
 use super::stream::{self, Event};
 use super::{Batch, Counters, Options};
 
@@ -29,6 +30,7 @@ pub(super) struct Hub {
     client: Client,
     options: Options,
     counters: Arc<Counters>,
+    onlooker: Option<Onlooker>,
     streams: StreamMap<usize, BoxStream<'static, Event>>,
     collections: Vec<Collection>,
     /// Namespaces whose objects are read; unused when all are.
@@ -43,11 +45,17 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(client: Client, options: Options, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        options: Options,
+        counters: Arc<Counters>,
+        onlooker: Option<Onlooker>,
+    ) -> Self {
         Self {
             client,
             options,
             counters,
+            onlooker,
             streams: StreamMap::new(),
             collections: KINDS.iter().map(Collection::new).collect(),
             namespaces: BTreeSet::new(),
@@ -179,17 +187,17 @@ impl Hub {
             Event::Object(raw) if key == NAMESPACES => {
                 let is = self.options.selects(&raw.metadata.labels);
                 let name = raw.metadata.name.clone();
-                let changed = kind.object(*raw, true, &mut self.changes);
+                let changed = kind.object(*raw, None, &mut self.changes);
                 self.namespace(&name, is) | changed
             }
             Event::Gone(raw) if key == NAMESPACES => {
                 let changed = kind.gone(&raw, &mut self.changes);
                 self.namespace(&raw.metadata.name, false) | changed
             }
-            Event::Object(raw) => {
-                let selected = is_selected(&self.options, &self.namespaces, &raw);
-                kind.object(*raw, selected, &mut self.changes)
+            Event::Object(raw) if !is_selected(&self.options, &self.namespaces, &raw) => {
+                kind.skip(&raw, &mut self.changes)
             }
+            Event::Object(raw) => kind.object(*raw, self.onlooker.as_ref(), &mut self.changes),
             Event::Gone(raw) => kind.gone(&raw, &mut self.changes),
             Event::Trouble(trouble, times) => kind.trouble(&trouble, times, &mut self.changes),
         };

@@ -26,6 +26,8 @@ pub(super) struct Kind {
     pub(super) namespaced: bool,
     /// Whether `metadata` is all that is asked for.
     pub(super) metadata_only: bool,
+    /// Whether its objects have a status of ours, see [`super::Sight`].
+    pub(super) status: bool,
     /// Whether annotations are read.
     pub(super) annotations: bool,
     /// The keys of `data` that are read, if not all.
@@ -45,6 +47,7 @@ const NAMESPACED: Kind = Kind {
     plural: "",
     namespaced: true,
     metadata_only: false,
+    status: false,
     annotations: true,
     keys: None,
     fields: None,
@@ -56,14 +59,14 @@ const NAMESPACED: Kind = Kind {
 #[rustfmt::skip] // one entry a line
 pub(super) const KINDS: &[Kind] = &[
     Kind { name: kinds::NAMESPACE, plural: "namespaces", namespaced: false, metadata_only: true, annotations: false, ..NAMESPACED },
-    Kind { name: kinds::GATEWAY_CLASS, plural: "gatewayclasses", namespaced: false, decode: decode::gateway_class, ..NAMESPACED },
-    Kind { name: kinds::GATEWAY, plural: "gateways", decode: decode::gateway, ..NAMESPACED },
-    Kind { name: kinds::LISTENER_SET, plural: "listenersets", decode: decode::listener_set, ..NAMESPACED },
-    Kind { name: kinds::HTTP_ROUTE, plural: "httproutes", decode: decode::http_route, ..NAMESPACED },
-    Kind { name: kinds::GRPC_ROUTE, plural: "grpcroutes", decode: decode::grpc_route, ..NAMESPACED },
+    Kind { name: kinds::GATEWAY_CLASS, plural: "gatewayclasses", namespaced: false, status: true, decode: decode::gateway_class, ..NAMESPACED },
+    Kind { name: kinds::GATEWAY, plural: "gateways", status: true, decode: decode::gateway, ..NAMESPACED },
+    Kind { name: kinds::LISTENER_SET, plural: "listenersets", status: true, decode: decode::listener_set, ..NAMESPACED },
+    Kind { name: kinds::HTTP_ROUTE, plural: "httproutes", status: true, decode: decode::http_route, ..NAMESPACED },
+    Kind { name: kinds::GRPC_ROUTE, plural: "grpcroutes", status: true, decode: decode::grpc_route, ..NAMESPACED },
     Kind { name: kinds::REFERENCE_GRANT, plural: "referencegrants", versions: &["v1", "v1beta1"], decode: decode::reference_grant, ..NAMESPACED },
-    Kind { name: kinds::BACKEND_TLS_POLICY, plural: "backendtlspolicies", versions: &["v1", "v1alpha3"], decode: decode::backend_tls_policy, ..NAMESPACED },
-    Kind { name: kinds::BACKEND, plural: "backends", versions: &["v1alpha1"], decode: decode::backend, ..NAMESPACED },
+    Kind { name: kinds::BACKEND_TLS_POLICY, plural: "backendtlspolicies", status: true, versions: &["v1", "v1alpha3"], decode: decode::backend_tls_policy, ..NAMESPACED },
+    Kind { name: kinds::BACKEND, plural: "backends", status: true, versions: &["v1alpha1"], decode: decode::backend, ..NAMESPACED },
     Kind { name: kinds::GATEWAY_PARAMETERS, plural: "gatewayparameters", versions: &["v1alpha1"], decode: decode::gateway_parameters, ..NAMESPACED },
     Kind { name: kinds::SERVICE, plural: "services", discovery: |options| options.services, decode: decode::service, ..NAMESPACED },
     Kind { name: kinds::ENDPOINT_SLICE, plural: "endpointslices", annotations: false, decode: decode::endpoint_slice, ..NAMESPACED },

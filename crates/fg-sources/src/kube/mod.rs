@@ -9,9 +9,9 @@
 //! - A lost connection, a restarted API server or a history that is too old ends in a new list, of
 //!   which only what differs is handed on. What was not listed again is removed at its end, not
 //!   before. Until then everything serves on as it was.
-//! - What does not matter here says nothing: status (so our own writes of it cause no event),
+//! - What does not matter here says nothing: status (so our own writes of it cause no batch),
 //!   `managedFields`, and whatever else `decode.rs` does not read. Of an object that was handed on
-//!   only a hash is kept.
+//!   only a hash is kept. Who writes statuses may look on as they come by: [`Onlooker`].
 //! - A kind whose CustomResourceDefinition is missing is no error; it is picked up when the
 //!   definition appears and emptied when that is gone. A kind that may not be read is a finding,
 //!   and so is an object that cannot be read; what was last read of it stays.
@@ -27,6 +27,7 @@ mod hub;
 mod kinds;
 mod options;
 mod raw;
+mod sight;
 mod stream;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use tokio::sync::mpsc;
 pub use backoff::Backoff;
 pub use counters::{Counters, KindCounters};
 pub use options::{Discovery, Options};
+pub use sight::{Onlooker, Sight};
 
 /// Objects that changed, and what is wrong with the source.
 #[derive(Clone, Debug)]
@@ -64,7 +66,9 @@ pub async fn watch(
     client: Client,
     options: Options,
     counters: Arc<Counters>,
+    onlooker: Option<Onlooker>,
     batches: mpsc::Sender<Batch>,
 ) {
-    hub::Hub::new(client, options, counters).run(batches).await;
+    let hub = hub::Hub::new(client, options, counters, onlooker);
+    hub.run(batches).await;
 }

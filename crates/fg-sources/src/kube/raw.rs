@@ -1,13 +1,14 @@
 //! An object as the API server writes it, cut to what can matter here, and not yet read.
 //!
-//! Everything else (`managedFields`, status, owners) is skipped while the bytes are read and never
-//! stored. What remains is compared by hash, so that an object that did not change in what matters
-//! is not even decoded.
+//! Everything else (`managedFields`, owners) is skipped while the bytes are read and never stored.
+//! What remains is compared by hash, so that an object that did not change in what matters is not
+//! even decoded. A status is shown to whoever writes them, and then dropped.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use fg_base::Text;
+use fg_model::kinds;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -38,8 +39,10 @@ pub(super) struct Raw {
     pub(super) address_type: Part,
     pub(super) endpoints: Part,
     pub(super) ports: Part,
-    // of a Service
-    pub(super) status: Option<Status>,
+    pub(super) status: Part,
+    // of a Service: what is read of its status
+    #[serde(skip)]
+    pub(super) balancer: Part,
 }
 
 /// Its `metadata`. The API server makes sure that these have these types.
@@ -60,10 +63,10 @@ pub(super) struct Metadata {
 }
 
 /// The one part of a status that is read.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
-    pub(super) load_balancer: Part,
+struct Status {
+    load_balancer: Part,
 }
 
 impl Raw {
@@ -84,6 +87,12 @@ impl Raw {
             for data in both.into_iter().flatten() {
                 data.retain(|key, _| keys.contains(&&**key));
             }
+        }
+        if let Some(status) = self.status.take()
+            && kind.name == kinds::SERVICE
+        {
+            let status = serde_json::from_str::<Status>(status.get());
+            self.balancer = status.ok().and_then(|status| status.load_balancer);
         }
     }
 
@@ -112,10 +121,7 @@ impl Raw {
             // Between the two.
             0_u8.hash(&mut hasher);
         }
-        let status = self.status.as_ref();
-        status
-            .and_then(|status| text(&status.load_balancer))
-            .hash(&mut hasher);
+        text(&self.balancer).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_api::Resource;
-use fg_sources::kube::{Backoff, Batch, Counters, KindCounters, Options, watch};
+use fg_sources::kube::{Backoff, Batch, Counters, KindCounters, Onlooker, Options, watch};
 use serde_json::{Value, json};
 use server::Server;
 use tokio::sync::mpsc;
@@ -47,9 +47,14 @@ fn options() -> Options {
 
 impl Watched {
     fn new(server: Server, options: Options) -> Self {
+        Self::with(server, options, None)
+    }
+
+    fn with(server: Server, options: Options, onlooker: Option<Onlooker>) -> Self {
         let (sender, batches) = mpsc::channel(1);
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(watch(server.client(), options, counters.clone(), sender));
+        let source = watch(server.client(), options, counters.clone(), onlooker, sender);
+        let task = tokio::spawn(source);
         Self {
             server,
             batches,
@@ -192,6 +197,51 @@ async fn what_does_not_matter_is_not_told() {
     // Three of them, and the one of the list.
     let routes = source.counter("HTTPRoute");
     assert_eq!((routes.events(), routes.objects()), (4, 2));
+}
+
+#[tokio::test]
+async fn whoever_looks_on_sees_statuses_come_and_go() {
+    let server = Server::start().await;
+    server.put(namespace("shop", json!({})));
+    server.put(route("shop", "a", "a.test"));
+    let mut service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "shop", "name": "s"},
+        "spec": {"type": "LoadBalancer"}, "status": {"loadBalancer": {}},
+    });
+    server.put(service.clone());
+    let (tell, mut told_of) = mpsc::unbounded_channel();
+    let onlooker: Onlooker = Box::new(move |sight| {
+        let (object, generation, version) = (sight.object, sight.generation, sight.version);
+        let version: u64 = version.parse().expect("a number");
+        let status = sight.status.unwrap_or("-");
+        let words = format!("{object} {generation} {status}");
+        tell.send((version, words)).expect("the test is there");
+    });
+    let mut source = Watched::with(server, options(), Some(onlooker));
+    source.first().await;
+    let (first, words) = told_of.try_recv().expect("before the batch");
+    assert_eq!(words, "HTTPRoute shop/a 1 -");
+
+    // It is in no batch, and said as it was written.
+    let status = json!({"parents": [{"x": 1.0, "controllerName": "example.com/theirs"}]});
+    let text = status.to_string();
+    source.server.put_status("HTTPRoute", "shop", "a", status);
+    let (second, words) = told_of.recv().await.expect("the source runs");
+    assert_eq!(words, format!("HTTPRoute shop/a 1 {text}"));
+    assert!(second > first);
+
+    // A Service's is nobody's to write, but what matters of it is in a batch.
+    service["status"]["loadBalancer"] = json!({"ingress": [{"ip": "192.0.2.1"}]});
+    source.server.put(service);
+    source.server.put(route("shop", "b", "b.test"));
+    let mut batches = told(&source.next().await);
+    if batches.len() < 2 {
+        batches.extend(told(&source.next().await));
+    }
+    assert_eq!(batches, ["+Service shop/s 1", "+HTTPRoute shop/b 1"]);
+    let (_, words) = told_of.try_recv().expect("before the batch");
+    assert_eq!(words, "HTTPRoute shop/b 1 -");
+    assert!(told_of.try_recv().is_err());
 }
 
 #[tokio::test]

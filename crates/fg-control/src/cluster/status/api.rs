@@ -8,10 +8,13 @@ use std::time::Duration;
 use fg_model::ObjectRef;
 use http::Request;
 use kube::Client;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::FIELD_MANAGER;
 use super::kind::Kind;
+use super::live::Object;
 
 /// How many objects a page of a list has. Units: objects.
 const PAGE: usize = 250;
@@ -65,6 +68,19 @@ impl ApiError {
     }
 }
 
+/// The answer to a list.
+#[derive(Deserialize)]
+struct List {
+    metadata: ListMetadata,
+    items: Option<Vec<Object>>,
+}
+
+#[derive(Deserialize)]
+struct ListMetadata {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
 /// One API server, with a deadline on each request.
 #[derive(Clone)]
 pub(super) struct Api {
@@ -77,7 +93,7 @@ impl Api {
         Self { client, timeout }
     }
 
-    pub(super) async fn get(&self, kind: &Kind, object: &ObjectRef) -> Result<Value, ApiError> {
+    pub(super) async fn get(&self, kind: &Kind, object: &ObjectRef) -> Result<Object, ApiError> {
         self.send(Request::get(kind.path_of(object)), Vec::new())
             .await
     }
@@ -88,7 +104,7 @@ impl Api {
         kind: &Kind,
         object: &ObjectRef,
         body: &Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Object, ApiError> {
         let path = kind.path_of(object);
         let uri = format!("{path}/status?fieldManager={FIELD_MANAGER}&force=true");
         self.patch(uri, "application/apply-patch+yaml", body).await
@@ -100,7 +116,7 @@ impl Api {
         kind: &Kind,
         object: &ObjectRef,
         body: &Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Object, ApiError> {
         let path = kind.path_of(object);
         let uri = format!("{path}/status?fieldManager={FIELD_MANAGER}");
         self.patch(uri, "application/merge-patch+json", body).await
@@ -111,19 +127,15 @@ impl Api {
         &self,
         kind: &Kind,
         from: Option<&str>,
-    ) -> Result<(Vec<Value>, Option<String>), ApiError> {
+    ) -> Result<(Vec<Object>, Option<String>), ApiError> {
         let path = kind.path();
         let uri = match from {
             Some(from) => format!("{path}?limit={PAGE}&continue={from}"),
             None => format!("{path}?limit={PAGE}"),
         };
-        let mut page = self.send(Request::get(uri), Vec::new()).await?;
-        let next = page["metadata"]["continue"].as_str();
-        let next = next.filter(|next| !next.is_empty()).map(str::to_owned);
-        match page["items"].take() {
-            Value::Array(items) => Ok((items, next)),
-            _ => Ok((Vec::new(), next)),
-        }
+        let page: List = self.send(Request::get(uri), Vec::new()).await?;
+        let next = page.metadata.next.filter(|next| !next.is_empty());
+        Ok((page.items.unwrap_or_default(), next))
     }
 
     async fn patch(
@@ -131,22 +143,22 @@ impl Api {
         uri: String,
         content_type: &'static str,
         body: &Value,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Object, ApiError> {
         let body = serde_json::to_vec(body).map_err(ApiError::later)?;
         let request = Request::patch(uri).header(http::header::CONTENT_TYPE, content_type);
         self.send(request, body).await
     }
 
-    async fn send(
+    async fn send<T: DeserializeOwned>(
         &self,
         request: http::request::Builder,
         body: Vec<u8>,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<T, ApiError> {
         let request = request.body(body).map_err(|error| ApiError::Refused {
             words: error.to_string(),
             invalid: false,
         })?;
-        let reply = self.client.request::<Value>(request);
+        let reply = self.client.request::<T>(request);
         match tokio::time::timeout(self.timeout, reply).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(judge(&error)),

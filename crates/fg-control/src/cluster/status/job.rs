@@ -1,4 +1,7 @@
-//! One object: read it, compare, write what differs, and look at the result.
+//! One object: compare it with what it should say, write what differs, and look at the result.
+//!
+//! What was seen of it last is compared first, see `seen`. It is read when nothing was seen, when it
+//! seems to need no write, and when it turns out to have changed since.
 
 use std::sync::Arc;
 
@@ -7,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::api::{Api, ApiError};
 use super::kind::{Kind, Shape};
+use super::live::{Live, Object};
 use super::merge::{Terms, is_own, merged, ours};
-use super::{FIELD_MANAGER, Settings, Shared, Wanted};
+use super::{Settings, Shared, Wanted};
 
 /// How often a conflict is answered by reading again at once.
 const TRIES: u32 = 5;
@@ -40,8 +44,14 @@ pub(super) async fn run(api: Api, shared: Arc<Shared>, object: Arc<ObjectRef>) -
     let Some(kind) = Kind::of(&object) else {
         return Outcome::Gone;
     };
-    for _ in 0..TRIES {
-        match once(&api, &shared, kind, &object).await {
+    let job = Job {
+        api: &api,
+        shared: &shared,
+        kind,
+        object: &object,
+    };
+    for at in 0..TRIES {
+        match job.once(at == 0).await {
             Ok(true) => return Outcome::Written,
             Ok(false) => return Outcome::Unchanged,
             Err(ApiError::Conflict) => shared.counters.conflict(),
@@ -52,60 +62,100 @@ pub(super) async fn run(api: Api, shared: Arc<Shared>, object: Arc<ObjectRef>) -
     Outcome::Failed(ApiError::Conflict)
 }
 
-async fn once(
-    api: &Api,
-    shared: &Shared,
-    kind: &Kind,
-    object: &ObjectRef,
-) -> Result<bool, ApiError> {
-    let live = api.get(kind, object).await?;
-    // Asked only now: it may be newer than when the object was queued.
-    let wanted = shared.state().wanted.get(object).cloned();
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let now = now.to_string();
-    let wanted = wanted.as_deref();
-    let plan = |live: &Value| plan(kind, object, live, wanted, &shared.settings, &now);
-    let written = match plan(&live) {
-        Write::Nothing => return Ok(false),
-        Write::Merge(body) => {
-            api.merge(kind, object, &body).await?;
-            return Ok(true);
+/// An object that is being written.
+struct Job<'a> {
+    api: &'a Api,
+    shared: &'a Shared,
+    kind: &'static Kind,
+    object: &'a Arc<ObjectRef>,
+}
+
+impl Job<'_> {
+    /// Whether it was written. `trusts`: what was seen last may do in place of a read.
+    async fn once(&self, trusts: bool) -> Result<bool, ApiError> {
+        if let Some(seen) = self.seen().filter(|_| trusts) {
+            let wanted = self.wanted();
+            // Whether the end of it is ours, only the API server knows.
+            let known = self.kind.shape != Shape::Owned || wanted.is_some();
+            // That nothing has to be written is not believed: it may have changed since.
+            if known && self.write(seen, wanted.as_deref()).await? {
+                return Ok(true);
+            }
         }
-        Write::Apply(body) => api.apply(kind, object, &body).await,
-    };
-    // Apply leaves what it does not own, such as a listener that is gone but holds a condition of
-    // somebody else; the rest of that entry may then be invalid. And it takes no field that an older
-    // definition of the kind does not have.
-    let live = match written {
-        Ok(live) => live,
-        Err(error) if wanted.is_some() && error.is_about_fields() => live,
-        Err(error) => return Err(error),
-    };
-    if let Some(wanted) = wanted
-        && let Some(body) = rest(kind, object, &live, wanted, &shared.settings, &now)
-    {
-        api.merge(kind, object, &body).await?;
+        self.shared.counters.read_one();
+        let found = self.api.get(self.kind, self.object).await?;
+        // Asked only now: it may be newer than when the object was queued.
+        let wrote = self.write(found.live(), self.wanted().as_deref()).await?;
+        if !wrote {
+            self.answered(&found);
+        }
+        Ok(wrote)
     }
-    Ok(true)
+
+    /// Whether something had to be written; it was.
+    async fn write(&self, live: Live, wanted: Option<&Wanted>) -> Result<bool, ApiError> {
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        let now = now.to_string();
+        let (kind, object) = (self.kind, &**self.object);
+        let settings = &self.shared.settings;
+        let written = match plan(kind, object, &live, wanted, settings, &now) {
+            Write::Nothing => return Ok(false),
+            Write::Merge(body) => {
+                self.answered(&self.api.merge(kind, object, &body).await?);
+                return Ok(true);
+            }
+            Write::Apply(body) => self.api.apply(kind, object, &body).await,
+        };
+        // Apply leaves what it does not own, such as a listener that is gone but holds a condition
+        // of somebody else; the rest of that entry may then be invalid. And it takes no field that
+        // an older definition of the kind does not have.
+        let live = match written {
+            Ok(answer) => {
+                self.answered(&answer);
+                answer.live()
+            }
+            Err(error) if wanted.is_some() && error.is_about_fields() => live,
+            Err(error) => return Err(error),
+        };
+        if let Some(wanted) = wanted
+            && let Some(body) = rest(kind, object, &live, wanted, settings, &now)
+        {
+            self.answered(&self.api.merge(kind, object, &body).await?);
+        }
+        Ok(true)
+    }
+
+    fn wanted(&self) -> Option<Arc<Wanted>> {
+        self.shared.state().wanted.get(self.object).cloned()
+    }
+
+    /// What was seen of it last. It is as good as used.
+    fn seen(&self) -> Option<Live> {
+        self.shared.state().sights.take(self.object)
+    }
+
+    fn answered(&self, answer: &Object) {
+        self.shared.state().sights.answered(self.object, answer);
+    }
 }
 
 /// What has to be sent for one object.
 pub(super) fn plan(
     kind: &Kind,
     object: &ObjectRef,
-    live: &Value,
+    live: &Live,
     wanted: Option<&Wanted>,
     settings: &Settings,
     now: &str,
 ) -> Write {
-    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+    let generation = live.generation;
     // Of an object of that name that is gone, or of which the newest is still to be heard.
     if wanted.is_some_and(|wanted| wanted.generation > generation) {
         return Write::Nothing;
     }
     if kind.shape == Shape::Owned && wanted.is_none() {
-        let body = applied(kind, object, live, left_over(&live["status"]));
-        return if is_managed(live) {
+        let body = applied(kind, object, live, left_over(&live.status));
+        return if live.managed {
             Write::Apply(body)
         } else {
             Write::Nothing
@@ -113,8 +163,8 @@ pub(super) fn plan(
     }
     let terms = terms(kind, object, generation, settings, now);
     let wanted = wanted.map(Wanted::status);
-    let status = merged(&live["status"], wanted.as_ref(), &terms);
-    if is_same(&status, &live["status"]) {
+    let status = merged(&live.status, wanted.as_ref(), &terms);
+    if is_same(&status, &live.status) {
         return Write::Nothing;
     }
     match (kind.shape, &wanted) {
@@ -129,15 +179,15 @@ pub(super) fn plan(
 fn rest(
     kind: &Kind,
     object: &ObjectRef,
-    live: &Value,
+    live: &Live,
     wanted: &Wanted,
     settings: &Settings,
     now: &str,
 ) -> Option<Value> {
-    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+    let generation = live.generation;
     let terms = terms(kind, object, generation, settings, now);
-    let status = merged(&live["status"], Some(&wanted.status()), &terms);
-    (!is_same(&status, &live["status"])).then(|| patch(live, status))
+    let status = merged(&live.status, Some(&wanted.status()), &terms);
+    (!is_same(&status, &live.status)).then(|| patch(live, status))
 }
 
 fn terms<'a>(
@@ -164,13 +214,13 @@ fn is_same(one: &Value, other: &Value) -> bool {
 
 /// The body of an apply. It names the version that it was made from: what it keeps of the live
 /// status must still be so.
-fn applied(kind: &Kind, object: &ObjectRef, live: &Value, status: Value) -> Value {
+fn applied(kind: &Kind, object: &ObjectRef, live: &Live, status: Value) -> Value {
     let mut body = json!({
         "apiVersion": kind.api_version(),
         "kind": kind.name.1,
         "metadata": {
             "name": &*object.name,
-            "resourceVersion": live["metadata"]["resourceVersion"],
+            "resourceVersion": live.version,
         },
         "status": status,
     });
@@ -181,8 +231,8 @@ fn applied(kind: &Kind, object: &ObjectRef, live: &Value, status: Value) -> Valu
 }
 
 /// The body of a merge patch: the fields of the status that change.
-fn patch(live: &Value, status: Value) -> Value {
-    let before = &live["status"];
+fn patch(live: &Live, status: Value) -> Value {
+    let before = &live.status;
     let mut changes = Map::new();
     for (field, _) in before.as_object().into_iter().flatten() {
         if status.get(field).is_none() {
@@ -194,7 +244,7 @@ fn patch(live: &Value, status: Value) -> Value {
         changes.extend(changed.filter(|(field, value)| before.get(field) != Some(value)));
     }
     json!({
-        "metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
+        "metadata": {"resourceVersion": live.version},
         "status": changes,
     })
 }
@@ -216,14 +266,4 @@ fn left_over(status: &Value) -> Value {
     } else {
         json!({ "listeners": kept })
     }
-}
-
-/// Whether the API server says that some of a status is ours.
-fn is_managed(live: &Value) -> bool {
-    let managers = live["metadata"]["managedFields"].as_array();
-    managers.into_iter().flatten().any(|entry| {
-        entry["manager"] == FIELD_MANAGER
-            && entry["operation"] == "Apply"
-            && entry["subresource"] == "status"
-    })
 }

@@ -15,6 +15,8 @@ pub struct Metrics {
     pub written: u64,
     /// Objects that were looked at and already said what they should.
     pub unchanged: u64,
+    /// Objects that were read one by one to be compared; lists are not counted.
+    pub read: u64,
     /// Writes that found the object changed meanwhile, and were made again.
     pub conflicts: u64,
     /// Requests that failed otherwise, each tried again later.
@@ -38,6 +40,7 @@ pub struct Metrics {
 pub(super) struct Counters {
     written: AtomicU64,
     unchanged: AtomicU64,
+    read: AtomicU64,
     conflicts: AtomicU64,
     errors: AtomicU64,
     gone: AtomicU64,
@@ -60,6 +63,10 @@ impl Counters {
 
     pub(super) fn unchanged(&self, count: u64) {
         add(&self.unchanged, count);
+    }
+
+    pub(super) fn read_one(&self) {
+        add(&self.read, 1);
     }
 
     pub(super) fn conflict(&self) {
@@ -85,6 +92,7 @@ impl Counters {
             objects,
             written: get(&self.written),
             unchanged: get(&self.unchanged),
+            read: get(&self.read),
             conflicts: get(&self.conflicts),
             errors: get(&self.errors),
             gone: get(&self.gone),

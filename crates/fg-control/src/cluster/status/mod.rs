@@ -4,7 +4,9 @@
 //! [`StatusWriter::run`] makes the live objects say so. What it promises:
 //!
 //! - Only the newest status of an object is written, compared with the live object first, and only
-//!   if something differs.
+//!   if something differs. The live object need not be read for it when it was seen: by the watch
+//!   ([`StatusWriter::saw`]) or in the answer to the last write. Every write names the version that
+//!   it was made from; when somebody wrote meanwhile it is refused, and the object is read.
 //! - What belongs to others survives byte for byte: conditions of types that are not ours, entries
 //!   of other controllers. `lastTransitionTime` moves only with the condition's status, and a
 //!   condition of a newer generation is never overwritten by an older one. See `merge`.
@@ -16,10 +18,12 @@
 mod api;
 mod job;
 mod kind;
+mod live;
 mod merge;
 mod metrics;
 mod queue;
 mod run;
+mod seen;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -32,6 +36,7 @@ use std::time::Duration;
 
 use fg_base::Text;
 use fg_model::ObjectRef;
+use fg_sources::kube::Sight;
 use fg_status::Document;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -39,6 +44,7 @@ use tokio::time::Instant;
 use metrics::Counters;
 pub use metrics::{LATENCY_BOUNDS, Metrics};
 use queue::Queue;
+use seen::Sights;
 use wanted::Wanted;
 
 /// The field manager of everything that is written here.
@@ -99,6 +105,8 @@ struct State {
     /// What each object's status should say.
     wanted: BTreeMap<Arc<ObjectRef>, Arc<Wanted>>,
     queue: Queue,
+    /// How live objects were seen last, while something is written.
+    sights: Sights,
     /// Whether all that there is has been told.
     synced: bool,
     /// Whether changes are queued; else the sweep finds them.
@@ -153,6 +161,17 @@ impl StatusWriter {
             state.queue.renew(object, now, now);
             drop(state);
             self.shared.wake.notify_one();
+        }
+    }
+
+    /// This is how an object stands, with what everybody wrote to its status. Whoever tells it saves
+    /// a read before the next write; it need be neither complete nor up to date.
+    pub fn saw(&self, sight: &Sight<'_>) {
+        let mut state = self.shared.state();
+        if state.writing {
+            let (version, status) = (sight.version, sight.status);
+            let (object, generation) = (sight.object, sight.generation);
+            state.sights.note(object, version, generation, status);
         }
     }
 

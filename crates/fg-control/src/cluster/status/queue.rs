@@ -16,9 +16,10 @@ use super::kind::Kind;
 /// Of so many objects one is not an urgent one, if there is one.
 const TURN: u32 = 8;
 
-/// How long after it was written an urgent object is left alone: the counters in a Gateway's status
-/// change with each of thousands of routes.
-const SPACING: Duration = Duration::from_millis(100);
+/// How long after it was written an urgent object is left alone, at first and at most: the counters
+/// in a Gateway's status change with each of thousands of routes. What is written again and again is
+/// left alone twice as long each time, until it was not written for that long.
+const SPACING: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
 
 /// The shortest and the longest time until a failed object is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -43,6 +44,13 @@ struct Entry {
     refused: bool,
 }
 
+/// What an urgent object has a right to once it was written.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Duration,
+    long: Duration,
+}
+
 /// The queue.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -52,15 +60,15 @@ pub(super) struct Queue {
     namespaces: VecDeque<Text>,
     later: BTreeSet<(Duration, Arc<ObjectRef>)>,
     turn: u32,
-    /// Until when urgent objects that were written are left alone.
-    rests: BTreeMap<Arc<ObjectRef>, Duration>,
+    /// Urgent objects that were written lately.
+    rests: BTreeMap<Arc<ObjectRef>, Rest>,
 }
 
 impl Queue {
     /// There is something to write, at this time at the earliest.
     pub(super) fn push(&mut self, object: &Arc<ObjectRef>, now: Duration, at: Duration) {
-        let rests = self.rests.get(object).copied().unwrap_or_default();
-        let at = at.max(rests);
+        let rests = self.rests.get(object).map(|rest| rest.until);
+        let at = at.max(rests.unwrap_or_default());
         let Some(entry) = self.entries.get_mut(object) else {
             let entry = Entry {
                 place: Place::Queued,
@@ -125,19 +133,18 @@ impl Queue {
             return Duration::ZERO;
         };
         let waited = now.saturating_sub(entry.since);
-        let rests = now + SPACING;
+        let until = match is_urgent(object) {
+            true => rest(&mut self.rests, object, now),
+            false => now,
+        };
         if let Place::Flying(Some(at)) = entry.place {
-            let at = if is_urgent(object) { at.max(rests) } else { at };
+            let at = at.max(until);
             entry.since = now;
             entry.failures = 0;
             entry.refused = false;
             self.put(object, now, at, false);
         } else {
             self.entries.remove(object);
-        }
-        self.rests.retain(|_, until| *until > now);
-        if is_urgent(object) {
-            self.rests.insert(object.clone(), rests);
         }
         waited
     }
@@ -255,6 +262,23 @@ impl Queue {
     }
 }
 
+/// An urgent object was written: until when it is left alone.
+fn rest(
+    rests: &mut BTreeMap<Arc<ObjectRef>, Rest>,
+    object: &Arc<ObjectRef>,
+    now: Duration,
+) -> Duration {
+    let (first, longest) = SPACING;
+    rests.retain(|_, rest| rest.until + rest.long > now);
+    let rest = rests.entry(object.clone()).or_insert(Rest {
+        until: now,
+        long: first / 2,
+    });
+    rest.long = (rest.long * 2).min(longest);
+    rest.until = now + rest.long;
+    rest.until
+}
+
 fn is_urgent(object: &ObjectRef) -> bool {
     Kind::of(object).is_some_and(|kind| kind.urgent)
 }
@@ -335,10 +359,21 @@ mod tests {
         assert_eq!(queue.pop(at(100)), Some(gateway.clone()));
         queue.push(&gateway, at(101), at(101));
         queue.done(&gateway, at(105));
-        assert_eq!((queue.pop(at(204)), queue.next()), (None, Some(at(205))));
-        assert_eq!(all(&mut queue, at(205)), ["gw"]);
-        queue.push(&gateway, at(400), at(400));
-        assert_eq!(all(&mut queue, at(400)), ["gw"]);
+        // Longer each time.
+        assert_eq!((queue.pop(at(304)), queue.next()), (None, Some(at(305))));
+        for (written, again) in [(305, 705), (705, 1_105)] {
+            assert_eq!(all(&mut queue, at(written)), ["gw"]);
+            queue.push(&gateway, at(written + 1), at(written + 1));
+            assert_eq!(queue.pop(at(again - 1)), None);
+        }
+        assert_eq!(all(&mut queue, at(1_105)), ["gw"]);
+        // It was left in peace, and may come at once, and soon again.
+        queue.push(&gateway, at(1_905), at(1_905));
+        assert_eq!(all(&mut queue, at(1_905)), ["gw"]);
+        queue.push(&gateway, at(1_906), at(1_906));
+        assert_eq!(queue.pop(at(2_004)), None);
+        assert_eq!(all(&mut queue, at(2_005)), ["gw"]);
+        assert_eq!(queue.next(), None);
     }
 
     #[test]

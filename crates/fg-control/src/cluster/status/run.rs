@@ -75,6 +75,8 @@ fn lead(shared: &Shared, leads: bool) -> Option<bool> {
     state.writing = writes;
     // What is queued is either found by the sweep that begins, or no longer ours to write.
     state.queue.clear();
+    // What was seen as long as nobody wrote was not kept.
+    state.sights.clear();
     Some(writes)
 }
 

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use fg_model::ObjectRef;
-use serde_json::Value;
 
 use super::Shared;
 use super::api::{Api, ApiError};
 use super::job::{Write, plan};
 use super::kind::{KINDS, Kind};
+use super::live::Object;
 
 pub(super) async fn run(api: Api, shared: Arc<Shared>) {
     for kind in KINDS {
@@ -43,22 +43,32 @@ async fn sweep(api: &Api, shared: &Shared, kind: &Kind) -> Result<(), ApiError> 
     }
 }
 
-fn look(shared: &Shared, kind: &Kind, live: &Value) {
-    let word = |field: &str| live["metadata"][field].as_str().unwrap_or_default();
+fn look(shared: &Shared, kind: &Kind, found: &Object) {
+    let metadata = &found.metadata;
     let (group, name) = kind.name;
-    let object = ObjectRef::new(group, name, word("namespace"), word("name"));
+    let object = ObjectRef::new(group, name, &metadata.namespace, &metadata.name);
     let object = Arc::new(object);
     let wanted = shared.state().wanted.get(&object).cloned();
     let settings = &shared.settings;
     // The time is not looked at: only whether there is something to write.
-    if plan(kind, &object, live, wanted.as_deref(), settings, "") == Write::Nothing {
+    if plan(
+        kind,
+        &object,
+        &found.live(),
+        wanted.as_deref(),
+        settings,
+        "",
+    ) == Write::Nothing
+    {
         if wanted.is_some() {
             shared.counters.unchanged(1);
         }
         return;
     }
     let now = shared.now();
-    shared.state().queue.push(&object, now, now);
+    let mut state = shared.state();
+    state.sights.answered(&object, found);
+    state.queue.push(&object, now, now);
 }
 
 /// Queues every object of a kind that could not be listed.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use fg_model::ObjectRef;
+use fg_sources::kube::Sight;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use kube::Client;
@@ -83,6 +84,26 @@ impl Server {
         let live = world.objects.get_mut(&path(object)).expect("it is there");
         live["metadata"]["generation"] = generation.into();
         live["metadata"]["resourceVersion"] = version.into();
+    }
+
+    /// An object is deleted.
+    pub(super) fn remove(&self, object: &ObjectRef) {
+        let mut world = self.world.lock().expect("no test panicked");
+        world.objects.remove(&path(object));
+    }
+
+    /// Shows an object as a watch would.
+    pub(super) fn show(&self, object: &ObjectRef, to: impl Fn(&Sight<'_>)) {
+        let world = self.world.lock().expect("no test panicked");
+        let live = &world.objects[&path(object)];
+        let metadata = &live["metadata"];
+        let status = live.get("status").map(Value::to_string);
+        to(&Sight {
+            object,
+            generation: metadata["generation"].as_i64().expect("a generation"),
+            version: metadata["resourceVersion"].as_str().expect("a version"),
+            status: status.as_deref(),
+        });
     }
 
     pub(super) fn status(&self, object: &ObjectRef) -> Value {

@@ -6,6 +6,8 @@
     reason = "what must survive must do so byte for byte"
 )]
 
+mod seen;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +50,7 @@ fn the_status_writer_on_a_real_api_server() -> anyhow::Result<()> {
         routes(&client, &writer).await?;
         policies(&client, &writer).await?;
         many(&client, &writer).await?;
+        seen::seen(&client, &writer).await?;
         drop(leading);
         task.await?;
         election(&client).await
