@@ -58,6 +58,8 @@ pub enum FindingKind {
     // -- what the API server would have refused -----------------------------------------------------
     /// A file could not be read or is not YAML or JSON.
     Unreadable,
+    /// A folder or file without any object.
+    NoObjects,
     /// A value breaks the schema: type, enum, bound, pattern, required.
     SchemaViolation,
     /// A field that the schema does not know.

@@ -38,8 +38,8 @@ pub(crate) use value::Switch;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for `check`: no errors; for `run`: ended by SIGTERM or SIGINT
-  1  something failed; for `check`: errors were found; for `explain`: no rule serves
-     the request, or the gateway itself answers it with an error (5xx)
+  1  something failed; for `check`: errors were found, or no object at all; for `explain`:
+     no rule serves the request, or the gateway itself answers it with an error (5xx)
   2  the command line is wrong, or the folder is not there
 
 Every flag that has a default can also be set by the environment variable that its help names.";

@@ -27,6 +27,32 @@ fn a_clean_folder_exits_with_0() {
     assert_eq!(text, "4 objects: nothing to find fault with\n");
 }
 
+/// Whoever only looks at the exit code would take it for a good one.
+#[test]
+fn a_folder_without_objects_is_an_error() {
+    let folder = Folder::new();
+    let (code, text) = check(&folder, "text");
+    assert_eq!(code, Some(1), "{text}");
+    let words = "no objects found: files must end in .yaml, .yml or .json";
+    assert!(
+        text.contains(&format!("error: File {}: {words}", folder.arg())),
+        "{text}"
+    );
+    assert!(text.ends_with("0 objects: 1 error\n"), "{text}");
+    folder.write("gateway.txt", "kind: Gateway");
+    assert!(check(&folder, "text").1.contains(words));
+    folder.write("a.yaml", "# nothing yet\n");
+    let (code, text) = check(&folder, "json");
+    assert_eq!(code, Some(1));
+    assert!(text.contains("no objects found in its only file"), "{text}");
+    // Those of others are objects, too.
+    folder.write(
+        "a.yaml",
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}",
+    );
+    assert_eq!(check(&folder, "text").0, Some(0));
+}
+
 #[test]
 fn errors_are_listed_with_file_line_field_and_advice() {
     let folder = good();

@@ -195,11 +195,19 @@ fn objects_come_and_go_with_their_files() {
         Client::connect(gateway.listener()).is_err(),
         "nothing listens yet"
     );
+    let says = |words: &str| {
+        let said = gateway.process.stderr();
+        said.iter().any(|line| line.contains(words)).then_some(())
+    };
+    until("the word that there is nothing", || {
+        says("no objects found")
+    });
     folder.service("a", echo.address);
     folder.route("shop", TO_A);
     folder.gateway(ip);
     until("the listener", || Client::connect(gateway.listener()).ok());
     gateway.wait_for_echo("/", "a");
+    until("the word that there is something", || says("resolved: "));
     let series = || gateway.metrics().contains(r#"route="default/shop""#);
     until("the series of the route", || series().then_some(()));
     folder.remove("shop.yaml");

@@ -10,6 +10,7 @@ mod listing;
 mod meant;
 mod reading;
 mod store;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -49,29 +50,6 @@ impl Delta {
     pub fn is_empty(&self) -> bool {
         self.upserts.is_empty() && self.removed.is_empty() && !self.findings_changed
     }
-}
-
-/// A word on a kind that asks for traffic and that we do not serve: nobody should look for the
-/// mistake in the objects themselves.
-fn unserved(((group, kind), count): (&(String, String), &usize)) -> Option<Finding> {
-    let hint = match (group.as_str(), kind.as_str()) {
-        ("networking.k8s.io" | "extensions", "Ingress") => "write an HTTPRoute instead",
-        ("gateway.networking.k8s.io", "TLSRoute" | "TCPRoute" | "UDPRoute") => {
-            "HTTPRoute and GRPCRoute are served"
-        }
-        (
-            "gateway.networking.k8s.io" | "gateway.networking.x-k8s.io" | "gateway.kgateway.dev",
-            _,
-        ) => "nothing of them has any effect",
-        _ => return None,
-    };
-    let about = ObjectRef::new(group, kind, "", "*");
-    let text = match count {
-        1 => format!("1 object of kind `{kind}` ({group}) is not served"),
-        count => format!("{count} objects of kind `{kind}` ({group}) are not served"),
-    };
-    let about = Origin::of(Arc::new(about), 0);
-    Some(Finding::info(about, FindingKind::UnsupportedValue, text).hint(hint))
 }
 
 /// A folder, its objects, and what is wrong with them.
@@ -294,9 +272,11 @@ impl Folder {
         files_read: usize,
         mut findings_changed: bool,
     ) -> Delta {
+        let was_empty = self.is_empty();
         for (path, fresh) in changes {
             findings_changed |= self.put(path, fresh);
         }
+        findings_changed |= was_empty != self.is_empty();
         let mut delta = self.store.settle();
         delta.findings_changed |= findings_changed;
         delta.files_read = files_read;
@@ -396,9 +376,22 @@ impl Folder {
                 .iter()
                 .map(|trouble| self.trouble(trouble)),
         );
-        all.extend(self.other_kinds().iter().filter_map(unserved));
+        all.extend(self.other_kinds().iter().filter_map(words::unserved));
+        all.extend(self.emptiness().filter(|_| all.is_empty()));
         all.sort_by(|a, b| (&a.place, a).cmp(&(&b.place, b)));
         all
+    }
+
+    /// Whether no file holds an object of any kind, or one that was meant to be one.
+    fn is_empty(&self) -> bool {
+        let mut contents = self.files.values().map(|file| &file.content);
+        contents.all(|content| content.written.is_empty() && content.others.is_empty())
+    }
+
+    fn emptiness(&self) -> Option<Finding> {
+        let root = self.root.as_ref().filter(|_| self.is_empty())?;
+        let files = (!root.is_file()).then_some(self.files.len());
+        Some(words::nothing(&self.name(Path::new("")), files))
     }
 
     fn trouble(&self, trouble: &Trouble) -> Finding {

@@ -106,12 +106,12 @@ metadata: {name: d}
         panic!("{findings:?}");
     };
     assert!(
-        broken.starts_with(
-            "a.yaml:8: error: ConfigMap default/b: document 2 of 4 cannot be read: "
-        ),
+        broken
+            .starts_with("a.yaml:8: error: ConfigMap default/b: document 2 of 4 cannot be read: "),
         "{broken}"
     );
-    let serving = "(the other documents of the file serve; until it is right, it counts as not there)";
+    let serving =
+        "(the other documents of the file serve; until it is right, it counts as not there)";
     assert!(broken.ends_with(serving), "{broken}");
     assert_eq!(
         refused,
