@@ -1,6 +1,17 @@
 //! What was seen of an object saves the read before a write, and nothing that others wrote.
 
-use super::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fg_model::{ObjectRef, kinds};
+use fg_status::{ConditionStatus, ConditionsStatus, Status};
+use fg_testkit::status::{condition, document, route_document as on};
+use serde_json::{Value, json};
+
+use super::server::Server;
+use super::{
+    Running, foreign, gateway, object, our_parent, route, running, their_parent, types, with,
+};
 
 impl Running {
     /// The watch shows an object as it stands now.
