@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_base::Text;
-use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place};
+use fg_model::{Finding, FindingKind, ObjectRef, Place};
 
 use crate::watch::Changes;
 use crate::{Limits, yaml};
