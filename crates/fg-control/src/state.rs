@@ -10,7 +10,7 @@ use fg_api::deployment::Wish;
 use fg_api::report::{Report, Subject};
 use fg_base::Text;
 use fg_ir::{Change, GatewayKey, Ir, ListenerKey};
-use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Plane, Scope, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, Plane, Scope, Severity, kinds};
 use fg_status::{Ack, Acknowledgements, Document, Remark, document};
 use fg_translate::{Options, Translator};
 
@@ -94,6 +94,7 @@ impl Control {
     /// Cost: as [`Control::apply`].
     pub fn step(&mut self, objects: Objects) -> Step {
         if let Some(findings) = objects.findings {
+            self.translator.set_refused(refused(&findings));
             self.of_source = findings;
         }
         let outcome = self.translator.apply(&objects.upserts, &objects.removed);
@@ -247,6 +248,35 @@ impl Control {
             }
         }
     }
+}
+
+/// The objects that a source refuses, each with the first error of its own.
+fn refused(findings: &[Arc<Finding>]) -> BTreeMap<ObjectRef, Text> {
+    let mut refused = BTreeMap::new();
+    let errors = findings.iter().filter(|finding| {
+        let is_of_object = !finding.about.object.is(kinds::FILE);
+        let is_refusal = matches!(
+            finding.kind,
+            FindingKind::Unreadable
+                | FindingKind::SchemaViolation
+                | FindingKind::UnknownField
+                | FindingKind::RuleViolation
+        );
+        is_of_object && is_refusal && finding.severity == Severity::Error
+    });
+    for error in errors {
+        let place = error.place.as_ref();
+        let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+        let field = match &*error.about.path {
+            "" => String::new(),
+            path => format!("{path}: "),
+        };
+        let words = || format!("{place}{field}{}", error.text).into();
+        refused
+            .entry(ObjectRef::clone(&error.about.object))
+            .or_insert_with(words);
+    }
+    refused
 }
 
 /// A report with what a data plane finds wrong with its object besides.

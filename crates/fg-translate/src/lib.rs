@@ -13,8 +13,10 @@
 //! | `backend_tls` | `BackendTLSPolicy` |
 //! | `credentials` | certificates and keys in `Secret`s and `ConfigMap`s |
 //! | `grants` | `ReferenceGrant` |
+//! | `absent` | what is said of what is referred to and not there |
 //! | `translator` | what was read by whom, and steps from one state to the next |
 
+mod absent;
 mod backend_tls;
 mod backends;
 mod classes;

@@ -14,6 +14,7 @@ use fg_api::gateway_parameters::GatewayParametersSpec;
 use fg_api::listener_set::ListenerSetSpec;
 use fg_api::reference_grant::ReferenceGrantSpec;
 use fg_base::Text;
+use fg_model::ObjectRef;
 
 use crate::backends::BackendView;
 use crate::classes::Class;
@@ -67,6 +68,9 @@ pub trait Lookup {
     fn listener_set(&self, namespace: &Text, name: &Text) -> Option<Arc<GatewayView>>;
     /// The names of all `ListenerSet`s of a namespace, sorted.
     fn listener_set_names(&self, namespace: &Text) -> Vec<Text>;
+    /// Why an object was refused before it could come here, in words with file and line; `None` when
+    /// it was not.
+    fn refused(&self, object: &ObjectRef) -> Option<Text>;
     /// The labels of a namespace; one that is not written down has the label that every
     /// namespace has.
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text>;

@@ -143,6 +143,45 @@ spec: {type: ExternalName, externalName: example.com, ports: [{port: 80}]}
     assert_eq!(allowed.status.code(), Some(0));
 }
 
+/// Nobody should look for something that is there.
+#[test]
+fn what_is_refused_is_not_called_missing() {
+    let folder = good();
+    let gateway = crate::support::folder::gateway("127.0.0.1");
+    let good = service("a", ([127, 0, 0, 1], 9001).into());
+    folder.write("a.yml", &good.replace("port: 80", "prt: 80"));
+    let (_, text) = check(&folder, "text");
+    let backend =
+        "spec.rules[0].backendRefs[0].name: the Service `a` in namespace `default` is refused";
+    assert!(text.contains(backend), "{text}");
+    folder.write("a.yml", &good);
+
+    folder.write("gateway.yaml", &gateway.replace("port: 80", "port: 0"));
+    let (code, text) = check(&folder, "text");
+    assert_eq!(code, Some(1), "{text}");
+    let line = |part: &str| {
+        let line = text.lines().find(|line| line.contains(part));
+        line.unwrap_or_else(|| panic!("{part} in:\n{text}"))
+    };
+    let own = line("error: Gateway default/web spec.listeners[0].port: ");
+    let (place, _) = own.split_once(" error:").expect("a place");
+    let parent = line("shop.yaml:5: error: HTTPRoute default/shop spec.parentRefs[0]: ");
+    for part in [
+        "the Gateway `web` in namespace `default` is refused for an error of its own",
+        &format!("mend it first: {place} spec.listeners[0].port: "),
+    ] {
+        assert!(parent.contains(part), "{part} in {parent}");
+    }
+
+    // No YAML at all is no other error.
+    folder.write("gateway.yaml", &gateway.replace("protocol", "{protocol"));
+    let (_, text) = check(&folder, "text");
+    assert!(
+        text.contains("the Gateway `web` in namespace `default` is refused"),
+        "{text}"
+    );
+}
+
 /// The words of a file that is no YAML: where, which of its documents, which object, and what goes on.
 #[test]
 fn an_error_of_syntax_names_document_and_object() {

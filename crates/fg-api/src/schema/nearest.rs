@@ -3,7 +3,7 @@
 /// The nearest name, if one is near enough to be meant: letter case and plural do not count, and
 /// about one letter in three may differ.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 4);
+    let allowed = (word.chars().count() / 3).min(4);
     let lower = word.to_lowercase();
     let mut best: Option<(usize, &str)> = None;
     for name in names {

@@ -10,12 +10,12 @@ pub use holder::Holder;
 
 use std::sync::Arc;
 
-use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::{Credential, CredentialKey, CredentialKind, Material};
 use fg_model::{FindingKind, ObjectRef, kinds};
 use fg_tls::credential::{Authorities, Facts, KeyPair};
 
+use crate::absent::absent;
 use crate::grants::Reference;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -175,24 +175,20 @@ fn find(
     } else {
         site.lookup.config_map(namespace, name)
     };
-    found.ok_or_else(|| Failure {
-        kind: FailureKind::Broken,
-        text: format!("there is no {kind} `{name}` in namespace `{namespace}`"),
-        hint: meant(secret, namespace, name, site),
+    found.ok_or_else(|| {
+        // Those of other namespaces are not told: a grant may be for one alone.
+        let names = match namespace == site.namespace {
+            false => Vec::new(),
+            true if secret => site.lookup.secret_names(namespace),
+            true => site.lookup.config_map_names(namespace),
+        };
+        let (text, hint) = absent((group, kind), namespace, name, &names, site.lookup);
+        Failure {
+            kind: FailureKind::Broken,
+            text,
+            hint,
+        }
     })
-}
-
-/// A name that may be meant. Those of other namespaces are not told: a grant may be for one alone.
-fn meant(secret: bool, namespace: &Text, name: &Text, site: Site<'_>) -> Option<String> {
-    if namespace != site.namespace {
-        return None;
-    }
-    let names = if secret {
-        site.lookup.secret_names(namespace)
-    } else {
-        site.lookup.config_map_names(namespace)
-    };
-    nearest(name, names.iter().map(|name| &**name)).map(|name| format!("did you mean `{name}`?"))
 }
 
 /// Warns about a certificate that does not hold now. `what` begins the sentence.

@@ -32,6 +32,7 @@ use fg_ir::{CredentialKey, ListenerKey, ListenerTls, Protocol, RouteKind};
 use fg_model::{Age, Finding, FindingKind, HostPattern, Origin, Plane};
 
 use self::listeners::Owner;
+use crate::absent::listed;
 use crate::classes::{Class, Served};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -235,8 +236,8 @@ fn class(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup, notes: &mut Notes) 
     let Some(class) = lookup.class(name) else {
         let names = lookup.class_names();
         let hint = match nearest(name, names.iter().map(|name| &**name)) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("there are {}", names.join(", ")),
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None => listed(&names),
         };
         notes
             .error(
@@ -244,7 +245,7 @@ fn class(gateway: &Object<GatewaySpec>, lookup: &dyn Lookup, notes: &mut Notes) 
                 FindingKind::ClassNotFound,
                 format!("there is no GatewayClass `{name}`"),
             )
-            .hint(hint);
+            .hint_if(hint);
         return None;
     };
     if class.served == Served::Foreign {

@@ -11,6 +11,7 @@ use fg_ir::{Attachment, ListenerKey};
 use fg_model::{FindingKind, HostPattern, ObjectRef, Plane, Scope, kinds};
 
 use super::{InTheWay, Written};
+use crate::absent::{absent, listed};
 use crate::gateways::{GatewayView, ListenerView};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -158,21 +159,10 @@ fn gateway(
         } else {
             lookup.gateway_names(namespace)
         };
-        let hint = nearest(&parent.name, names.iter().map(|name| &**name))
-            .map(|name| format!("did you mean `{name}`?"))
-            .or_else(|| {
-                (!names.is_empty())
-                    .then(|| format!("there are {} in that namespace", names.join(", ")))
-            });
+        let (text, hint) = absent((group, kind), namespace, &parent.name, &names, lookup);
+        let hint = hint.or_else(|| listed(&names));
         notes
-            .error(
-                path,
-                FindingKind::NoMatchingParent,
-                format!(
-                    "there is no {kind} `{}` in namespace `{namespace}`",
-                    parent.name
-                ),
-            )
+            .error(path, FindingKind::NoMatchingParent, text)
             .hint_if(hint);
     }
     found
@@ -226,7 +216,7 @@ fn listeners<'a>(
                     "no listener of the Gateway takes routes of kind {}",
                     route.group_kind().1
                 ),
-                "attach to a listener of protocol HTTP or HTTPS whose `allowedRoutes.kinds` has that kind",
+                "attach to a listener of protocol HTTP or HTTPS whose `allowedRoutes.kinds` has that kind; if this should be one, see what is said of the listener itself",
             )
         };
         notes
@@ -237,6 +227,16 @@ fn listeners<'a>(
 }
 
 fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, notes: &mut Notes) {
+    let kind = parent.kind.as_deref().unwrap_or(kinds::GATEWAY.1);
+    if gateway.listeners.is_empty() {
+        let name = &parent.name;
+        let text = format!("none of the listeners of the {kind} `{name}` can be used");
+        let hint = format!("see what is said of the {kind} itself");
+        notes
+            .error(path, FindingKind::NoMatchingParent, text)
+            .hint(hint);
+        return;
+    }
     let names: Vec<&str> = gateway
         .listeners
         .iter()
@@ -245,17 +245,17 @@ fn no_listener(parent: &ParentReference, gateway: &GatewayView, path: &str, note
     let (field, text) = match (&parent.section_name, parent.port) {
         (Some(section), None) => (
             ".sectionName",
-            format!("the Gateway has no listener `{section}`"),
+            format!("the {kind} has no listener `{section}`"),
         ),
         (None, Some(port)) => (
             ".port",
-            format!("the Gateway has no listener on port {port}"),
+            format!("the {kind} has no listener on port {port}"),
         ),
         (Some(section), Some(port)) => (
             "",
-            format!("the Gateway has no listener `{section}` on port {port}"),
+            format!("the {kind} has no listener `{section}` on port {port}"),
         ),
-        (None, None) => ("", "the Gateway has no listener".to_owned()),
+        (None, None) => ("", format!("the {kind} has no listener")),
     };
     let meant = parent
         .section_name

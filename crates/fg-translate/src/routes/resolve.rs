@@ -2,11 +2,11 @@
 
 use fg_api::core::ServicePort;
 use fg_api::http_route::BackendObjectReference;
-use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::BackendKey;
 use fg_model::{FindingKind, kinds};
 
+use crate::absent::absent;
 use crate::backend_tls;
 use crate::backends::{spoken, tcp_port};
 use crate::grants::Reference;
@@ -103,13 +103,8 @@ fn service(
     let name = &reference.name;
     let Some(service) = lookup.service(namespace, name) else {
         let names = lookup.service_names(namespace);
-        return Err(Problem(
-            ".name",
-            FindingKind::BackendNotFound,
-            format!("there is no Service `{name}` in namespace `{namespace}`"),
-            nearest(name, names.iter().map(|name| &**name))
-                .map(|name| format!("did you mean `{name}`?")),
-        ));
+        let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
+        return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };
     let Some(port) = reference.port else {
         return Err(Problem(
@@ -217,12 +212,8 @@ fn backend(
 ) -> Result<BackendKey, Problem> {
     let name = &reference.name;
     let Some(backend) = lookup.backend(namespace, name) else {
-        return Err(Problem(
-            ".name",
-            FindingKind::BackendNotFound,
-            format!("there is no Backend `{name}` in namespace `{namespace}`"),
-            None,
-        ));
+        let (text, hint) = absent(kinds::BACKEND, namespace, name, &[], lookup);
+        return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };
     match &backend.problem {
         None => Ok(BackendKey {

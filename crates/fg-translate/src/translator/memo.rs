@@ -221,6 +221,11 @@ impl Lookup for Recorder<'_> {
         self.lookup.listener_set_names(namespace)
     }
 
+    fn refused(&self, object: &ObjectRef) -> Option<Text> {
+        self.record(Read::Refused(object.clone()));
+        self.lookup.refused(object)
+    }
+
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {
         self.record(Read::Labels(namespace.clone()));
         self.lookup.labels(namespace)

@@ -23,13 +23,13 @@ use std::sync::Arc;
 use fg_api::Resource;
 use fg_api::deployment::Wish;
 use fg_api::report::Report;
-use fg_base::Uses;
+use fg_base::{Text, Uses};
 use fg_ir::{Attachment, BackendKey, Change, CredentialKey, Ir, ListenerKey};
 use fg_model::{Finding, ObjectRef};
 
 use crate::gateways::{Draft, Finished, Loss};
 use crate::options::Options;
-use crate::world::{Dirty, World};
+use crate::world::{Dirty, Read, World};
 use findings::{Changed, Findings};
 use memo::Memo;
 use policies::Reach;
@@ -58,6 +58,8 @@ pub struct Outcome {
 pub struct Translator {
     options: Options,
     world: World,
+    /// What has changed since the last step beside objects.
+    changed: BTreeSet<Read>,
     gateways: BTreeMap<Arc<ObjectRef>, Gateway>,
     losses: BTreeMap<ListenerKey, Loss>,
     routes: BTreeMap<Arc<ObjectRef>, Route>,
@@ -128,11 +130,23 @@ impl Translator {
         }
     }
 
+    /// Tells which objects were refused before they could come here, all of them, each with why: whoever
+    /// refers to one is told so, from the next [`Translator::apply`] on.
+    pub fn set_refused(&mut self, refused: BTreeMap<ObjectRef, Text>) {
+        let before = std::mem::replace(&mut self.world.refused, refused);
+        let now = &self.world.refused;
+        let both = before.keys().chain(now.keys());
+        let changed = both.filter(|object| before.get(object) != now.get(object));
+        self.changed
+            .extend(changed.map(|object| Read::Refused(object.clone())));
+    }
+
     /// Takes changed objects: first those that are gone, then those that are new or changed.
     ///
     /// Cost: in proportion to what changed and what reads it, not to the number of objects.
     pub fn apply(&mut self, upserts: &[Resource], removed: &[ObjectRef]) -> Outcome {
         let mut step = Step::default();
+        step.dirty.reads.append(&mut self.changed);
         for id in removed {
             self.world.remove(id, &mut step.dirty);
         }

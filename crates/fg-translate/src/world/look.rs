@@ -127,6 +127,10 @@ impl Lookup for World {
         names(&self.set_views, namespace)
     }
 
+    fn refused(&self, object: &ObjectRef) -> Option<Text> {
+        self.refused.get(object).cloned()
+    }
+
     fn labels(&self, namespace: &Text) -> BTreeMap<Text, Text> {
         let mut labels = self.namespaces.get(namespace).cloned().unwrap_or_default();
         labels.insert("kubernetes.io/metadata.name".into(), namespace.clone());

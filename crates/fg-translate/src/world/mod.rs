@@ -59,6 +59,8 @@ pub(crate) struct World {
     config_maps: ByName<Arc<Holder>>,
     /// What time it is. Units: seconds since the epoch.
     pub(crate) now: Option<i64>,
+    /// Objects that were refused before they could come here, each with why.
+    pub(crate) refused: BTreeMap<ObjectRef, Text>,
     grants: ByName<Arc<Object<ReferenceGrantSpec>>>,
     namespaces: BTreeMap<Text, BTreeMap<Text, Text>>,
 }

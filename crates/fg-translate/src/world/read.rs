@@ -49,6 +49,8 @@ pub(crate) enum Read {
     Policies(Text, Text),
     /// The grants of a namespace.
     Grants(Text),
+    /// Whether an object was refused, and why.
+    Refused(ObjectRef),
     /// The labels of a namespace.
     Labels(Text),
 }
