@@ -138,6 +138,17 @@ async fn read(stream: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h
     Ok((body, stream.trailers().await?))
 }
 
+/// Takes a message that the other side cuts off, without ever making room for more of it; says why
+/// it was cut off.
+pub(crate) async fn stall(mut message: RecvStream) -> Option<h2::Reason> {
+    while let Some(data) = message.data().await {
+        if let Err(cut) = data {
+            return cut.reason();
+        }
+    }
+    None
+}
+
 /// What a backend received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
