@@ -171,6 +171,12 @@ impl Client {
         }
     }
 
+    /// Whether the other side resets the connection, whatever it said before.
+    pub fn is_reset(&mut self) -> bool {
+        let rest = self.rest();
+        rest.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+    }
+
     /// Whether the connection is still open and nothing waits to be read; asks only now.
     pub fn is_quiet(&self) -> bool {
         let stream = self.stream();
