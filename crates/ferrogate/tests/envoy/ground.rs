@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Folder, Gateway, until};
+use crate::support::{Echo, Folder, Gateway, until};
 
 /// An Envoy, installed if it is missing.
 pub(crate) fn envoy() -> String {
@@ -41,23 +41,39 @@ pub(crate) fn folder(ip: &str) -> Folder {
     folder
 }
 
+/// The same with the backends `one` and `two`, and the route `shop` to the first of them.
+pub(crate) fn folder_of_two(ip: &str) -> (Folder, [Echo; 2]) {
+    let echoes = [Echo::start(ip, 9101, "one"), Echo::start(ip, 9102, "two")];
+    let folder = folder(ip);
+    for (name, echo) in ["one", "two"].into_iter().zip(&echoes) {
+        folder.service(name, echo.address);
+    }
+    folder.route("shop", "[{backendRefs: [{name: one, port: 80}]}]");
+    (folder, echoes)
+}
+
 /// A folder with a Gateway of each class, `web` on port 80 and `own` on port 81, and one route of both
 /// to this backend.
 pub(crate) fn folder_of_both(ip: &str, backend: SocketAddr) -> Folder {
     let folder = folder(ip);
     folder.write("own.yaml", &gateway("own", "ferrogate", ip, 81));
     folder.service("shop", backend);
-    folder.write(
-        "shop.yaml",
+    route_both(&folder, "[{backendRefs: [{name: shop, port: 80}]}]");
+    folder
+}
+
+/// Gives the route of [`folder_of_both`] these rules, as YAML.
+pub(crate) fn route_both(folder: &Folder, rules: &str) {
+    let route = format!(
         "apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {name: shop}
+metadata: {{name: shop}}
 spec:
-  parentRefs: [{name: web}, {name: own}]
-  rules: [{backendRefs: [{name: shop, port: 80}]}]
-",
+  parentRefs: [{{name: web}}, {{name: own}}]
+  rules: {rules}
+"
     );
-    folder
+    folder.write("shop.yaml", &route);
 }
 
 /// Serves a folder by the newest Envoy, and waits until it is ready.

@@ -5,18 +5,16 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::ground::{child, condition, folder, is_alive, signal, start, wait_for_words};
+use crate::ground::{
+    child, condition, folder, folder_of_two, is_alive, signal, start, wait_for_words,
+};
 use crate::support::client::Client;
-use crate::support::{Echo, get, until};
+use crate::support::{get, until};
 
 #[test]
 fn an_envoy_that_is_killed_is_started_again_with_what_has_changed_since() {
     let ip = "127.34.2.1";
-    let (one, two) = (Echo::start(ip, 9101, "one"), Echo::start(ip, 9102, "two"));
-    let folder = folder(ip);
-    folder.service("one", one.address);
-    folder.service("two", two.address);
-    folder.route("shop", "[{backendRefs: [{name: one, port: 80}]}]");
+    let (folder, _echoes) = folder_of_two(ip);
     let gateway = start(ip, &folder, &[]);
     let first = child(&gateway);
     signal(first, Signal::KILL);
@@ -38,11 +36,7 @@ fn an_envoy_that_is_killed_is_started_again_with_what_has_changed_since() {
 #[test]
 fn what_changes_while_envoy_hangs_is_live_when_it_goes_on() {
     let ip = "127.34.2.2";
-    let (one, two) = (Echo::start(ip, 9101, "one"), Echo::start(ip, 9102, "two"));
-    let folder = folder(ip);
-    folder.service("one", one.address);
-    folder.service("two", two.address);
-    folder.route("shop", "[{backendRefs: [{name: one, port: 80}]}]");
+    let (folder, _echoes) = folder_of_two(ip);
     let gateway = start(ip, &folder, &[]);
     let process = child(&gateway);
     signal(process, Signal::STOP);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use serde_json::Value;
 
-use crate::ground::{folder_of_both, program, wait_for_words};
+use crate::ground::{folder_of_both, program, route_both, wait_for_words};
 use crate::support::{Gateway, get, until};
 
 /// Each reply has a reason, written in two ways.
@@ -79,14 +79,9 @@ fn no_backend_can_say_why_the_gateway_answered() {
     for (name, reply) in [("around", AROUND), ("refuser", NO), ("permitter", YES)] {
         folder.service(name, forger(ip, reply));
     }
-    folder.write(
-        "shop.yaml",
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: shop}
-spec:
-  parentRefs: [{name: web}, {name: own}]
-  rules:
+    route_both(
+        &folder,
+        "
     - {matches: [{path: {value: /forged}}], backendRefs: [{name: shop, port: 80}]}
     - {matches: [{path: {value: /dead}}], backendRefs: [{name: dead, port: 80}]}
     - {matches: [{path: {value: /gone}}], backendRefs: [{name: gone, port: 80}]}

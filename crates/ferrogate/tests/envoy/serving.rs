@@ -1,6 +1,8 @@
 //! What Envoy serves, and what an edit changes.
 
-use crate::ground::{child, condition, folder, folder_of_both, gateway, is_alive, program, start};
+use crate::ground::{
+    child, condition, folder, folder_of_both, folder_of_two, gateway, is_alive, program, start,
+};
 use crate::support::client::Client;
 use crate::support::folder::gateway as gateway_of_ours;
 use crate::support::{Echo, Folder, Gateway, get, until};
@@ -14,11 +16,7 @@ fn has_series(gateway: &Gateway, name: &str) -> bool {
 #[test]
 fn an_edit_is_live_on_a_connection_that_stays() {
     let ip = "127.34.1.1";
-    let (one, two) = (Echo::start(ip, 9101, "one"), Echo::start(ip, 9102, "two"));
-    let folder = folder(ip);
-    folder.service("one", one.address);
-    folder.service("two", two.address);
-    folder.route("shop", "[{backendRefs: [{name: one, port: 80}]}]");
+    let (folder, [one, two]) = folder_of_two(ip);
     let gateway = start(ip, &folder, &[]);
     let process = child(&gateway);
     let mut client = Client::connect(gateway.listener()).expect("it listens");
