@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fg_api::Resource;
+use fg_base::Text;
 use fg_control::Objects;
+use fg_control::explain::Asking;
 use fg_model::{HostPattern, ObjectRef, Origin, Place, kinds};
 use fg_sources::Limits;
 use fg_sources::files::{self, Delta};
@@ -73,9 +75,14 @@ impl Source {
         self.0.other_kinds().values().sum()
     }
 
-    /// Where routes ask for a host (lower-case, without port) by name, served or not.
-    pub(crate) fn asking(&self, host: &str) -> Vec<Origin> {
-        asking(self.0.resources(), host)
+    /// What routes ask of a host (lower-case, without port), served or not.
+    pub(crate) fn asking(&self, host: &str) -> Asking {
+        let mut asking = asking(self.0.resources(), host);
+        for (route, hostnames) in self.0.refused_routes() {
+            ask(&mut asking, &Origin::of(route.clone(), 0), hostnames, host);
+        }
+        asking.by_name.sort();
+        asking
     }
 
     /// File and line of a field.
@@ -120,27 +127,36 @@ impl Source {
     }
 }
 
-/// Where among objects routes ask for a host (lower-case, without port) by name.
-pub(crate) fn asking<'a>(
-    resources: impl IntoIterator<Item = &'a Resource>,
-    host: &str,
-) -> Vec<Origin> {
-    let mut asking = Vec::new();
+/// What routes among objects ask of a host (lower-case, without port).
+pub(crate) fn asking<'a>(resources: impl IntoIterator<Item = &'a Resource>, host: &str) -> Asking {
+    let mut asking = Asking::default();
     for resource in resources {
         let (hostnames, origin) = match resource {
             Resource::HttpRoute(route) => (&route.spec.hostnames, route.origin()),
             Resource::GrpcRoute(route) => (&route.spec.hostnames, route.origin()),
             _ => continue,
         };
-        let fits = |written: &str| {
-            HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
-        };
-        if let Some(at) = hostnames.iter().position(|written| fits(written)) {
-            asking.push(origin.at(format!("spec.hostnames[{at}]")));
+        ask(&mut asking, &origin, hostnames, host);
+    }
+    asking.by_name.sort();
+    asking
+}
+
+/// Takes note of what a route asks of a host.
+fn ask(asking: &mut Asking, route: &Origin, hostnames: &[Text], host: &str) {
+    let fits = |written: &str| {
+        HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
+    };
+    match hostnames.iter().position(|written| fits(written)) {
+        Some(at) => {
+            let named = route.at(format!("spec.hostnames[{at}]"));
+            asking.by_name.push(named);
+        }
+        None if hostnames.is_empty() => {}
+        None => {
+            asking.others.insert(route.object.clone());
         }
     }
-    asking.sort();
-    asking
 }
 
 /// What time it is. Units: seconds since the epoch.

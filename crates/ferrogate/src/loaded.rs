@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use fg_api::Resource;
+use fg_control::explain::Asking;
 use fg_control::{Control, Objects};
 use fg_model::{Finding, Origin, Place};
 use fg_sources::kube::{self as source, Counters};
@@ -102,8 +103,8 @@ impl Loaded {
         }
     }
 
-    /// Where routes ask for a host (lower-case, without port) by name, served or not.
-    pub(crate) fn asking(&self, host: &str) -> Vec<Origin> {
+    /// What routes ask of a host (lower-case, without port), served or not.
+    pub(crate) fn asking(&self, host: &str) -> Asking {
         match &self.from {
             From::Folder(folder) => folder.asking(host),
             From::Cluster { routes, .. } => asking(routes, host),

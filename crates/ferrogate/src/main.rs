@@ -20,6 +20,7 @@ mod native;
 mod pages;
 mod parents;
 mod proxy;
+mod punycode;
 mod question;
 mod quickstart;
 mod report;

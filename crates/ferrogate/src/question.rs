@@ -3,20 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use fg_control::explain::{Answer, Explanation, Question, explain};
+use fg_control::explain::{Answer, Asking, Explanation, Question, explain};
 use fg_exchange::{Fault, Request, Scheme};
 use fg_http::h1::parse_request;
 use fg_ir::{GatewayKey, Ir, Protocol};
 use fg_model::{Finding, Origin, Place, Plane};
 use fg_proxy::{Settings, trust};
 
+use crate::punycode::ascii_host;
+
 /// A request that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The head as a client sends it.
     head: Vec<u8>,
+    /// Its host, as it is sent.
+    host: String,
     /// The port of the URL.
     port: Option<u16>,
+    /// What is sent otherwise than it was written.
+    notes: Vec<String>,
 }
 
 /// What an explanation reads besides the request.
@@ -25,8 +31,8 @@ pub(crate) struct Known<'a> {
     pub(crate) ir: &'a Ir,
     /// Everything that is wrong.
     pub(crate) findings: &'a [Arc<Finding>],
-    /// Where routes ask for a host by name, served or not.
-    pub(crate) asking: &'a dyn Fn(&str) -> Vec<Origin>,
+    /// What routes ask of a host, served or not.
+    pub(crate) asking: &'a dyn Fn(&str) -> Asking,
     /// File and line of an origin.
     pub(crate) locate: &'a dyn Fn(&Origin) -> Option<Place>,
     /// Who serves a Gateway.
@@ -45,6 +51,9 @@ impl Asked {
     /// What cannot be understood, in the user's words.
     pub(crate) fn new(method: &str, url: &str, fields: &[String]) -> Result<Self, String> {
         let (secure, authority, target) = split(url)?;
+        let mut notes = Vec::new();
+        let authority = &*as_sent(authority, ascii_host(authority)?, &mut notes);
+        let target = as_sent(&target, escaped(&target), &mut notes);
         let port = match authority.rsplit_once(':') {
             Some((_, port)) if !authority.ends_with(']') => Some(
                 port.parse()
@@ -68,13 +77,21 @@ impl Asked {
         let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{rest}\r\n");
         Ok(Self {
             head: head.into_bytes(),
+            host,
             port,
+            notes,
         })
     }
 
     /// Explains what happens to the request. One that the gateway would refuse is explained as
     /// refused.
     pub(crate) fn explain(&self, known: &Known<'_>) -> Explanation {
+        let mut explanation = self.walk(known);
+        explanation.notes.splice(0..0, self.notes.iter().cloned());
+        explanation
+    }
+
+    fn walk(&self, known: &Known<'_>) -> Explanation {
         let settings = known.settings;
         let client = match self.request(settings) {
             Ok((_, client)) => client,
@@ -136,6 +153,7 @@ impl Asked {
         }
         Explanation {
             method: word(),
+            host: self.host.clone(),
             path: word(),
             answer: Some(Answer {
                 status: fault.reason.status(),
@@ -154,6 +172,29 @@ fn listener_port(settings: &Settings, port: u16) -> u16 {
     let mut pairs = settings.port_map.iter();
     let mapped = pairs.find(|(_, bound)| **bound == port);
     mapped.map_or(port, |(listener, _)| *listener)
+}
+
+/// What is sent, with a note when something else was written.
+fn as_sent(written: &str, sent: String, notes: &mut Vec<String>) -> String {
+    if sent != written {
+        notes.push(format!("`{written}` is sent as {sent}, as browsers do"));
+    }
+    sent
+}
+
+/// Path and query with characters beyond ASCII escaped. Sent as they are, they would be refused.
+fn escaped(target: &str) -> String {
+    let mut escaped = String::with_capacity(target.len());
+    for one in target.chars() {
+        if one.is_ascii() {
+            escaped.push(one);
+        } else {
+            let mut bytes = [0; 4];
+            let bytes = one.encode_utf8(&mut bytes).bytes();
+            escaped.extend(bytes.map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    escaped
 }
 
 /// Whether it is HTTPS; authority; and path with query.
@@ -214,8 +255,22 @@ mod tests {
     }
 
     #[test]
+    fn letters_beyond_ascii_are_sent_as_clients_send_them() {
+        let url = "http://Bücher.example:81/Bücher?q=ü";
+        let asked = Asked::new("GET", url, &[]).expect("a good question");
+        let head = String::from_utf8(asked.head).expect("text");
+        assert_eq!(
+            head,
+            "GET /B%C3%BCcher?q=%C3%BC HTTP/1.1\r\nHost: xn--bcher-kva.example:81\r\n\r\n"
+        );
+        assert_eq!((asked.port, asked.notes.len()), (Some(81), 2));
+        let host = "`Bücher.example:81` is sent as xn--bcher-kva.example:81, as browsers do";
+        assert_eq!(asked.notes[0], host);
+    }
+
+    #[test]
     fn what_cannot_be_asked_is_said() {
-        for bad in ["ftp://a/", "http:///x", "http://a:x/"] {
+        for bad in ["ftp://a/", "http:///x", "http://a:x/", "http://a\u{301}.b/"] {
             assert!(Asked::new("GET", bad, &[]).is_err(), "{bad}");
         }
         assert!(Asked::new("GET", "http://a/", &["no colon".to_owned()]).is_err());
@@ -227,7 +282,7 @@ mod tests {
         let explanation = asked.explain(&Known {
             ir: &Ir::default(),
             findings: &[],
-            asking: &|_| Vec::new(),
+            asking: &|_| Asking::default(),
             locate: &|_| None,
             plane: &|_| Plane::Native,
             settings: &Settings::default(),

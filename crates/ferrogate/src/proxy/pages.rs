@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fg_admin::{AdminSource, Drain, ExplainQuery, Readiness};
+use fg_control::explain::Asking;
 use fg_ir::Ir;
 use fg_model::Plane;
 use fg_proxy::{Connections, Settings};
@@ -119,7 +120,7 @@ impl AdminSource for Pages {
                 ir: &ir,
                 // They are known to the control plane only: `ferrogate explain --cluster` tells them.
                 findings: &[],
-                asking: &|_| Vec::new(),
+                asking: &|_| Asking::default(),
                 locate: &|_| None,
                 plane: &|_| Plane::Native,
                 settings: &self.settings,

@@ -75,6 +75,77 @@ fn mapped_ports_and_errors_of_our_own_are_told() {
     assert!(text.contains("answer    500 "), "{text}");
 }
 
+/// A route on `web` for a host.
+fn for_host(name: &str, host: &str, rules: &str) -> String {
+    let route = crate::support::folder::route(name, rules);
+    route.replace("  rules:", &format!("  hostnames: [{host}]\n  rules:"))
+}
+
+#[test]
+fn only_errors_that_may_be_the_reason_are_told() {
+    let folder = Folder::new();
+    folder.gateway("127.0.0.1");
+    for number in 0..20 {
+        let (name, host) = (format!("far{number}"), format!("far{number}.example"));
+        // A match that is left out, or a route that is refused as a whole.
+        let rules = match number % 2 {
+            0 => "[{matches: [{headers: [{name: a, type: RegularExpression, value: '('}]}]}]",
+            _ => "[{matchs: []}]",
+        };
+        folder.write(&format!("{name}.yaml"), &for_host(&name, &host, rules));
+    }
+    let left_out = "[{matches: [{headers: [{name: a, type: RegularExpression, value: '('}]}]}]";
+    folder.write("near.yaml", &for_host("near", "near.example", left_out));
+    folder.write(
+        "nigh.yaml",
+        &for_host("nigh", "'*.example'", "[{matchs: []}]"),
+    );
+    // What it would ask for is not known.
+    folder.route("refused", "[{matchs: []}]");
+    let ask = |url: &str| {
+        let output = output(&["explain", folder.arg(), url]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let text = ask("http://near.example/a");
+    assert!(text.contains("answer    404 no_route"), "{text}");
+    let (_, told) = text.split_once("look at ").expect("something to look at");
+    assert!(
+        told.contains("HTTPRoute default/near spec.rules[0].matches[0]"),
+        "{told}"
+    );
+    for refused in ["refused", "nigh"] {
+        let about = format!("HTTPRoute default/{refused} spec.rules[0]");
+        assert!(told.contains(&about), "{about} in {told}");
+    }
+    assert!(!told.contains("far"), "{told}");
+    let more = "more errors elsewhere: `ferrogate check` lists them all\n";
+    assert!(told.ends_with(more), "{told}");
+}
+
+#[test]
+fn hosts_and_paths_beyond_ascii_are_asked_for_as_they_are_sent() {
+    let folder = Folder::new();
+    folder.gateway("127.0.0.1");
+    folder.service("a", ([127, 0, 0, 1], 9001).into());
+    let rules = "[{matches: [{path: {value: /caf%C3%A9}}], backendRefs: [{name: a, port: 80}]}]";
+    folder.write("b.yaml", &for_host("b", "xn--bcher-kva.example", rules));
+    let output = output(&["explain", folder.arg(), "http://bücher.example/café?x=1"]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for part in [
+        "GET /caf%C3%A9?x=1 (host xn--bcher-kva.example)\n",
+        "note      `bücher.example` is sent as xn--bcher-kva.example, as browsers do\n",
+        "rule      HTTPRoute default/b rule 0 match 0 host xn--bcher-kva.example\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    // What is refused has a host as well.
+    let output = self::output(&["explain", folder.arg(), "http://b.example/%2F"]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.starts_with("GET /%2F (host b.example)\n"), "{text}");
+}
+
 /// Numbers that look random and are the same in every run.
 struct Numbers(u64);
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use fg_exchange::Request;
 use fg_ir::{Ir, Listener, ListenerKey, Rule};
-use fg_model::{Finding, FindingKind, ObjectRef, Scope, Severity, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, Origin, Scope, Severity, kinds};
 use fg_router::ListenerTable;
 
 use super::walk::{LISTED, lossy, rule_step};
-use super::{Explanation, Hint, Other, Question, Source};
+use super::{Asking, Explanation, Hint, Other, Question, Source};
 
 /// The matches of the listener that were not even tried, when nothing was found: what is nearest.
 pub(super) fn near(
@@ -61,7 +61,7 @@ pub(super) fn near(
 }
 
 /// The routes that ask for the host and are not served here, with what is wrong with them; then
-/// other errors of Gateways and routes, which may be why a request is not served.
+/// other errors that may be why a request is not served, and how many more there are.
 pub(super) fn suspects(
     ir: &Ir,
     listener: Option<&Listener>,
@@ -71,7 +71,8 @@ pub(super) fn suspects(
 ) {
     let mut told: BTreeSet<&ObjectRef> = BTreeSet::new();
     let asking = (question.asking)(&lossy(request.host()));
-    for origin in asking.iter().take(LISTED) {
+    let mut shown = 0;
+    for origin in asking.by_name.iter().take(LISTED) {
         let attached = attached(ir, &origin.object);
         let here = listener.is_some_and(|listener| attached.contains(&listener.key));
         if here || !told.insert(&origin.object) {
@@ -88,26 +89,90 @@ pub(super) fn suspects(
             source: Some(question.source(origin)),
         });
         let about = |finding: &&Arc<Finding>| finding.about.object == origin.object;
-        let about = question.findings.iter().filter(about);
-        let hints = about.take(LISTED).map(|finding| hint(finding, question));
-        explanation.hints.extend(hints);
+        for finding in question.findings.iter().filter(about).take(LISTED) {
+            shown += usize::from(finding.severity == Severity::Error);
+            explanation.hints.push(hint(finding, question));
+        }
     }
+    let reach = Reach::of(ir, listener, &asking);
+    let errors = |finding: &&Arc<Finding>| finding.severity == Severity::Error;
     let relevant = |finding: &&Arc<Finding>| {
-        let object = &finding.about.object;
-        finding.severity == Severity::Error
-            && !told.contains(&**object)
-            && [
-                kinds::GATEWAY,
-                kinds::HTTP_ROUTE,
-                kinds::GRPC_ROUTE,
-                kinds::FILE,
-            ]
-            .iter()
-            .any(|kind| object.is(*kind))
+        errors(finding) && !told.contains(&*finding.about.object) && reach.has(&finding.about)
     };
-    let others = question.findings.iter().filter(relevant).take(LISTED);
-    let others = others.map(|finding| hint(finding, question));
-    explanation.hints.extend(others);
+    for finding in question.findings.iter().filter(relevant).take(LISTED) {
+        shown += 1;
+        explanation.hints.push(hint(finding, question));
+    }
+    let more = question.findings.iter().filter(errors).count();
+    let more = more.saturating_sub(shown);
+    if more > 0 {
+        let errors = if more == 1 { "error" } else { "errors" };
+        let text = format!("{more} more {errors} elsewhere: `ferrogate check` lists them all");
+        explanation.hints.push(Hint { text, source: None });
+    }
+}
+
+/// What may have to do with a request that nothing serves.
+struct Reach<'a> {
+    listener: Option<&'a Listener>,
+    asking: &'a Asking,
+    /// The routes that are attached to this listener, and those that are to others only.
+    here: BTreeSet<&'a ObjectRef>,
+    elsewhere: BTreeSet<&'a ObjectRef>,
+    /// The objects that hold listeners.
+    holders: BTreeSet<&'a ObjectRef>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(ir: &'a Ir, listener: Option<&'a Listener>, asking: &'a Asking) -> Self {
+        let (mut here, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+        for (key, rule) in &ir.rules {
+            let mut attachments = rule.attachments.iter();
+            let is_here = attachments
+                .any(|one| listener.is_some_and(|listener| listener.key == one.listener));
+            match (is_here, rule.attachments.is_empty()) {
+                (true, _) => here.insert(&*key.route),
+                (false, false) => elsewhere.insert(&*key.route),
+                (false, true) => false,
+            };
+        }
+        let listeners = ir.listeners.values();
+        Self {
+            listener,
+            asking,
+            here,
+            elsewhere,
+            holders: listeners.map(|one| &*one.origin.object).collect(),
+        }
+    }
+
+    /// Whether an error there may be the reason.
+    fn has(&self, about: &Origin) -> bool {
+        let object = &*about.object;
+        if object.is(kinds::FILE) {
+            // Nobody knows what would be in it.
+            return true;
+        }
+        if object.is(kinds::GATEWAY) || object.is(kinds::LISTENER_SET) {
+            // One without any listener might have had a better one.
+            let is_own = |listener: &Listener| {
+                *listener.origin.object == *object
+                    || (*object.name == *listener.key.gateway
+                        && *object.namespace == *listener.key.namespace)
+            };
+            return self.listener.is_none_or(is_own) || !self.holders.contains(object);
+        }
+        let is_route = object.is(kinds::HTTP_ROUTE) || object.is(kinds::GRPC_ROUTE);
+        // Without a listener no route is asked.
+        if !is_route || self.listener.is_none() || self.asking.others.contains(object) {
+            return false;
+        }
+        let of_parent = about.path.starts_with("spec.parentRefs");
+        // Such a rule would have the request, and answer it.
+        let in_action = about.path.contains(".backendRefs") || about.path.contains(".filters");
+        of_parent
+            || (!in_action && (self.here.contains(object) || !self.elsewhere.contains(object)))
+    }
 }
 
 /// What is wrong inside of the rule that owns the request: why it is closed, or which part of it,

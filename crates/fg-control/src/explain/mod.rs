@@ -15,6 +15,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,8 +38,8 @@ pub struct Question<'a> {
     pub client: IpAddr,
     /// What is wrong with the configuration: shown when no rule serves the request.
     pub findings: &'a [Arc<Finding>],
-    /// Where routes ask for a host by name, served or not.
-    pub asking: &'a dyn Fn(&str) -> Vec<Origin>,
+    /// What routes ask of a host, served or not.
+    pub asking: &'a dyn Fn(&str) -> Asking,
     /// The file and line of an origin.
     pub locate: &'a dyn Fn(&Origin) -> Option<Place>,
     /// Who serves a Gateway.
@@ -46,6 +47,15 @@ pub struct Question<'a> {
     /// What the proxy itself writes into a request once its rule is known, before the rule's
     /// policies see it.
     pub announce: &'a dyn Fn(&mut Request),
+}
+
+/// What routes ask of a host, served or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asking {
+    /// Where routes ask for it by name, sorted.
+    pub by_name: Vec<Origin>,
+    /// Routes that ask for other hosts by name, and not for it.
+    pub others: BTreeSet<Arc<ObjectRef>>,
 }
 
 /// The answer to a [`Question`].

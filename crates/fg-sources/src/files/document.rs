@@ -31,6 +31,8 @@ pub(crate) struct Written {
     pub(crate) good: Option<Decoded>,
     /// Whether this version of it was refused.
     pub(crate) refused: bool,
+    /// The hostnames that a route asks for that was refused.
+    pub(crate) hostnames: Vec<Text>,
 }
 
 /// What a file says.
@@ -82,6 +84,15 @@ fn about_syntax(file: &Text, error: YamlError) -> Finding {
         false => FindingKind::Unreadable,
     };
     about_file(file, error.line, kind, error.text)
+}
+
+/// The hostnames that a route asks for, as far as they can be read.
+fn hostnames(route: &Value) -> Vec<Text> {
+    let written = route.pointer("/spec/hostnames").and_then(Value::as_array);
+    let written = written.into_iter().flatten();
+    written
+        .filter_map(|one| Some(one.as_str()?.into()))
+        .collect()
 }
 
 /// The parts of a text between its lines `---`, each with the number of lines before it. Such a
@@ -225,6 +236,7 @@ impl<'a> Reading<'a> {
                 line: self.before + 1,
                 good: None,
                 refused: true,
+                hostnames: Vec::new(),
             });
         }
         // Its lines may mislead.
@@ -304,6 +316,7 @@ impl<'a> Reading<'a> {
                 })
             })
             .collect();
+        let hostnames = hostnames(&value);
         let decoded = decode(value).and_then(|decoded| match twice.is_empty() {
             true => Ok(decoded),
             false => Err(Refusal {
@@ -329,13 +342,21 @@ impl<'a> Reading<'a> {
                         generation_given,
                     }),
                     refused: false,
+                    hostnames: Vec::new(),
                 });
             }
-            Err(refusal) => self.refused(refusal, twice, line, spot),
+            Err(refusal) => self.refused(refusal, twice, hostnames, spot),
         }
     }
 
-    fn refused(&mut self, refusal: Refusal, twice: Vec<SchemaFinding>, line: u32, spot: &Spot<'_>) {
+    fn refused(
+        &mut self,
+        refusal: Refusal,
+        twice: Vec<SchemaFinding>,
+        hostnames: Vec<Text>,
+        spot: &Spot<'_>,
+    ) {
+        let line = spot.line;
         let generation = refusal.generation.unwrap_or(0);
         for found in twice.into_iter().chain(refusal.findings) {
             let finding = self.finding(refusal.id.clone(), generation, found, spot);
@@ -347,6 +368,7 @@ impl<'a> Reading<'a> {
                 line,
                 good: None,
                 refused: true,
+                hostnames,
             }),
             None => self.content.unidentified = true,
         }

@@ -366,6 +366,16 @@ impl Folder {
         self.store.resources()
     }
 
+    /// Routes that are written, and refused without ever having been good, each with the hostnames that
+    /// it asks for.
+    pub fn refused_routes(&self) -> impl Iterator<Item = (&Arc<ObjectRef>, &[Text])> {
+        let written = self.files.values().flat_map(|file| &file.content.written);
+        let refused = written.filter(|object| object.good.is_none());
+        refused
+            .filter(|object| !object.hostnames.is_empty())
+            .map(|object| (&object.id, &*object.hostnames))
+    }
+
     /// Everything that is wrong now, ordered by file, line and field.
     pub fn findings(&self) -> Vec<Finding> {
         let of_files = self.files.values().flat_map(|file| &file.content.findings);

@@ -12,12 +12,12 @@ use fg_api::{Meta, Object, Resource};
 use fg_exchange::Request;
 use fg_http::Limits;
 use fg_http::h1::parse_request;
-use fg_model::{ObjectRef, Origin, Place, Plane, kinds};
+use fg_model::{ObjectRef, Place, Plane, kinds};
 use fg_translate::{Options, Translator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Explanation, Question, explain};
+use super::{Asking, Explanation, Question, explain};
 
 fn object<S: DeserializeOwned>(kind: (&str, &str), name: &str, spec: Value) -> Arc<Object<S>> {
     Arc::new(Object {
@@ -104,14 +104,20 @@ fn ask_on(plane: Plane, resources: &[Resource], port: Option<u16>, head: &str) -
     )
 }
 
-fn asking(resources: &[Resource], host: &str) -> Vec<Origin> {
-    let named = resources.iter().filter_map(|resource| match resource {
-        Resource::HttpRoute(route) if route.spec.hostnames.iter().any(|name| &**name == host) => {
-            Some(route.origin().at("spec.hostnames[0]"))
+fn asking(resources: &[Resource], host: &str) -> Asking {
+    let mut asking = Asking::default();
+    for resource in resources {
+        let Resource::HttpRoute(route) = resource else {
+            continue;
+        };
+        if route.spec.hostnames.iter().any(|name| &**name == host) {
+            let named = route.origin().at("spec.hostnames[0]");
+            asking.by_name.push(named);
+        } else if !route.spec.hostnames.is_empty() {
+            asking.others.insert(route.id.clone());
         }
-        _ => None,
-    });
-    named.collect()
+    }
+    asking
 }
 
 fn shop() -> Vec<Resource> {
