@@ -222,3 +222,29 @@ spec:
         "{nobody}"
     );
 }
+
+/// Paths are compared in their canonical form, which is ASCII.
+#[test]
+fn expressions_that_no_path_fits_are_warned_of() {
+    let folder = good();
+    let one = |kind: &str, value: &str| format!("{{path: {{type: {kind}, value: '{value}'}}}}");
+    let matches = [
+        one("RegularExpression", "/café/.*"),
+        one("RegularExpression", "/caf(é|e)"),
+        one("RegularExpression", "/caf%C3%A9"),
+    ];
+    let rules = format!(
+        "[{{matches: [{}], backendRefs: [{{name: a, port: 80}}]}}]",
+        matches.join(", ")
+    );
+    folder.route("regex", &rules);
+    let (code, text) = check(&folder, "text");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.ends_with("5 objects: 1 warning\n"), "{text}");
+    for part in [
+        "regex.yaml:6: warning: HTTPRoute default/regex spec.rules[0].matches[0].path.value: no request fits",
+        "write `%C3%A9` for `é`",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}

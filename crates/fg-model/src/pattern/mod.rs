@@ -72,6 +72,12 @@ impl Pattern {
         (!ascii::is_ascii(&self.0)).then_some("expressions with characters beyond ASCII")
     }
 
+    /// A character beyond ASCII that each fitting value has to hold, if one is found: no canonical path
+    /// fits then. `None` does not say that a value without one fits.
+    pub fn needs_beyond_ascii(&self) -> Option<char> {
+        ascii::needed(&self.0)
+    }
+
     /// Compiles it, anchored at both ends. Groups do not capture.
     ///
     /// Cost: tens of microseconds and kilobytes or more; keep what it gives.

@@ -98,7 +98,7 @@ fn call(written: &GrpcMethodMatch, place: &str, notes: &mut Notes) -> Option<Grp
         let place = format!("{place}.{field}");
         match kind {
             "Exact" => name(text, &place, notes).then(|| ValueMatch::Exact(text.clone())),
-            "RegularExpression" => pattern(text, &place, notes).map(ValueMatch::Regex),
+            "RegularExpression" => of_path(text, &place, notes).map(ValueMatch::Regex),
             other => {
                 let text = format!("there is no method match type `{other}`");
                 dropped(&place, text, notes);
@@ -138,7 +138,7 @@ fn path_match(written: &HttpPathMatch, place: &str, notes: &mut Notes) -> Option
         "PathPrefix" => canonical(value, &place, notes)
             .map(|path| PathMatch::Prefix(path.strip_suffix('/').map_or(path.clone(), Into::into))),
         "RegularExpression" => {
-            pattern(value, &format!("{place}.value"), notes).map(PathMatch::Regex)
+            of_path(value, &format!("{place}.value"), notes).map(PathMatch::Regex)
         }
         other => {
             dropped(
@@ -161,11 +161,14 @@ fn canonical(value: &str, place: &str, notes: &mut Notes) -> Option<Text> {
                 .into(),
         ),
         Err(error) => {
+            let hint = (!value.is_ascii())
+                .then(|| format!("escape it as clients do: `{}`", escaped(value)));
             dropped(
                 &format!("{place}.value"),
                 format!("`{value}` can never be the path of a request: {error}"),
                 notes,
-            );
+            )
+            .hint_if(hint);
             None
         }
     }
@@ -206,6 +209,30 @@ fn values(
     }
     found.sort();
     good.then_some(found)
+}
+
+/// An expression for a path, or a part of one: what no path can hold is warned of.
+fn of_path(source: &str, place: &str, notes: &mut Notes) -> Option<Pattern> {
+    let pattern = pattern(source, place, notes)?;
+    if let Some(needed) = pattern.needs_beyond_ascii() {
+        notes
+            .warning(
+                place,
+                FindingKind::UnsupportedValue,
+                format!("no request fits: the expression asks for `{needed}`, and paths are compared with all characters beyond ASCII escaped"),
+            )
+            .hint(format!("write `{}` for `{needed}`, and others like it", escaped(&needed.to_string())));
+    }
+    Some(pattern)
+}
+
+/// A text with its characters beyond ASCII as they stand in a path.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 fn pattern(source: &str, place: &str, notes: &mut Notes) -> Option<Pattern> {
