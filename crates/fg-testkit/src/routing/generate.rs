@@ -11,8 +11,8 @@ use proptest::sample::{select, subsequence};
 use super::Plain;
 use super::build::{And as _, call, listener_key, path, rule, rule_key};
 
-/// Hostnames of listeners and rules.
-const PATTERNS: &[&str] = &[
+/// Hostnames of listeners and rules that meet often; the first is none.
+pub const PATTERNS: &[&str] = &[
     "",
     "a.com",
     "b.a.com",
