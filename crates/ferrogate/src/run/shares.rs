@@ -55,11 +55,7 @@ impl Share {
         };
         let nothing = Ir::default();
         let before = std::mem::replace(&mut self.has, now);
-        let after = match &self.has {
-            Has::Nothing => &nothing,
-            Has::Everything => ir,
-            Has::Part(part) => part,
-        };
+        let after = self.of(ir, &nothing);
         match (&before, &self.has) {
             (Has::Nothing, Has::Nothing) => Change::default(),
             (Has::Everything, Has::Everything) => change.clone(),
@@ -112,27 +108,15 @@ fn differences<K: Ord + Clone, V: Eq>(
 
 #[cfg(test)]
 mod tests {
-    use fg_ir::{Listener, ListenerKey, Protocol};
-    use fg_model::{HostPattern, ObjectRef, Origin};
+    use fg_ir::{Listener, ListenerKey};
+    use fg_testkit::ir;
 
     use super::*;
 
     fn listener(gateway: &str, port: u16) -> Arc<Listener> {
-        let object = ObjectRef::new("g", "Gateway", "default", gateway);
-        Arc::new(Listener {
-            key: ListenerKey {
-                namespace: "default".into(),
-                gateway: gateway.into(),
-                section: "http".into(),
-            },
-            origin: Origin::of(Arc::new(object), 1),
-            addresses: Vec::new(),
-            port,
-            protocol: Protocol::Http,
-            hostname: HostPattern::Any,
-            tls: None,
-            backend_certificate: None,
-        })
+        let mut one = ir::listener("http", ([127, 0, 0, 1], port).into(), None);
+        one.key.gateway = gateway.into();
+        Arc::new(one)
     }
 
     /// Every plane has what is its own after each step, whoever served it before.

@@ -150,29 +150,14 @@ impl Strangers {
 
 #[cfg(test)]
 mod tests {
-    use fg_ir::Protocol;
-    use fg_model::{HostPattern, ObjectRef, Origin};
+    use fg_testkit::ir;
 
     use super::*;
 
     const DRAIN: Duration = Duration::from_secs(20);
 
     fn listener(section: &str, port: u16) -> Listener {
-        let object = ObjectRef::new("g", "Gateway", "default", "web");
-        Listener {
-            key: ListenerKey {
-                namespace: "default".into(),
-                gateway: "web".into(),
-                section: section.into(),
-            },
-            origin: Origin::of(Arc::new(object), 1),
-            addresses: Vec::new(),
-            port,
-            protocol: Protocol::Http,
-            hostname: HostPattern::Any,
-            tls: None,
-            backend_certificate: None,
-        }
+        ir::listener(section, at(port), None)
     }
 
     fn at(port: u16) -> SocketAddr {
