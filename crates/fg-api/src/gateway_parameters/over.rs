@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    fn spec(kube: serde_json::Value) -> GatewayParametersSpec {
+    fn spec(kube: Value) -> GatewayParametersSpec {
         serde_json::from_value(json!({ "kube": kube })).expect("the fixture has the shape")
     }
 
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_tag_drops_the_digest_of_the_class_and_the_other_way_round() {
-        let image = |image: serde_json::Value| spec(json!({"envoyContainer": {"image": image}}));
+        let image = |image: Value| spec(json!({"envoyContainer": {"image": image}}));
         for (class, own, expected) in [
             (
                 json!({"registry": "r", "digest": "sha256:1"}),
