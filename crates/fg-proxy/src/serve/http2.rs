@@ -18,7 +18,7 @@ use super::outlet::{Outlet, Watch};
 use crate::shared::SocketKey;
 use crate::worker::Worker;
 use crate::worker::handshake::TlsFacts;
-use crate::worker::socket::{Stream, Wire};
+use crate::worker::socket::Stream;
 use crate::worker::sweep::Timer;
 
 /// How many requests a client may give up in a while; more end its connection
@@ -51,7 +51,7 @@ pub(super) struct Origin {
 pub(super) async fn serve(origin: Origin, timer: Timer, stream: Stream, ahead: Vec<u8>) {
     let settings = &origin.worker.shared.settings;
     timer.set(settings.head_timeout);
-    let (outlet, watch) = Outlet::new(Wire::new(stream, ahead));
+    let (outlet, watch) = Outlet::new(stream, ahead);
     let mut greeting = std::pin::pin!(Server::greet(outlet, &settings.http2, &settings.limits));
     let greeted = std::future::poll_fn(|context| {
         timer.attach(context);

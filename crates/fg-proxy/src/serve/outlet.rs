@@ -10,11 +10,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::worker::socket::Wire;
+use crate::worker::socket::Stream;
 
-/// The socket.
+/// The socket as the `h2` crate wants it, with bytes that were read already put back in front.
 pub(super) struct Outlet {
-    wire: Wire,
+    stream: Stream,
+    /// Read and not given away yet, from `at` on.
+    ahead: Vec<u8>,
+    at: usize,
     watch: Rc<Watch>,
 }
 
@@ -70,21 +73,21 @@ impl Watch {
 }
 
 impl Outlet {
-    pub(super) fn new(wire: Wire) -> (Self, Rc<Watch>) {
+    pub(super) fn new(stream: Stream, ahead: Vec<u8>) -> (Self, Rc<Watch>) {
         let watch = Rc::new(Watch::default());
         let outlet = Self {
-            wire,
+            stream,
+            ahead,
+            at: 0,
             watch: watch.clone(),
         };
         (outlet, watch)
     }
-}
 
-impl Outlet {
     /// Gives what TLS holds to the kernel, in how many parts ever, before there is more.
     fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { wire, watch } = self;
-        let flushed = wire.stream().poll_flush(context, || watch.stuck.set(false));
+        let Self { stream, watch, .. } = self;
+        let flushed = stream.poll_flush(context, || watch.stuck.set(false));
         match flushed {
             Poll::Pending => watch.note(flushed),
             ready => ready,
@@ -95,7 +98,7 @@ impl Outlet {
 impl Drop for Outlet {
     fn drop(&mut self) {
         if self.watch.given_up.get() {
-            self.wire.stream().abandon();
+            self.stream.abandon();
         }
     }
 }
@@ -106,7 +109,20 @@ impl AsyncRead for Outlet {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_read(context, buffer)
+        let this = self.get_mut();
+        if this.at >= this.ahead.len() {
+            this.at = 0;
+            this.ahead = Vec::new();
+            if let Stream::Plain(stream) = &mut this.stream {
+                return Pin::new(stream).poll_read(context, buffer);
+            }
+            ready!(this.stream.poll_recv(context, &mut this.ahead, 0))?;
+        }
+        let ahead = this.ahead.get(this.at..).unwrap_or_default();
+        let count = ahead.len().min(buffer.remaining());
+        buffer.put_slice(ahead.get(..count).unwrap_or_default());
+        this.at += count;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -118,7 +134,7 @@ impl AsyncWrite for Outlet {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_held(context))?;
-        let written = Pin::new(&mut this.wire).poll_write(context, bytes);
+        let written = this.stream.poll_send(context, bytes, &[], false);
         this.watch.note(written)
     }
 
@@ -129,7 +145,13 @@ impl AsyncWrite for Outlet {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_held(context))?;
-        let written = Pin::new(&mut this.wire).poll_write_vectored(context, slices);
+        let written = if let Stream::Plain(stream) = &mut this.stream {
+            Pin::new(stream).poll_write_vectored(context, slices)
+        } else {
+            let first = slices.first().map_or(&[][..], |slice| slice);
+            let second = slices.get(1).map_or(&[][..], |slice| slice);
+            this.stream.poll_send(context, first, second, false)
+        };
         this.watch.note(written)
     }
 
@@ -145,7 +167,7 @@ impl AsyncWrite for Outlet {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let shut = Pin::new(&mut this.wire).poll_shutdown(context);
+        let shut = this.stream.poll_shutdown(context);
         this.watch.note(shut)
     }
 }

@@ -21,7 +21,7 @@ use crate::tls::ClientTls;
 use crate::worker::Worker;
 use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
-use crate::worker::socket::{Stream, Wire};
+use crate::worker::socket::Stream;
 
 /// How long a backend has to take our last words on a connection that nobody uses any more.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -354,7 +354,7 @@ async fn share(
     }
     let Link { stream, open } = connect(worker, address, endpoint, Speak::Http2, tls).await?;
     let settings = &worker.shared.settings;
-    let (outlet, watch) = Outlet::new(Wire::new(stream, Vec::new()));
+    let (outlet, watch) = Outlet::new(stream, Vec::new());
     let (client, mut driver) = h2::Client::greet(outlet, &settings.http2, &settings.limits)
         .await
         .map_err(|error| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fg_http::h2;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::tls::TlsStream;
@@ -171,91 +171,5 @@ impl Stream {
     #[inline]
     pub(crate) const fn is_http2(&self) -> bool {
         matches!(self, Self::Http2(_))
-    }
-}
-
-/// A socket as the `h2` crate wants it, with bytes that were read already put back in front.
-pub(crate) struct Wire {
-    stream: Stream,
-    /// Read and not given away yet, from `at` on.
-    ahead: Vec<u8>,
-    at: usize,
-}
-
-impl Wire {
-    pub(crate) fn new(stream: Stream, ahead: Vec<u8>) -> Self {
-        Self {
-            stream,
-            ahead,
-            at: 0,
-        }
-    }
-
-    /// What is below.
-    pub(crate) const fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.at >= this.ahead.len() {
-            this.at = 0;
-            this.ahead = Vec::new();
-            if let Stream::Plain(stream) = &mut this.stream {
-                return Pin::new(stream).poll_read(context, buffer);
-            }
-            match this.stream.poll_recv(context, &mut this.ahead, 0) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            }
-        }
-        let ahead = this.ahead.get(this.at..).unwrap_or_default();
-        let count = ahead.len().min(buffer.remaining());
-        buffer.put_slice(ahead.get(..count).unwrap_or_default());
-        this.at += count;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().stream.poll_send(context, bytes, &[], false)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        if let Stream::Plain(stream) = &mut this.stream {
-            return Pin::new(stream).poll_write_vectored(context, slices);
-        }
-        let first = slices.first().map_or(&[][..], |slice| slice);
-        let second = slices.get(1).map_or(&[][..], |slice| slice);
-        this.stream.poll_send(context, first, second, false)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().stream.poll_flush(context, || ())
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().stream.poll_shutdown(context)
     }
 }
