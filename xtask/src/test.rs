@@ -131,22 +131,34 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     steps.tests("examples in docs", "cargo test --doc", docs);
     instructions::steps_of_instructions(&mut steps, &crates);
     step_of_facets(&mut steps);
-    match cluster::possible(strict) {
-        Ok(()) => steps.tests(
-            "conformance",
-            "the Gateway API's own suite against a cluster: GATEWAY-HTTP and GATEWAY-GRPC",
-            conformance(),
-        ),
-        Err(why) => steps.not_run("conformance", why),
+    for (name, does, words) in CONFORMANCE {
+        match cluster::possible(strict) {
+            Ok(()) => steps.tests(name, does, conformance(words)),
+            Err(why) => steps.not_run(name, why),
+        }
     }
 
     steps.end_with_counts(strict)
 }
 
+/// Runs of the suite: what they are called, what they do, and the words that choose it.
+const CONFORMANCE: [(&str, &str, &[&str]); 2] = [
+    (
+        "conformance",
+        "the Gateway API's own suite against a cluster: GATEWAY-HTTP and GATEWAY-GRPC",
+        &[],
+    ),
+    (
+        "conformance with Envoy",
+        "the same for the class ferrogate-envoy: GATEWAY-GRPC, which has all tests of Gateways, for the sake of time",
+        &["--class", "ferrogate-envoy", "--profile", "GATEWAY-GRPC"],
+    ),
+];
+
 /// The suite, by this program's own verb, with a build that the tests before needed anyway.
-fn conformance() -> anyhow::Result<Command> {
+fn conformance(words: &[&str]) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["conformance", "--dev"]);
+    command.args(["conformance", "--dev"]).args(words);
     Ok(command)
 }
 

@@ -255,7 +255,7 @@ mod tests {
                     ctypes.CDLL(None).pthread_exit(None)";
         command.args(["-c", text]);
         let processes = Processes::of(&folder);
-        let child = processes.start("half", command).unwrap();
+        let mut child = processes.start("half", command).unwrap();
         let number = i32::try_from(child.id()).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
         while stat(number).unwrap().state != 'Z' {
@@ -265,6 +265,7 @@ mod tests {
         assert!(processes.runs("half"), "another thread has not ended");
         processes.end("half", Duration::ZERO);
         assert!(!processes.runs("half"));
+        assert!(child.wait().is_err(), "it was collected");
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -59,6 +59,20 @@ struct Known {
     plane: Plane,
     /// Whether it is an Envoy that takes whole route configurations.
     is_whole: bool,
+    /// Up to where it has its own scope; 0 before it has said so.
+    serial: Serial,
+    /// The serial of the counting scope that it was last counted for.
+    counted: Serial,
+}
+
+impl Known {
+    fn scope(&self) -> String {
+        match self.plane {
+            Plane::Native => native_scope(&self.gateway),
+            Plane::Envoy if self.is_whole => whole_scope(&self.gateway),
+            Plane::Envoy => hosts_scope(&self.gateway),
+        }
+    }
 }
 
 /// What the proxies of one Gateway are served.
@@ -172,14 +186,35 @@ impl Planes {
         }
     }
 
-    /// The serial by which a Gateway's objects are counted, of a client that has its own scope up to
-    /// `serial`. `None` while it lacks something that cannot be compared.
-    pub(crate) fn counted(&self, client: Client<'_>, serial: Serial) -> Option<Serial> {
-        let scope = self.scope(client.gateway);
-        if client.scope == scope {
-            return Some(serial);
+    /// A client has its own scope up to a serial.
+    pub(crate) fn has(&mut self, client: ClientId, serial: Serial) {
+        if let Some(known) = self.clients.get_mut(&client) {
+            known.serial = serial;
         }
-        (serial == self.store.serial(client.scope)).then(|| self.store.serial(&scope))
+    }
+
+    /// The serials by which Gateways' objects are counted, of the clients for which they have changed.
+    /// One that is served by another scope is counted while it lacks nothing of that: so it is also when
+    /// only the counting scope has changed.
+    pub(crate) fn recounted(&mut self) -> Vec<(ClientId, Serial)> {
+        let mut changed = Vec::new();
+        let mut clients = std::mem::take(&mut self.clients);
+        for (id, known) in &mut clients {
+            let (scope, own) = (self.scope(&known.gateway), known.scope());
+            let serial = if scope == own {
+                known.serial
+            } else if known.serial > 0 && known.serial == self.store.serial(&own) {
+                self.store.serial(&scope)
+            } else {
+                continue;
+            };
+            if serial > known.counted {
+                known.counted = serial;
+                changed.push((*id, serial));
+            }
+        }
+        self.clients = clients;
+        changed
     }
 
     /// Sees to it that a Gateway is served by that plane, and gives it if it was not: then that plane's
@@ -242,6 +277,8 @@ impl Planes {
             gateway: client.gateway.clone(),
             plane,
             is_whole,
+            serial: 0,
+            counted: 0,
         };
         self.clients.insert(client.id, known);
         // One of a former class, which another control plane may have begun to serve.
@@ -250,6 +287,11 @@ impl Planes {
         }
         if is_whole {
             self.make_whole(client.gateway);
+        }
+        if plane == Plane::Envoy
+            && let Some(served) = self.served(client.gateway, client.scope)
+        {
+            served.connected(client.id);
         }
     }
 
@@ -310,7 +352,7 @@ impl Planes {
         match gateway.plane {
             Plane::Native => {
                 let scopes = [hosts_scope(key), whole_scope(key)];
-                if !scopes.iter().all(|scope| self.store.forget(scope)) {
+                if !self.store.forget(&scopes) {
                     return false;
                 }
                 gateway.envoys = None;
@@ -319,7 +361,7 @@ impl Planes {
                 self.unwritten.remove(key);
             }
             Plane::Envoy => {
-                if !self.store.forget(&native_scope(key)) {
+                if !self.store.forget(&[native_scope(key)]) {
                     return false;
                 }
                 gateway.native = false;
@@ -354,10 +396,16 @@ impl Planes {
         findings
     }
 
-    /// An Envoy uses everything of its scope up to a serial, but for what it refused.
-    pub(crate) fn confirmed(&mut self, client: Client<'_>, serial: Serial) {
+    /// An Envoy uses everything of its scope up to a serial, but for what it refused, and what it did not
+    /// ask for.
+    pub(crate) fn confirmed(
+        &mut self,
+        client: Client<'_>,
+        serial: Serial,
+        unasked: &[(Arc<str>, Arc<str>)],
+    ) {
         if let Some(served) = self.served(client.gateway, client.scope) {
-            served.confirmed(client.id, serial);
+            served.confirmed(client.id, serial, unasked);
         }
     }
 

@@ -126,6 +126,7 @@ impl<O: Outlet> Steering<O> {
                 self.fleet.set_ready(&key, self.pods.ready(&key), moment);
             }
         }
+        self.count();
         changed.extend(self.fleet.changed(self.moment()));
         changed.extend(self.remark(&mut state.control));
         self.tell(&changed, state.control.reports());
@@ -187,7 +188,7 @@ impl<O: Outlet> Steering<O> {
                     self.accepted_by_envoy(client, &scope, &type_url);
                 } else {
                     self.refused(client, Vec::new());
-                    self.counted(client, &scope, serial);
+                    self.planes.has(client, serial);
                 }
             }
             Event::Rejected {
@@ -204,14 +205,15 @@ impl<O: Outlet> Steering<O> {
                     self.refused_by_envoy(client, &scope, &type_url, &resources);
                 } else {
                     self.refused(client, resources);
-                    self.counted(client, &scope, serial);
+                    self.planes.has(client, serial);
                 }
             }
             Event::Settled {
                 client,
                 scope,
                 serial,
-            } => self.settled(client, &scope, serial),
+                unasked,
+            } => self.settled(client, &scope, serial, &unasked),
             Event::Report {
                 client, resources, ..
             } => self.refused(client, resources),
@@ -232,6 +234,7 @@ impl<O: Outlet> Steering<O> {
                 self.fleet.disconnected(client.0, moment);
             }
         }
+        self.count();
         self.settle();
     }
 
@@ -435,25 +438,27 @@ impl<O: Outlet> Steering<O> {
     }
 
     /// An Envoy has answered all that there is for it.
-    fn settled(&mut self, id: ClientId, scope: &str, serial: Serial) {
+    fn settled(
+        &mut self,
+        id: ClientId,
+        scope: &str,
+        serial: Serial,
+        unasked: &[(Arc<str>, Arc<str>)],
+    ) {
         let gateway = key_of(scope).filter(|_| self.planes.is_envoy(id));
         let Some(gateway) = &gateway else {
             return;
         };
         let client = Client { gateway, scope, id };
-        self.planes.confirmed(client, serial);
+        self.planes.confirmed(client, serial, unasked);
         let rejections = self.planes.rejections(client);
         self.stand(id, rejections);
-        self.counted(id, scope, serial);
+        self.planes.has(id, serial);
     }
 
-    /// A proxy uses its scope up to a serial, but for what it refused.
-    fn counted(&mut self, id: ClientId, scope: &str, serial: Serial) {
-        let Some(gateway) = &key_of(scope) else {
-            return;
-        };
-        let client = Client { gateway, scope, id };
-        if let Some(serial) = self.planes.counted(client, serial) {
+    /// Counts proxies for what they have.
+    fn count(&mut self) {
+        for (id, serial) in self.planes.recounted() {
             self.fleet.acknowledged(id.0, serial, self.moment());
         }
     }

@@ -4,6 +4,7 @@
 mod unwritten;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fg_ads::message::Any;
 use fg_ads::{ClientId, Rejection, Serial, Store, Transaction};
@@ -73,10 +74,6 @@ impl Served {
     pub(crate) fn update(&mut self, ir: &Ir, change: &Change) {
         let update = self.compiler.update(ir, change);
         let update = self.fences.mended(update);
-        if update.is_empty() {
-            let serial = self.serial();
-            self.fences.sent(&update, serial);
-        }
         self.send(&update);
         self.release();
     }
@@ -106,9 +103,23 @@ impl Served {
         self.store.serial(&self.scope)
     }
 
-    /// An Envoy uses everything up to a serial, but for what it refused. More may be sent by that.
-    pub(crate) fn confirmed(&mut self, client: ClientId, serial: Serial) {
-        let next = self.fences.confirmed(client.0, serial);
+    /// An Envoy has connected.
+    pub(crate) fn connected(&mut self, client: ClientId) {
+        self.fences.connected(client.0);
+    }
+
+    /// An Envoy uses everything up to a serial, but for what it refused, and what it did not ask for: by
+    /// type and name. More may be sent by that.
+    pub(crate) fn confirmed(
+        &mut self,
+        client: ClientId,
+        serial: Serial,
+        unasked: &[(Arc<str>, Arc<str>)],
+    ) {
+        let unasked = unasked
+            .iter()
+            .filter_map(|(type_url, name)| Some((kind(type_url)?, name.clone())));
+        let next = self.fences.confirmed(client.0, serial, &unasked.collect());
         self.send(&next);
         self.release();
     }

@@ -194,7 +194,7 @@ spec: {ports: [{name: http, port: 80}]}
     let (ir, _) = apply(GOOD);
     let mut served = Served::alone(Settings::default(), Store::new(), "scope", &ir);
     let envoy = ClientId(1);
-    served.confirmed(envoy, served.serial());
+    served.confirmed(envoy, served.serial(), &[]);
     let (ir, change) = apply(ASKING);
     served.update(&ir, &change);
     let hosts = served.compiler.all().upserts.into_iter();

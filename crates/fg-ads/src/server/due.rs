@@ -21,6 +21,7 @@ impl Session {
         let state = scope.lock();
         let mut all = Vec::new();
         let mut result = Ok(());
+        self.held_back = None;
         // Nothing was ever applied: the client waits for what is complete.
         if state.serial() > 0 {
             result = self.fill(&mut subscriptions, &state, &mut all);
@@ -79,7 +80,8 @@ impl Session {
             let Some(one) = subscriptions.get(index).filter(|one| one.is_idle()) else {
                 continue;
             };
-            if self.may_be_used(subscriptions, &one.type_url) {
+            if one.has_late() && self.may_be_used(subscriptions, &one.type_url) {
+                self.held_back = Some(self.asked_by());
                 continue;
             }
             let users = subscriptions.iter();

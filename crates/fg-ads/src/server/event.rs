@@ -70,9 +70,7 @@ pub enum Event {
         message: String,
     },
     /// A client has asked for everything that there is, and has answered all of it up to a serial: it
-    /// uses it but for what it refused. Of the types that are ordered ([`super::Options::order`]) it has
-    /// asked for all, but for those that it would have learned of from something that it refused
-    /// ([`super::Ordered::leads_to`]).
+    /// uses it but for what it refused, and what it did not ask for.
     Settled {
         /// Which.
         client: ClientId,
@@ -80,6 +78,11 @@ pub enum Event {
         scope: Arc<str>,
         /// Of the scope. Greater each time; serials between are skipped.
         serial: Serial,
+        /// What there is of the types that are ordered ([`super::Options::order`]) and it did not ask for:
+        /// type URL and name. It would have learned of it from something that it refused
+        /// ([`super::Ordered::leads_to`]), or does not use what leads to it, and had time to ask
+        /// ([`super::Options::ask_deadline`]).
+        unasked: Vec<(Arc<str>, Arc<str>)>,
     },
     /// A client cannot use some resources that it had confirmed (a port that is taken). Each report
     /// replaces the client's last one: an empty list means that all is well again.

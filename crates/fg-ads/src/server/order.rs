@@ -25,8 +25,8 @@ impl Ordered {
     ///
     /// What a request needs is there before the route that sends it there: each type waits for those
     /// before it, but for endpoints and clusters: endpoints wait for nobody, clusters for secrets.
-    /// Envoy warms a new or changed cluster until it gets its endpoints, even if it has them; those
-    /// have the name of the cluster. It throws virtual hosts away whose route configuration it does not
+    /// Envoy warms a new or changed cluster until it gets its endpoints, even if it has them: those that
+    /// have the name of the cluster are sent once more. It throws virtual hosts away whose route configuration it does not
     /// have, so they follow it; they are named `ROUTE_CONFIGURATION/NAME`.
     pub fn for_envoy(types: [&str; 6]) -> Vec<Self> {
         let [secrets, clusters, endpoints, listeners, routes, hosts] = types;

@@ -32,7 +32,14 @@ pub(super) struct Session {
     opened: Instant,
     /// Told last by [`Event::Settled`].
     settled: Serial,
+    /// What something leads to and the client has not asked for, since everything was answered.
+    unasked: BTreeMap<Unasked, Instant>,
+    /// Until when removals are held back for what the client did not ask for yet.
+    pub(super) held_back: Option<Instant>,
 }
+
+/// A resource that was not asked for: type URL and name.
+type Unasked = (Arc<str>, Arc<str>);
 
 /// What a client will ask for, or is sent once more.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ impl Session {
             nonce: 0,
             opened: Instant::now(),
             settled: 0,
+            unasked: BTreeMap::new(),
+            held_back: None,
             shared,
         }
     }
@@ -209,30 +218,53 @@ impl Session {
             client: self.client,
             scope: self.scope.clone(),
             serial,
+            unasked: self.unasked.keys().cloned().collect(),
         })
     }
 
     /// Whether everything of the ordered types, and of those that the client subscribed to, was asked
-    /// for and answered; but for types that it may not ask for since it refused what leads to them.
-    fn has_all(&self, subscriptions: &mut [Subscription], state: &State) -> bool {
+    /// for and answered, but for what it will not ask for: since it refused what leads to it, or does not
+    /// use what does. The latter is so when it did not ask in time.
+    fn has_all(&mut self, subscriptions: &mut [Subscription], state: &State) -> bool {
         let refused = subscriptions.iter().filter(|one| one.has_refused());
         let refused = refused.filter_map(|one| self.ordered(&one.type_url));
         let excused: BTreeSet<String> = refused.flat_map(|one| &one.leads_to).cloned().collect();
-        let is_there = |ordered: &Ordered| {
-            let is_empty = state
-                .table(&ordered.type_url)
-                .is_none_or(|table| table.needed().next().is_none());
+        let is_answered = |one: &Subscription| {
+            excused.contains(&*one.type_url)
+                || state.table(&one.type_url).is_none()
+                || one.is_answered()
+        };
+        if !subscriptions.iter().all(is_answered) {
+            return false;
+        }
+        let mut unasked = BTreeMap::new();
+        let now = Instant::now();
+        let mut note = |type_url: &Arc<str>, name: &Arc<str>| {
+            let key = (type_url.clone(), name.clone());
+            let since = self.unasked.get(&key).copied();
+            unasked.insert(key, since.unwrap_or(now));
+        };
+        for one in subscriptions.iter_mut() {
+            if let Some(table) = state.table(&one.type_url) {
+                let type_url = one.type_url.clone();
+                one.lacks(table, |name| note(&type_url, name));
+            }
+        }
+        for ordered in &self.shared.options.order {
             let mut known = subscriptions.iter();
-            is_empty
-                || excused.contains(&ordered.type_url)
-                || known.any(|known| *known.type_url == *ordered.type_url)
+            if let Some(table) = state.table(&ordered.type_url)
+                && !known.any(|known| *known.type_url == *ordered.type_url)
+            {
+                let type_url: Arc<str> = ordered.type_url.as_str().into();
+                table.needed().for_each(|name| note(&type_url, name));
+            }
+        }
+        let patience = self.shared.options.ask_deadline;
+        let is_expected = |((type_url, _), since): (&Unasked, &Instant)| {
+            excused.contains(&**type_url) || *since + patience <= now
         };
-        let all_there = self.shared.options.order.iter().all(is_there);
-        let covers = |one: &mut Subscription| match state.table(&one.type_url) {
-            Some(table) if !excused.contains(&*one.type_url) => one.covers(table),
-            Some(_) | None => true,
-        };
-        all_there && subscriptions.iter_mut().all(covers)
+        self.unasked = unasked;
+        self.unasked.iter().all(is_expected)
     }
 
     /// When the stream is given up if nothing happens, or something is awaited no longer.
@@ -243,16 +275,16 @@ impl Session {
         let answers = flights.map(|flight| flight.sent + options.ack_deadline);
         let awaited = self.awaited.values().filter(|one| !one.names.is_empty());
         let questions = awaited.map(|one| one.since + options.ask_deadline);
-        let late = self.subscriptions.iter().any(Subscription::has_late);
-        let users = late
-            .then(|| self.asked_by())
-            .filter(|by| *by > Instant::now());
-        let all = answers.chain(questions).chain(users);
-        all.chain(self.expires).min()
+        let now = Instant::now();
+        let unasked = self.unasked.values();
+        let unasked = unasked.map(|since| *since + options.ask_deadline);
+        let unasked = unasked.filter(|by| *by > now);
+        let all = answers.chain(questions).chain(unasked);
+        all.chain(self.held_back).chain(self.expires).min()
     }
 
     /// Until when a client that comes back is expected to have asked for all that it uses.
-    fn asked_by(&self) -> Instant {
+    pub(super) fn asked_by(&self) -> Instant {
         self.opened + self.shared.options.ask_deadline
     }
 

@@ -133,15 +133,18 @@ impl Store {
         }
     }
 
-    /// Forgets a scope that has no clients: whoever comes waits until something is applied to it. Says
-    /// whether there is none of that name now.
-    pub fn forget(&self, name: &str) -> bool {
+    /// Forgets scopes, if none of them has clients: whoever comes waits until something is applied to its
+    /// own. Says whether there is none of these names now.
+    pub fn forget(&self, names: &[impl AsRef<str>]) -> bool {
         let mut scopes = self.lock();
-        match scopes.by_name.get(name) {
-            Some(scope) if Arc::strong_count(scope) > 1 => false,
-            Some(_) => scopes.by_name.remove(name).is_some(),
-            None => true,
+        let held = names.iter().map(|name| scopes.by_name.get(name.as_ref()));
+        if held.flatten().any(|scope| Arc::strong_count(scope) > 1) {
+            return false;
         }
+        for name in names {
+            scopes.by_name.remove(name.as_ref());
+        }
+        true
     }
 
     /// A scope's present serial; 0 if nothing was applied to it.

@@ -143,10 +143,11 @@ fn a_scope_with_clients_is_not_forgotten() {
     let store = Store::new();
     store.apply("a", transaction(&[("x", "1")], &[]));
     let client = store.attach("a");
-    assert!(!store.forget("a"));
-    assert_eq!(store.len("a"), 1);
+    store.apply("b", transaction(&[("x", "1")], &[]));
+    assert!(!store.forget(&["b", "a"]));
+    assert_eq!((store.len("a"), store.len("b")), (1, 1));
     drop(client);
-    assert!(store.forget("a") && store.forget("a"));
+    assert!(store.forget(&["a", "b"]) && store.forget(&["a"]));
     assert_eq!((store.len("a"), store.serial("a")), (0, 0));
 }
 

@@ -1,5 +1,6 @@
 //! What is there for Envoy: its order, both protocols, refusals that name nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fg_ads::server::{Options, Ordered};
@@ -184,6 +185,58 @@ async fn nobody_has_to_ask_for_what_is_left_to_those_that_use_it() {
     raw.subscribe("secret", &["s"]).await;
     assert_eq!(raw.take().await, "secret 4: s=1");
     assert_eq!(running.settled().await, 4);
+}
+
+#[tokio::test]
+async fn who_does_not_ask_in_time_does_not_use_it() {
+    let ground = Ground::new();
+    let options = Options {
+        ask_deadline: Duration::from_millis(50),
+        ..Options::for_envoy(TYPES)
+    };
+    let mut running = ground.serve_plain(options).await;
+    let all: [(&str, &[&str]); 3] = [
+        ("secret", &["s=1"]),
+        ("endpoints", &["a=1", "b=1"]),
+        ("host", &["r/h=1"]),
+    ];
+    apply(&ground, &all);
+    let mut raw = Raw::open(&running).await;
+    raw.subscribe("endpoints", &["a"]).await;
+    assert_eq!(raw.take().await, "endpoints 1: a=1");
+    let unasked = |wanted: &[(&str, &str)]| {
+        let wanted = wanted.iter();
+        let wanted = wanted.map(|(type_url, name)| ((*type_url).into(), (*name).into()));
+        wanted.collect::<Vec<(Arc<str>, Arc<str>)>>()
+    };
+    let Event::Settled {
+        serial,
+        unasked: told,
+        ..
+    } = running.settling().await
+    else {
+        unreachable!("it is one");
+    };
+    let wanted = unasked(&[("endpoints", "b"), ("host", "r/h"), ("secret", "s")]);
+    assert_eq!((serial, told), (1, wanted));
+    // It is waited for once only, until it asks.
+    apply(&ground, &[("endpoints", &["a=2"])]);
+    assert_eq!(raw.take().await, "endpoints 2: a=2");
+    assert_eq!(running.settled().await, 2);
+    raw.subscribe("host", &["r"]).await;
+    assert_eq!(raw.take().await, "host 2: r/h=1");
+    apply(&ground, &[("endpoints", &["a=3"])]);
+    assert_eq!(raw.take().await, "endpoints 3: a=3");
+    let Event::Settled {
+        serial,
+        unasked: told,
+        ..
+    } = running.settling().await
+    else {
+        unreachable!("it is one");
+    };
+    let wanted = unasked(&[("endpoints", "b"), ("secret", "s")]);
+    assert_eq!((serial, told), (3, wanted));
 }
 
 #[tokio::test]

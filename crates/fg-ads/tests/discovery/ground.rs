@@ -110,10 +110,18 @@ impl Running {
 
     /// The serial up to which a client has everything, when there is news of that.
     pub(crate) async fn settled(&mut self) -> u64 {
+        let Event::Settled { serial, .. } = self.settling().await else {
+            unreachable!("it is one");
+        };
+        serial
+    }
+
+    /// The next event by which a client has everything.
+    pub(crate) async fn settling(&mut self) -> Event {
         loop {
             let event = soon(self.events.recv()).await.expect("the server runs");
-            if let Event::Settled { serial, .. } = event {
-                return serial;
+            if matches!(event, Event::Settled { .. }) {
+                return event;
             }
         }
     }

@@ -5,11 +5,14 @@
 //! is made.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use prost::Message as _;
 
 use super::{Fences, Key, Made, State, names};
-use crate::resource::{Kind, Update};
+use crate::resource::{Kind, Resource, Update};
 
 /// As many stay: all clusters of 5,000 routes at once, and what they need. Beyond that the oldest go.
 const MOST: usize = 16_384;
@@ -67,6 +70,11 @@ impl Leavings {
             }
         }
         self.changed();
+    }
+
+    /// Whether this is made no more.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.kept.contains_key(key)
     }
 
     /// An Envoy has confirmed everything up to a serial, but for what it refused.
@@ -169,10 +177,46 @@ impl Fences {
                 for key in by_name.remove(name).into_iter().flatten() {
                     over.remove(key);
                     bodies.extend(self.body(key));
+                    // What was put in its place, if it was refused.
+                    bodies.extend(
+                        self.made
+                            .get(key)
+                            .and_then(Made::good)
+                            .map(|good| &good.body),
+                    );
                 }
             }
         }
         over.into_iter().cloned().collect()
+    }
+
+    /// A cluster that is put back to its last good version asks for endpoints by the name that they had
+    /// with that: what is left by that name has the endpoints that the cluster has now.
+    pub(super) fn follow(&self, update: &mut Update) {
+        let mut copies = Vec::new();
+        let now = update.upserts.iter();
+        for resource in now.filter(|one| one.kind == Kind::Endpoints) {
+            let Some((cluster, _)) = resource.name.rsplit_once('/') else {
+                continue;
+            };
+            let first: Arc<str> = format!("{cluster}/").into();
+            let left = self.leavings.kept.range((Kind::Endpoints, first.clone())..);
+            let left = left.take_while(|((kind, name), _)| {
+                *kind == Kind::Endpoints && name.starts_with(&*first)
+            });
+            let left = left.filter(|((_, name), _)| !name[first.len()..].contains('/'));
+            copies.extend(left.filter_map(|((_, name), _)| renamed(resource, name)));
+        }
+        for copy in &copies {
+            let key = (copy.kind, copy.name.clone());
+            if let Err(place) = update.left.binary_search(&key) {
+                update.left.insert(place, key);
+            }
+        }
+        update.upserts.extend(copies);
+        update
+            .upserts
+            .sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
     }
 
     fn body(&self, key: &Key) -> Option<&Bytes> {
@@ -181,14 +225,20 @@ impl Fences {
 
     /// What Envoys use, or may use, in place of what was made; `None` when that is not known.
     fn standing(&self) -> Option<Vec<&Bytes>> {
+        // What is made no more is used by what names it, and by nothing else.
+        let is_made = |key: &Key| !self.leavings.has(key);
         for (key, refusal) in self.own.values().flatten() {
+            if !is_made(key) {
+                continue;
+            }
             let made = self.made.get(key);
             let made = made.filter(|made| made.resource.version == refusal.version);
             if made.is_some_and(|made| !made.is_new && !matches!(made.state, State::Withdrawn(_))) {
                 return None;
             }
         }
-        let withdrawn = self.withdrawn.iter().filter_map(|key| self.made.get(key));
+        let withdrawn = self.withdrawn.iter().filter(|key| is_made(key));
+        let withdrawn = withdrawn.filter_map(|key| self.made.get(key));
         let good = withdrawn.filter_map(Made::good);
         let mut bodies: Vec<&Bytes> = good.map(|good| &good.body).collect();
         // Who comes back may refuse what is sent meanwhile.
@@ -209,6 +259,19 @@ impl Fences {
         }
         Some(bodies)
     }
+}
+
+/// The same endpoints by another name.
+fn renamed(resource: &Resource, name: &Arc<str>) -> Option<Resource> {
+    let mut endpoints = ClusterLoadAssignment::decode(&*resource.body).ok()?;
+    endpoints.cluster_name = name.to_string();
+    let body = endpoints.encode_to_vec().into();
+    Some(Resource::new(
+        resource.kind,
+        name.clone(),
+        body,
+        resource.about.clone(),
+    ))
 }
 
 /// Whether other resources name those of a kind, which come before them.

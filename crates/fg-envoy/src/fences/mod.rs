@@ -13,6 +13,7 @@
 mod leavings;
 mod mending;
 mod names;
+mod standin;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,9 @@ use std::sync::Arc;
 use leavings::Leavings;
 use mending::Mending;
 
+use standin::{closed, stand_in};
+
 use crate::resource::{Kind, Resource, Update};
-use crate::routes::Host;
 use crate::settings::Settings;
 
 /// Names a resource.
@@ -79,12 +81,6 @@ impl Made {
             State::Sent | State::Withdrawn(_) => self.good.as_ref(),
         }
     }
-
-    /// Whether what another version lets pass this one would ask about.
-    fn is_less_guarded(&self, good: &Resource) -> bool {
-        let is_host = self.resource.kind == Kind::VirtualHost;
-        is_host && names::is_less_guarded(&self.resource.body, &good.body)
-    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -125,10 +121,12 @@ pub enum Instead {
     /// The last good version, at all Envoys, whose requests are denied where a filter is to be asked
     /// that nothing else uses any more.
     LastGoodDenying,
+    /// The last good version, at all Envoys, without the listeners that check no clients and shall.
+    LastGoodInPart,
     /// What the Envoy had before, if anything; others may use the refused version.
     WhatWas,
     /// Nothing: no version was ever in use, or the last good one is less guarded than the refused one. A
-    /// virtual host answers 500.
+    /// virtual host answers 500, and a cluster has no endpoints.
     Nothing,
 }
 
@@ -139,6 +137,9 @@ impl Instead {
             Self::LastGood => "its last good version serves on",
             Self::LastGoodDenying => {
                 "its last good version serves on, and denies (403) what its former ExternalAuth protects"
+            }
+            Self::LastGoodInPart => {
+                "its last good version serves on, without the listeners whose clients it would not check"
             }
             Self::WhatWas => "this Envoy keeps the version that it has, if any",
             Self::Nothing => "it is closed",
@@ -162,7 +163,7 @@ impl Fences {
         }
     }
 
-    /// What is to be sent, and noted by [`Self::sent`] even if it is nothing, in place of what was made:
+    /// What is to be sent, and noted by [`Self::sent`], in place of what was made:
     /// without the virtual hosts that Envoy refused, where they are no resources of their own, and without
     /// removals that have to wait ([`Self::released`]).
     pub fn mended(&mut self, mut made: Update) -> Update {
@@ -190,6 +191,7 @@ impl Fences {
             }
         }
         self.leavings.keep(&mut made);
+        self.follow(&mut made);
         made
     }
 
@@ -232,11 +234,21 @@ impl Fences {
         Some(before)
     }
 
-    /// An Envoy uses all that was sent up to a serial, but for what it refused. Gives what is to be sent,
-    /// and noted, to find out more about a refusal; mostly nothing.
+    /// An Envoy has connected: what is left to those that may use it is left to this one, too.
+    pub fn connected(&mut self, client: u64) {
+        self.leavings.confirmed(client, 0);
+    }
+
+    /// An Envoy uses all that was sent up to a serial, but for what it refused, and what it did not ask
+    /// for. Gives what is to be sent, and noted, to find out more about a refusal; mostly nothing.
     ///
     /// Cost: in proportion to what was sent since the last one, and what nobody uses.
-    pub fn confirmed(&mut self, client: u64, serial: u64) -> Update {
+    pub fn confirmed(
+        &mut self,
+        client: u64,
+        serial: u64,
+        unasked: &BTreeSet<(Kind, Arc<str>)>,
+    ) -> Update {
         self.leavings.confirmed(client, serial);
         let later = serial.checked_add(1).map_or_else(BTreeSet::new, |next| {
             let first = (next, (Kind::Secret, Arc::from("")));
@@ -250,7 +262,9 @@ impl Fences {
                 continue;
             };
             let refusal = own.and_then(|own| own.get(&key));
-            if refusal.is_some_and(|refusal| refusal.version == made.resource.version) {
+            let is_refused =
+                refusal.is_some_and(|refusal| refusal.version == made.resource.version);
+            if is_refused || unasked.contains(&key) {
                 self.waiting.insert((serial, key));
                 continue;
             }
@@ -310,16 +324,13 @@ impl Fences {
                 )));
             }
         }
-        let closed = || {
-            let is_host = kind == Kind::VirtualHost;
-            is_host.then(|| closed(&self.settings, &made.resource))
-        };
         let instead = match &made.good {
-            Some(good) if !made.is_less_guarded(good) => Some(good.clone()),
-            Some(_) => closed(),
-            None if made.is_new => closed(),
-            None => None,
-        }?;
+            Some(good) => stand_in(&self.settings, &made.resource, good).0,
+            None if made.is_new && kind == Kind::VirtualHost => {
+                closed(&self.settings, &made.resource)
+            }
+            None => return None,
+        };
         made.state = State::Withdrawn(reason.to_owned());
         self.waiting.remove(&(made.serial, key.clone()));
         self.withdrawn.insert(key);
@@ -377,7 +388,8 @@ impl Fences {
     fn fences<'a>(&self, own: impl IntoIterator<Item = &'a BTreeMap<Key, Refusal>>) -> Vec<Fence> {
         let filters = LazyCell::new(|| self.filters());
         let mut all = BTreeMap::new();
-        for (key, refusal) in own.into_iter().flatten() {
+        let own = own.into_iter().flatten();
+        for (key, refusal) in own.filter(|(key, _)| !self.leavings.has(key)) {
             if let Some(made) = self.made.get(key)
                 && made.resource.version == refusal.version
             {
@@ -394,13 +406,16 @@ impl Fences {
                 all.insert(key, fence);
             }
         }
-        for key in &self.withdrawn {
+        let withdrawn = self.withdrawn.iter();
+        for key in withdrawn.filter(|key| !self.leavings.has(key)) {
             if let Some(made) = self.made.get(key)
                 && let State::Withdrawn(reason) = &made.state
             {
-                let instead = match &made.good {
-                    Some(good) if !made.is_less_guarded(good) => last_good(&good.body, &filters),
-                    _ => Instead::Nothing,
+                let stand_in = |good| stand_in(&self.settings, &made.resource, good).1;
+                let instead = match made.good.as_ref().map(|good| (good, stand_in(good))) {
+                    Some((good, Instead::LastGood)) => last_good(&good.body, &filters),
+                    Some((_, instead)) => instead,
+                    None => Instead::Nothing,
                 };
                 let fence = Fence {
                     resource: made.resource.clone(),
@@ -446,16 +461,6 @@ fn last_good(
     } else {
         Instead::LastGoodDenying
     }
-}
-
-/// A virtual host for the same requests that answers everything as an invalid rule.
-fn closed(settings: &Settings, refused: &Resource) -> Resource {
-    let host = Host {
-        body: refused.body.clone(),
-        about: refused.about.clone(),
-    };
-    let host = host.closed(settings);
-    Resource::new(refused.kind, refused.name.clone(), host.body, host.about)
 }
 
 fn alone(resource: Resource) -> Update {

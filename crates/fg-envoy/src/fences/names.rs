@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Buf;
+use fg_policies::envoy::GUARD;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 /// Messages in messages. Envoy's own go no deeper than about 20.
 const DEEPEST: usize = 64;
-
-/// Begins the names of the filters that a route switches on to have its requests asked about: what no
-/// such filter noted does not pass.
-const GUARD: &[u8] = b"external_auth/asked/";
 
 /// The hashes of all texts, sorted.
 pub(super) fn all(body: &[u8]) -> Box<[u64]> {
@@ -37,11 +34,20 @@ pub(super) fn is_less_guarded(than: &[u8], body: &[u8]) -> bool {
 pub(super) fn guards(body: &[u8]) -> BTreeMap<Vec<u8>, usize> {
     let mut guards = BTreeMap::new();
     each(body, DEEPEST, &mut |text| {
-        if text.starts_with(GUARD) {
+        if text.starts_with(GUARD.as_bytes()) {
             *guards.entry(text.to_vec()).or_default() += 1;
         }
     });
     guards
+}
+
+/// Whether a message has a text that begins so.
+pub(super) fn has_prefix(body: &[u8], prefix: &str) -> bool {
+    let mut has = false;
+    each(body, DEEPEST, &mut |text| {
+        has |= text.starts_with(prefix.as_bytes())
+    });
+    has
 }
 
 /// Says every field of a message that may be a text, and of the messages in it. What is no message is

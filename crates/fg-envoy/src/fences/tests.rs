@@ -1,5 +1,6 @@
 //! Histories of versions, confirmations and refusals.
 
+use envoy_types::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, LocalityLbEndpoints};
 use envoy_types::pb::envoy::config::route::v3::VirtualHost;
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message as _;
@@ -10,6 +11,8 @@ use crate::routes;
 /// Two Envoys.
 const ONE: u64 = 1;
 const OTHER: u64 = 2;
+/// What was not asked for.
+const NOTHING: BTreeSet<Key> = BTreeSet::new();
 const SECRET: (Kind, &str) = (Kind::Secret, "a");
 const HOST: (Kind, &str) = (Kind::VirtualHost, "http/80/~misdirected");
 
@@ -54,13 +57,13 @@ fn what_is_refused_keeps_its_last_good_version() {
     let mut fences = fences();
     let good = resource(SECRET, "1");
     fences.sent(&update(good.clone()), 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     fences.sent(&update(resource(SECRET, "2")), 2);
     let instead = known(fences.refuse(ONE, SECRET, "2", "no"));
     assert_eq!(instead, Some(update(good.clone())));
     // Said by every Envoy, it is done once.
     assert_eq!(fences.refuse(OTHER, SECRET, "2", "no"), None);
-    fences.confirmed(ONE, 2);
+    fences.confirmed(ONE, 2, &NOTHING);
     fences.accepted(ONE, Kind::Secret);
     fences.gone(OTHER);
     let all = fences.all();
@@ -74,11 +77,11 @@ fn what_is_refused_keeps_its_last_good_version() {
     assert_eq!(instead, Some(update(good.clone())));
     fences.sent(&update(resource(SECRET, "4")), 4);
     // Of one that was there before it.
-    fences.confirmed(ONE, 3);
+    fences.confirmed(ONE, 3, &NOTHING);
     let instead = known(fences.refuse(ONE, SECRET, "4", "no"));
     assert_eq!(instead, Some(update(good)));
     fences.sent(&update(resource(SECRET, "5")), 5);
-    fences.confirmed(ONE, 5);
+    fences.confirmed(ONE, 5, &NOTHING);
     assert_eq!(fences.all(), []);
     // An answer about a version of long ago.
     assert_eq!(fences.refuse(ONE, SECRET, "3", "no"), None);
@@ -89,11 +92,11 @@ fn what_is_refused_keeps_its_last_good_version() {
 fn what_one_envoy_uses_is_not_taken_from_it_since_another_refuses_it() {
     let mut fences = fences();
     fences.sent(&update(resource(SECRET, "1")), 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     fences.sent(&update(resource(SECRET, "2")), 2);
-    fences.confirmed(ONE, 2);
+    fences.confirmed(ONE, 2, &NOTHING);
     assert_eq!(fences.refuse(OTHER, SECRET, "2", "too new for me"), None);
-    fences.confirmed(OTHER, 2);
+    fences.confirmed(OTHER, 2, &NOTHING);
     assert_eq!(fences.of(ONE), []);
     let own = fences.of(OTHER);
     assert_eq!(own.len(), 1);
@@ -107,7 +110,7 @@ fn what_one_envoy_uses_is_not_taken_from_it_since_another_refuses_it() {
     fences.refuse(OTHER, SECRET, "2", "no");
     fences.sent(&update(resource(SECRET, "3")), 3);
     assert_eq!(fences.of(OTHER), []);
-    fences.confirmed(ONE, 3);
+    fences.confirmed(ONE, 3, &NOTHING);
     fences.refuse(OTHER, SECRET, "3", "no");
     fences.gone(OTHER);
     assert_eq!(fences.all(), []);
@@ -122,7 +125,7 @@ fn nothing_is_withdrawn_where_no_good_version_is_known() {
     assert_eq!(fences.refuse(ONE, SECRET, "1", "no"), None);
     assert_eq!(fences.refuse(ONE, HOST, "1", "no"), None);
     // It has everything else; that does not make them good.
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     assert_eq!(fences.of(ONE).len(), 2);
     assert!(
         fences
@@ -134,7 +137,7 @@ fn nothing_is_withdrawn_where_no_good_version_is_known() {
     fences.sent(&update(resource(HOST, "2")), 2);
     assert_eq!(fences.refuse(ONE, HOST, "2", "no"), None);
     // One that takes it makes it good.
-    fences.confirmed(OTHER, 2);
+    fences.confirmed(OTHER, 2, &NOTHING);
     fences.sent(&update(resource(HOST, "3")), 3);
     let instead = known(fences.refuse(ONE, HOST, "3", "no"));
     assert_eq!(instead, Some(update(resource(HOST, "2"))));
@@ -200,7 +203,7 @@ fn one_is_tried_again_as_another_version_and_forgets_nothing() {
     let mut fences = fences();
     let good = resource(SECRET, "1");
     fences.sent(&update(good.clone()), 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     fences.sent(&update(resource(SECRET, "2")), 2);
     fences.refuse(ONE, SECRET, "2", "no");
     for (serial, version) in [(3, "2~1"), (4, "2~2")] {
@@ -249,8 +252,8 @@ fn what_the_last_good_version_names_stays_with_it() {
             ..Update::default()
         };
         fences.sent(&first, 1);
-        fences.confirmed(ONE, 1);
-        fences.confirmed(OTHER, 1);
+        fences.confirmed(ONE, 1, &NOTHING);
+        fences.confirmed(OTHER, 1, &NOTHING);
         let sent = fences.mended(edit("2"));
         assert_eq!(sent.removed, []);
         assert_eq!(sent.left, edit("2").removed);
@@ -259,14 +262,14 @@ fn what_the_last_good_version_names_stays_with_it() {
         if is_refused {
             assert!(fences.refuse(ONE, HOST, "2", "no").is_some());
         }
-        fences.confirmed(ONE, 2);
+        fences.confirmed(ONE, 2, &NOTHING);
         assert!(fences.released().is_empty(), "one has not");
-        fences.confirmed(OTHER, 2);
+        fences.confirmed(OTHER, 2, &NOTHING);
         if is_refused {
             assert!(fences.released().is_empty(), "it is in use");
             let sent = fences.mended(update(resource(HOST, "3")));
             fences.sent(&sent, 3);
-            fences.confirmed(ONE, 3);
+            fences.confirmed(ONE, 3, &NOTHING);
             // Who is gone is not waited for.
             fences.gone(OTHER);
         }
@@ -282,12 +285,12 @@ fn what_the_last_good_version_names_stays_with_it() {
 fn what_is_used_again_is_not_removed_later() {
     let mut fences = fences();
     fences.sent(&update(resource(CLUSTER, "1")), 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     let sent = fences.mended(edit("2"));
     fences.sent(&sent, 2);
     let again = fences.mended(update(resource(CLUSTER, "1")));
     fences.sent(&again, 3);
-    fences.confirmed(ONE, 3);
+    fences.confirmed(ONE, 3, &NOTHING);
     assert_eq!(fences.released().removed, [(Kind::Secret, "key".into())]);
 }
 
@@ -301,7 +304,7 @@ fn who_is_away_may_need_it() {
         let mut fences = fences();
         fences.sent(&first, 1);
         if is_known {
-            fences.confirmed(ONE, 1);
+            fences.confirmed(ONE, 1, &NOTHING);
             fences.gone(ONE);
         }
         let sent = fences.mended(edit("2"));
@@ -313,12 +316,12 @@ fn who_is_away_may_need_it() {
         let instead = known(fences.refuse(ONE, HOST, "2", "no"));
         let good = update(first.upserts[0].clone());
         assert_eq!(instead, is_known.then_some(good));
-        fences.confirmed(ONE, 2);
+        fences.confirmed(ONE, 2, &NOTHING);
         let removed = fences.released().removed;
         assert!(!removed.contains(&cluster), "it is in use");
         let sent = fences.mended(update(resource(HOST, "3")));
         fences.sent(&sent, 3);
-        fences.confirmed(ONE, 3);
+        fences.confirmed(ONE, 3, &NOTHING);
         assert!(fences.released().removed.contains(&cluster));
     }
 }
@@ -331,10 +334,10 @@ fn what_no_envoy_can_need_does_not_wait() {
         ..Update::default()
     };
     fences.sent(&first, 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     let sent = fences.mended(edit("2"));
     fences.sent(&sent, 2);
-    fences.confirmed(ONE, 2);
+    fences.confirmed(ONE, 2, &NOTHING);
     fences.gone(ONE);
     let released = fences.released();
     assert_eq!(released.removed, edit("2").removed);
@@ -346,7 +349,7 @@ fn what_no_envoy_can_need_does_not_wait() {
 #[test]
 fn what_stays_does_not_pile_up() {
     let mut fences = fences();
-    fences.confirmed(ONE, 0);
+    fences.confirmed(ONE, 0, &NOTHING);
     let (mut made, mut removed) = (0_u64, BTreeSet::new());
     // An Envoy that confirms nothing, and clusters that come and go.
     while removed.is_empty() {
@@ -388,7 +391,7 @@ fn guarded(version: &str, guard: &str) -> Resource {
 fn a_host_whose_guard_is_refused_is_closed() {
     let mut fences = fences();
     fences.sent(&update(guarded("1", "")), 1);
-    fences.confirmed(ONE, 1);
+    fences.confirmed(ONE, 1, &NOTHING);
     for (serial, guard) in [(2, "a"), (3, "b")] {
         let version = serial.to_string();
         let refused = guarded(&version, guard);
@@ -412,12 +415,109 @@ fn that_the_last_good_version_denies_is_said() {
     let listener = naming(LISTENER, "1", "external_auth/asked/a");
     fences.sent(&update(listener), 1);
     fences.sent(&update(guarded("1", "a")), 2);
-    fences.confirmed(ONE, 2);
+    fences.confirmed(ONE, 2, &NOTHING);
     fences.sent(&update(guarded("2", "")), 3);
     let instead = known(fences.refuse(ONE, HOST, "2", "no"));
     assert_eq!(instead, Some(update(guarded("1", "a"))));
     assert_eq!(fences.all()[0].instead, Instead::LastGood, "others use it");
     fences.sent(&update(naming(LISTENER, "2", "other")), 4);
-    fences.confirmed(ONE, 4);
+    fences.confirmed(ONE, 4, &NOTHING);
     assert_eq!(fences.all()[0].instead, Instead::LastGoodDenying);
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_in_use() {
+    for is_asked in [false, true] {
+        let mut fences = Fences::new(Settings::default(), true);
+        let host = resource(HOST, "1");
+        fences.sent(&update(host.clone()), 1);
+        let unasked = [(HOST.0, HOST.1.into())].into_iter();
+        let unasked: BTreeSet<Key> = unasked.filter(|_| !is_asked).collect();
+        fences.confirmed(ONE, 1, &unasked);
+        let instead = known(fences.refuse(ONE, HOST, "1", "no"));
+        let shut = update(closed(&Settings::default(), &host));
+        assert_eq!(instead, (!is_asked).then_some(shut));
+    }
+}
+
+#[test]
+fn what_is_refused_and_made_no_more_is_forgotten() {
+    // With a good version, and without one.
+    for is_known in [true, false] {
+        for key in [SECRET, CLUSTER] {
+            let mut fences = fences();
+            if is_known {
+                fences.sent(&update(resource(key, "1")), 1);
+                fences.confirmed(ONE, 1, &NOTHING);
+            }
+            fences.sent(&update(naming(key, "2", key.1)), 2);
+            let instead = known(fences.refuse(ONE, key, "2", "no"));
+            assert_eq!(instead, is_known.then(|| update(resource(key, "1"))));
+            fences.confirmed(ONE, 2, &NOTHING);
+            assert_eq!(fences.all().len(), 1);
+            // It is mended by something that does not use it.
+            let mut mended = update(resource(HOST, "3"));
+            mended.removed = vec![(key.0, key.1.into())];
+            let wanted = mended.removed.clone();
+            let sent = fences.mended(mended);
+            fences.sent(&sent, 3);
+            assert_eq!((fences.all(), fences.of(ONE)), (vec![], vec![]));
+            assert!(fences.released().is_empty(), "the Envoy may use it");
+            fences.confirmed(ONE, 3, &NOTHING);
+            assert_eq!(fences.released().removed, wanted);
+        }
+    }
+}
+
+#[test]
+fn who_has_connected_may_use_what_others_do_not() {
+    let mut fences = fences();
+    fences.sent(&update(resource(CLUSTER, "1")), 1);
+    fences.confirmed(ONE, 1, &NOTHING);
+    let mut edit = update(resource(HOST, "2"));
+    edit.removed = vec![(CLUSTER.0, CLUSTER.1.into())];
+    let sent = fences.mended(edit);
+    fences.connected(OTHER);
+    fences.sent(&sent, 2);
+    fences.confirmed(ONE, 2, &NOTHING);
+    assert!(fences.released().is_empty(), "one has said nothing");
+    fences.confirmed(OTHER, 2, &NOTHING);
+    assert_eq!(fences.released().removed.len(), 1);
+}
+
+#[test]
+fn endpoints_of_a_cluster_that_was_put_back_are_those_of_now() {
+    let endpoints = |name: &str, region: &str| {
+        let message = ClusterLoadAssignment {
+            cluster_name: name.to_owned(),
+            endpoints: vec![LocalityLbEndpoints {
+                priority: u32::try_from(region.len()).unwrap(),
+                ..LocalityLbEndpoints::default()
+            }],
+            ..ClusterLoadAssignment::default()
+        };
+        let body = message.encode_to_vec().into();
+        Resource::new(Kind::Endpoints, name.into(), body, Vec::new())
+    };
+    let mut fences = fences();
+    fences.sent(&update(endpoints("c/1", "")), 1);
+    fences.confirmed(ONE, 1, &NOTHING);
+    // The cluster has changed, and with it the name of its endpoints.
+    let mut edit = update(endpoints("c/2", ""));
+    edit.removed = vec![(Kind::Endpoints, "c/1".into())];
+    let sent = fences.mended(edit);
+    assert_eq!(sent.upserts.len(), 2);
+    fences.sent(&sent, 2);
+    let changed = [endpoints("c/2", "new"), endpoints("cc/1", "other")];
+    let sent = fences.mended(Update {
+        upserts: changed.to_vec(),
+        ..Update::default()
+    });
+    let [two, other] = changed;
+    assert_eq!(sent.upserts, [endpoints("c/1", "new"), two, other]);
+    assert_eq!(sent.left, [(Kind::Endpoints, "c/1".into())]);
+    assert_eq!(sent.removed, []);
+    fences.sent(&sent, 3);
+    fences.confirmed(ONE, 3, &NOTHING);
+    assert_eq!(fences.released().removed, sent.left);
 }

@@ -106,7 +106,7 @@ impl Ground {
         let next = match faults.next() {
             None => {
                 self.used = sent;
-                let next = self.fences.confirmed(1, self.serial);
+                let next = self.fences.confirmed(1, self.serial, &BTreeSet::new());
                 (!next.is_empty()).then_some(next)?
             }
             Some((at, _)) => {
@@ -376,7 +376,7 @@ fn what_another_envoy_uses_is_not_tried() {
     let mut ground = Ground::new(false);
     ground.make(&all("1"));
     let update = ground.send(&all("2"));
-    ground.fences.confirmed(1, ground.serial);
+    ground.fences.confirmed(1, ground.serial, &BTreeSet::new());
     let key = (Kind::RouteConfiguration, NAME);
     let version = &update.upserts[0].version;
     assert_eq!(ground.fences.refuse(2, key, version, "no"), None);

@@ -16,7 +16,7 @@ use fg_model::ObjectRef;
 use crate::compiler::Output;
 use crate::resource::Kind;
 
-pub(crate) use reference::{SecretKey, ads, parameters, sds, transport_socket};
+pub(crate) use reference::{AUTHORITIES, SecretKey, ads, parameters, sds, transport_socket};
 
 /// The secrets in use.
 #[derive(Debug, Default)]

@@ -11,6 +11,9 @@ use fg_ir::CredentialKey;
 use fg_policies::envoy::pack;
 use prost::Name;
 
+/// Begins the names of what certificates of others are judged by.
+pub(crate) const AUTHORITIES: &str = "Authorities";
+
 /// Cipher suites of TLS 1.2, those of `fg-tls`. Those of TLS 1.3 cannot be chosen.
 const CIPHERS: [&str; 6] = [
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -48,7 +51,7 @@ impl SecretKey {
     pub(crate) fn name(&self) -> String {
         let word = match self {
             Self::KeyPair(_) => "KeyPair",
-            Self::Authorities(_) => "Authorities",
+            Self::Authorities(_) => AUTHORITIES,
         };
         let names: Vec<_> = self
             .credentials()

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use fg_envoy::{Kind, RouteShape};
 use fg_ir::Rule;
 use fg_policies::external_auth::{Ir, Protocol};
 use fg_testkit::ir::{Changes, backend_key, listener, rule};
+use fg_testkit::programmed::PATIENCE;
 use fg_testkit::{Client, Upstream, address, envoy, get, upstream};
 
 use crate::ground::Ground;
@@ -19,7 +21,13 @@ const SHAPES: [(&str, RouteShape); 2] = [
 ];
 const NO: &str = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n";
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a.com\r\n\r\n";
-const UNASKED: (u16, Option<&str>) = (403, Some("auth_unavailable"));
+
+/// Status and reason.
+type Outcome = (u16, Option<&'static str>);
+
+const UNASKED: Outcome = (403, Some("auth_unavailable"));
+const DENIED: Outcome = (401, None);
+const SERVED: Outcome = (200, None);
 
 /// The rule, which asks this service below this path.
 fn asking(service: &str, path: &str) -> Rule {
@@ -67,10 +75,19 @@ impl Scene {
         self.ground.apply(Changes::new().rule(rule).build());
     }
 
-    /// What a request on a connection of its own gets.
-    fn outcome(&self) -> (u16, Option<String>) {
-        let reply = get(self.at, "a.com", "/");
-        (reply.status, reply.reason().map(str::to_owned))
+    /// Waits until a request on a connection of its own gets this. Envoy confirms an edit before the
+    /// thread that serves connections has it: until then it gets one of those.
+    fn becomes(&self, wanted: Outcome, meanwhile: &[Outcome]) {
+        let begun = Instant::now();
+        loop {
+            let reply = get(self.at, "a.com", "/");
+            let outcome = (reply.status, reply.reason());
+            if outcome == wanted {
+                return;
+            }
+            assert!(meanwhile.contains(&outcome), "{outcome:?}, not {wanted:?}");
+            assert!(begun.elapsed() < PATIENCE, "{outcome:?} for ever");
+        }
     }
 }
 
@@ -120,14 +137,15 @@ fn edits_open_no_hole() {
                 .map(|is_kept| scope.spawn(move || ask_on(at, is_kept, time, is_over)));
             for _ in 0..5 {
                 scene.edit(asking("one", ""));
+                scene.becomes(DENIED, &[SERVED, UNASKED]);
                 time.fetch_add(1, Ordering::SeqCst);
                 for (service, path) in [("one", "/a"), ("two", "/a"), ("two", ""), ("one", "/b")] {
                     scene.edit(asking(service, path));
-                    assert_eq!(scene.outcome(), (401, None), "{version}");
+                    scene.becomes(DENIED, &[UNASKED]);
                 }
                 time.fetch_add(1, Ordering::SeqCst);
                 scene.edit(rule("r", "http", "/", "app"));
-                assert_eq!(scene.outcome(), (200, None), "{version}");
+                scene.becomes(SERVED, &[DENIED, UNASKED]);
             }
             drop(over);
             clients.map(|client| client.join().unwrap())
@@ -146,32 +164,31 @@ fn edits_open_no_hole() {
 fn a_route_whose_chain_does_not_ask_is_closed() {
     for (version, shape) in SHAPES {
         let mut scene = Scene::new(version, shape);
-        let owned = |(status, reason): (u16, Option<&str>)| (status, reason.map(str::to_owned));
-        assert_eq!(scene.outcome(), (200, None));
+        scene.becomes(SERVED, &[]);
         let first = Changes::new().rule(asking("one", "")).build();
         scene.ground.apply_without(Kind::Listener, first);
-        assert_eq!(scene.outcome(), owned(UNASKED), "{version}: none asks");
+        // None asks.
+        scene.becomes(UNASKED, &[SERVED]);
         scene.edit(asking("one", "/a"));
-        assert_eq!(scene.outcome(), (401, None), "{version}");
+        scene.becomes(DENIED, &[UNASKED]);
         let other = Changes::new().rule(asking("two", "")).build();
         scene.ground.apply_without(Kind::Listener, other);
-        assert_eq!(scene.outcome(), owned(UNASKED), "{version}: another asks");
+        // Another asks.
+        scene.becomes(UNASKED, &[DENIED]);
         scene.edit(asking("two", "/a"));
+        scene.becomes(DENIED, &[UNASKED]);
         let kinds = [Kind::VirtualHost, Kind::RouteConfiguration];
         let other = Changes::new().rule(asking("one", "")).build();
         let kind = kinds[usize::from(shape == RouteShape::Whole)];
         scene.ground.apply_without(kind, other);
-        assert_eq!(
-            scene.outcome(),
-            owned(UNASKED),
-            "{version}: the route asks one who is gone"
-        );
+        // The route asks one who is gone.
+        scene.becomes(UNASKED, &[DENIED]);
         // What is allowed passes.
         let yes = Upstream::replying(upstream::ok(""));
         scene.edit(asking("one", "/b"));
         let endpoints = Changes::new().backend("one", &[yes.address()]).build();
         scene.ground.apply(endpoints);
-        assert_eq!(scene.outcome(), (200, None), "{version}: it was asked");
+        scene.becomes(SERVED, &[UNASKED, DENIED]);
         yes.wait_for_requests(1);
     }
 }

@@ -122,7 +122,7 @@ impl Needs<'_> {
         match self.0.next() {
             Some('Q') => {
                 let mut before = ' ';
-                while let Some(next) = self.0.next() {
+                for next in self.0.by_ref() {
                     if before == '\\' && next == 'E' {
                         break;
                     }

@@ -44,6 +44,11 @@ pub fn turn_of(meta: &Meta) -> (bool, std::cmp::Reverse<Stage>, &'static str) {
 /// so that its first use changes none and drains no connection.
 pub type Standing = (&'static str, Any);
 
+/// Begins the names of what a virtual host demands of a protective policy's filter before anything of it
+/// passes. In place of a refused host none serves that demands less: so a host is known to protect less
+/// than another one.
+pub const GUARD: &str = "external_auth/asked/";
+
 /// A message with its type.
 pub fn pack<M: Name>(message: &M) -> Any {
     Any {

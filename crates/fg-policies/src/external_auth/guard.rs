@@ -27,7 +27,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 };
 use envoy_types::pb::google::protobuf::{Any, Struct, Value, value::Kind};
 
-use crate::envoy::Sink;
+use crate::envoy::{GUARD, Sink};
 
 /// Sorts behind the filters that ask, and those that note it.
 pub(super) const NAME: &str = "external_auth/guard";
@@ -38,7 +38,7 @@ const ALLOWED: &str = "allowed";
 
 /// Lets nothing of a route pass but what the filter with this hash allowed.
 pub(super) fn demand(hash: u64, sink: &mut Sink<'_>) {
-    let name = format!("external_auth/asked/{hash:016x}");
+    let name = format!("{GUARD}{hash:016x}");
     let note = Config {
         metadata: vec![Metadata {
             metadata_namespace: name.clone(),

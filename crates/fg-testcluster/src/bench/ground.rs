@@ -88,7 +88,11 @@ impl<'a> Ground<'a> {
             plane,
             plan,
             address,
-            looker: Looker::start(address, looking::LIMIT * plane.slowness()),
+            looker: Looker::start(
+                address,
+                looking::LIMIT * plane.slowness(),
+                plane == Plane::Native,
+            ),
             routes: 0,
             edited: 0,
             services: 0,

@@ -18,13 +18,13 @@ pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// How many routes are looked at in a round, the oldest first: a proxy that is late with hundreds of them is not to be
 /// kept busy by looks.
 const AT_ONCE: usize = 32;
-/// Connections that confirm what one of them saw: other workers of the proxy answer on some of them.
+/// Connections that a route must be live on beside the first: other workers of the proxy answer on some of them.
 const OTHERS: usize = 4;
 
 /// How a route came to be live.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// From the begin of the call that made or changed it.
+    /// From the begin of the call that made or changed it, until it was live on all connections.
     pub(super) took: Duration,
     /// Answers that should not have been: an error of the proxy before, anything but 200 after it was live.
     pub(super) gaps: Vec<String>,
@@ -36,6 +36,8 @@ struct Look {
     begin: Instant,
     seen: oneshot::Sender<anyhow::Result<Seen>>,
     gaps: Vec<String>,
+    /// Those of the other connections that it is not live on yet, once it is on the first.
+    others: Option<Vec<usize>>,
 }
 
 /// A thread that looks; it ends when this is dropped.
@@ -43,10 +45,11 @@ struct Look {
 pub(super) struct Looker(Sender<Look>);
 
 impl Looker {
-    /// Starts one that asks `address` and gives up on a route after `limit`. Called inside the cluster's namespace.
-    pub(super) fn start(address: SocketAddr, limit: Duration) -> Self {
+    /// Starts one that asks `address` and gives up on a route after `limit`. With `is_one`, the proxy's workers take a
+    /// change at one time: what is live on one connection must be on all. Called inside the cluster's namespace.
+    pub(super) fn start(address: SocketAddr, limit: Duration, is_one: bool) -> Self {
         let (sender, looks) = channel();
-        std::thread::spawn(move || run(address, limit, &looks));
+        std::thread::spawn(move || run(address, limit, is_one, &looks));
         Self(sender)
     }
 
@@ -66,6 +69,7 @@ impl Looker {
             begin,
             seen,
             gaps: Vec::new(),
+            others: None,
         };
         if self.0.send(look).is_err() {
             bail!("nobody looks any more");
@@ -74,7 +78,7 @@ impl Looker {
     }
 }
 
-fn run(address: SocketAddr, limit: Duration, looks: &Receiver<Look>) {
+fn run(address: SocketAddr, limit: Duration, is_one: bool, looks: &Receiver<Look>) {
     let mut main = Connection::to(address);
     let mut others: Vec<Connection> = (0..OTHERS).map(|_| Connection::to(address)).collect();
     let mut open: Vec<Look> = Vec::new();
@@ -89,7 +93,7 @@ fn run(address: SocketAddr, limit: Duration, looks: &Receiver<Look>) {
         let later = open.split_off(open.len().min(AT_ONCE));
         let mut still = Vec::new();
         for mut look in open {
-            match glance(&mut look, &mut main) {
+            match is_live(&mut look, &mut main, &mut others, is_one) {
                 false if look.begin.elapsed() < limit => still.push(look),
                 false => {
                     let words = format!("{:?} was not live after {limit:?}", look.target);
@@ -98,7 +102,7 @@ fn run(address: SocketAddr, limit: Duration, looks: &Receiver<Look>) {
                 }
                 true => {
                     let took = look.begin.elapsed();
-                    for connection in &mut others {
+                    for connection in others.iter_mut().chain([&mut main]) {
                         confirm(&mut look, connection);
                     }
                     let gaps = look.gaps;
@@ -110,6 +114,36 @@ fn run(address: SocketAddr, limit: Duration, looks: &Receiver<Look>) {
         open = still;
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Whether the route is as wanted on all connections.
+fn is_live(
+    look: &mut Look,
+    main: &mut Connection,
+    others: &mut [Connection],
+    is_one: bool,
+) -> bool {
+    let mut left = match look.others.take() {
+        Some(left) => left,
+        None if glance(look, main) => (0..others.len()).collect(),
+        None => return false,
+    };
+    left.retain(|number| {
+        let connection = others.get_mut(*number);
+        connection.is_some_and(|connection| !glance(look, connection))
+    });
+    if is_one {
+        for number in left.drain(..) {
+            let words = format!(
+                "{:?}: not on connection {number} when it was live",
+                look.target
+            );
+            look.gaps.push(words);
+        }
+    }
+    let is_live = left.is_empty();
+    look.others = Some(left);
+    is_live
 }
 
 /// Whether the route is as wanted.
@@ -131,7 +165,7 @@ fn glance(look: &mut Look, connection: &mut Connection) -> bool {
     }
 }
 
-/// A route that has been seen is there for everybody.
+/// A route that is live stays so.
 fn confirm(look: &mut Look, connection: &mut Connection) {
     match connection.get(&look.target) {
         Ok(reply) if reply.status == 200 => {}

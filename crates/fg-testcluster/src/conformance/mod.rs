@@ -19,6 +19,9 @@ const IMAGE: &str = "ferrogate";
 /// How long a class may take to be accepted, the control plane's start included.
 const ACCEPTED: Duration = Duration::from_secs(60);
 
+/// The suite's profiles that this gateway is to pass.
+const PROFILES: [&str; 2] = ["GATEWAY-HTTP", "GATEWAY-GRPC"];
+
 /// What the suite is to judge, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Conformance {
@@ -29,7 +32,7 @@ pub struct Conformance {
     #[arg(long, default_value = "ferrogate")]
     pub class: String,
     /// Profiles, as the suite names them.
-    #[arg(long = "profile", value_delimiter = ',', default_values = ["GATEWAY-HTTP", "GATEWAY-GRPC"])]
+    #[arg(long = "profile", value_delimiter = ',', default_values = PROFILES)]
     pub profiles: Vec<String>,
     /// Judge these extended features only, instead of those that the class's status lists.
     #[arg(long = "feature", value_delimiter = ',')]
@@ -66,7 +69,12 @@ pub struct Conformance {
 impl Conformance {
     /// Whether its result is one to publish: nothing was left out by the words of the command.
     fn is_whole(&self) -> bool {
-        self.test.is_none() && self.features.is_empty() && self.skip.is_empty() && !self.impatient
+        let has_all = PROFILES
+            .iter()
+            .all(|one| self.profiles.iter().any(|wanted| wanted == one));
+        let has_left_out =
+            self.test.is_some() || !self.features.is_empty() || !self.skip.is_empty();
+        has_all && !has_left_out && !self.impatient
     }
 }
 

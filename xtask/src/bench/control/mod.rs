@@ -26,11 +26,12 @@ proxy. Results of a whole run go to bench/; those of a run with --quick go to ta
   --side NAME     only one of these two: ferrogate-envoy or envoy-gateway; the other's figures stay
   --only NAME     one scenario (repeatable): idle, few, traffic, adding, memory, edit, start, churn, many
   --quick         small numbers: does it all work?
-  --no-build      use target/release/ferrogate and fg-testcluster as they are
+  --no-build      use target/dist/ferrogate and target/release/fg-testcluster as they are
 ";
 
-/// The profile of what is measured.
-const PROFILE: &str = "release";
+/// What is measured and what measures it, with their profiles: the first is as it is shipped.
+const FERROGATE: (&str, &str) = ("ferrogate", "dist");
+const MEASURER: (&str, &str) = ("fg-testcluster", "release");
 
 /// Whose control plane: the word that `fg-testcluster bench` has for it, and the name its figures are kept under.
 type Side = (&'static str, &'static str);
@@ -108,17 +109,19 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 
 /// Builds the gateway and what measures it.
 fn make() -> anyhow::Result<()> {
-    println!("ferrogate, fg-testcluster: building ({PROFILE}; minutes, the first time)");
-    let mut command = workspace::cargo(["build", "--quiet", "--profile", PROFILE])?;
-    command.args(["-p", "ferrogate", "-p", "fg-testcluster"]);
-    let built = command.status()?;
-    ensure!(built.success(), "the build failed");
+    for (name, profile) in [FERROGATE, MEASURER] {
+        println!("{name}: building ({profile}; minutes, the first time)");
+        let mut command = workspace::cargo(["build", "--quiet", "--profile", profile])?;
+        command.args(["-p", name]);
+        let built = command.status()?;
+        ensure!(built.success(), "the build failed");
+    }
     Ok(())
 }
 
 fn measure(target: &Path, side: Side, words: &[String], out: &Path) -> anyhow::Result<()> {
-    let program = |name: &str| -> anyhow::Result<PathBuf> {
-        let file = target.join(PROFILE).join(name);
+    let program = |(name, profile): (&str, &str)| -> anyhow::Result<PathBuf> {
+        let file = target.join(profile).join(name);
         ensure!(
             file.is_file(),
             "{} is not there; leave --no-build out",
@@ -127,10 +130,10 @@ fn measure(target: &Path, side: Side, words: &[String], out: &Path) -> anyhow::R
         Ok(file)
     };
     cluster::ensure_tools()?;
-    let status = std::process::Command::new(program("fg-testcluster")?)
+    let status = std::process::Command::new(program(MEASURER)?)
         .arg("bench")
         .arg("--ferrogate")
-        .arg(program("ferrogate")?)
+        .arg(program(FERROGATE)?)
         .arg("--out")
         .arg(out)
         .args(["--plane", side.0])

@@ -115,6 +115,8 @@ pub(super) struct Ground {
     texts: BTreeMap<String, String>,
     /// The backends' Services.
     backends: String,
+    /// What else the Gateway listens for.
+    listeners: String,
     is_first: bool,
     pub(super) address: SocketAddr,
     serving: Option<Serving>,
@@ -207,6 +209,7 @@ impl Ground {
             folder: Folder::in_memory(Limits::default()),
             texts: BTreeMap::new(),
             backends: String::new(),
+            listeners: String::new(),
             is_first: true,
             address: own_address(),
             serving: None,
@@ -223,8 +226,16 @@ impl Ground {
 
     /// The Gateway is of this class from now on.
     pub(super) fn change_class(&mut self, class: &str) {
-        let text = gateway(class, self.clients.port()) + &self.backends;
+        let text = gateway(class, self.clients.port(), &self.listeners) + &self.backends;
         self.apply("gateway", &text);
+    }
+
+    /// The Gateway, of Envoys, listens here, too, with the certificate of this Secret.
+    pub(super) fn secure(&mut self, at: SocketAddr, secret: &str) {
+        let tls = format!("tls: {{certificateRefs: [{{name: {secret}}}]}}");
+        let port = at.port();
+        self.listeners = format!(", {{name: https, protocol: HTTPS, port: {port}, {tls}}}");
+        self.change_class("ferrogate-envoy");
     }
 
     /// The Gateway is gone, and another one comes.
@@ -327,6 +338,7 @@ impl Ground {
                 client,
                 scope,
                 serial,
+                ..
             } if scope.contains('+') => {
                 self.settled.insert(*client, (scope.clone(), *serial));
             }
@@ -416,6 +428,8 @@ impl Ground {
 fn steering(store: &Store, told: &Told) -> Steering<Told> {
     let settings = Settings {
         ipv6: false,
+        // A file that is not there: Envoy refuses clusters that need it.
+        system_authorities: "/nowhere/authorities.pem".to_owned(),
         ..Settings::default()
     };
     let state = Shared::default();
@@ -429,8 +443,8 @@ fn steering(store: &Store, told: &Told) -> Steering<Told> {
     steering
 }
 
-/// A Gateway of a class, with its Service.
-fn gateway(class: &str, port: u16) -> String {
+/// A Gateway of a class, with its Service, and what it listens for beside that.
+fn gateway(class: &str, port: u16, more: &str) -> String {
     let (a, b) = (address_of("web-a"), address_of("web-b"));
     format!(
         "apiVersion: gateway.networking.k8s.io/v1
@@ -438,7 +452,7 @@ kind: Gateway
 metadata: {{name: web, namespace: default}}
 spec:
   gatewayClassName: {class}
-  listeners: [{{name: http, protocol: HTTP, port: {port}}}]
+  listeners: [{{name: http, protocol: HTTP, port: {port}}}{more}]
 ---
 apiVersion: v1
 kind: Service

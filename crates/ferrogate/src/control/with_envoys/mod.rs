@@ -1,6 +1,8 @@
 //! The control plane's decisions with real Envoys: several of one Gateway, and none to be reached.
 
+mod clusters;
 mod ground;
+mod leftovers;
 mod switch;
 mod whole;
 
@@ -54,6 +56,15 @@ fn answers(ground: &mut Ground, wanted: &[&str]) {
             (answer == *one).then_some(())
         });
     }
+}
+
+/// Waits until every Envoy answers so: one confirms an edit before the thread that serves has it.
+fn all_answer(ground: &mut Ground, wanted: &str) {
+    ground.until(wanted, |ground| {
+        let mut all = (0..8).map(|_| ground.answer("/"));
+        all.all(|answer| answer.as_deref() == Some(wanted))
+            .then_some(())
+    });
 }
 
 #[test]
@@ -118,6 +129,7 @@ fn envoys_are_ready_and_serve_while_nobody_tells_them_anything() {
     ground.apply("route", &plain("one"));
     let envoys = ["web-a", "web-b"].map(|pod| Proxy::start(&ground, pod, None));
     ground.until("both", |ground| is_programmed(ground).then_some(()));
+    all_answer(&mut ground, "one");
     ground.disconnect();
     ground.apply("route", &plain("two"));
     let attempts = |proxy: &Proxy| {
@@ -139,12 +151,7 @@ fn envoys_are_ready_and_serve_while_nobody_tells_them_anything() {
     ground.until("both to have it", |ground| {
         (ground.confirmed() == 2).then_some(())
     });
-    ground.until("the new answer of both", |ground| {
-        let all = (0..8).map(|_| ground.answer("/"));
-        all.into_iter()
-            .all(|answer| answer.as_deref() == Some("two"))
-            .then_some(())
-    });
+    all_answer(&mut ground, "two");
     assert!(envoys.iter().all(Proxy::is_ready));
     let stats = envoys[0].envoy.stats();
     assert_eq!(stats["listener_manager.listener_modified"], 0);

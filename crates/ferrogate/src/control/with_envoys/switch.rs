@@ -73,6 +73,11 @@ fn the_old_proxies_keep_what_they_have_until_they_are_gone() {
         assert!(own.has.keys().eq(before.keys()), "{:?}", own.has);
         (ground.answer("/")? == "one").then_some(())
     });
+    // That of the former class has heard nothing new, and counts.
+    ground.until("both to be counted at once", |ground| {
+        own.take();
+        is_programmed(ground).then_some(())
+    });
     // Until then it is kept up, too; also by a control plane that has seen no change of class.
     for (route, takes_over) in [("two", false), ("one", true), ("two", false)] {
         if takes_over {
@@ -93,6 +98,10 @@ fn the_old_proxies_keep_what_they_have_until_they_are_gone() {
     // The other way round.
     let before = own.has.clone();
     ground.change_class("ferrogate");
+    ground.until("both to be counted at once, again", |ground| {
+        own.take();
+        is_programmed(ground).then_some(())
+    });
     ground.apply("route", &plain("one"));
     ground.until("the edit on both, again", |ground| {
         own.take();

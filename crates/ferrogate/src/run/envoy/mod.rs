@@ -256,8 +256,13 @@ impl Envoy {
             return false;
         };
         match event {
-            fg_ads::Event::Settled { client, serial, .. } => {
-                served.confirmed(client, serial);
+            fg_ads::Event::Settled {
+                client,
+                serial,
+                unasked,
+                ..
+            } => {
+                served.confirmed(client, serial, &unasked);
                 self.confirmed = serial;
                 if serial < served.serial() {
                     return false;
@@ -286,6 +291,10 @@ impl Envoy {
                 tracing::warn!(r#type = %type_url, "Envoy refuses something: {message}");
                 served.refused(client, &type_url, &resources);
                 true
+            }
+            fg_ads::Event::Connected { client, .. } => {
+                served.connected(client);
+                false
             }
             fg_ads::Event::Disconnected { client, reason, .. } => {
                 served.gone(client);

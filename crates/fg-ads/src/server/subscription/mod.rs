@@ -209,23 +209,25 @@ impl Subscription {
         self.refused.contains_key(name)
     }
 
-    /// Whether everything that something leads to was asked for, and all that was asked for answered.
-    pub(super) fn covers(&mut self, table: &Table) -> bool {
-        if !self.is_idle() || !self.fresh.is_empty() {
-            return false;
-        }
-        if self.wildcard {
-            return self.is_complete;
-        }
+    /// Whether everything that was asked for was answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_idle() && self.fresh.is_empty() && (self.is_complete || !self.wildcard)
+    }
+
+    /// Says the names that something leads to, and that were not asked for.
+    pub(super) fn lacks(&mut self, table: &Table, mut say: impl FnMut(&Arc<str>)) {
         let seen = Some((table.shape(), self.turns));
-        if self.covered == seen {
-            return true;
+        if self.wildcard || self.covered == seen {
+            return;
         }
-        let covers = table.needed().all(|name| self.asks_for(name));
-        if covers {
+        let mut lacks = false;
+        for name in table.needed().filter(|name| !self.asks_for(name)) {
+            lacks = true;
+            say(name);
+        }
+        if !lacks {
             self.covered = seen;
         }
-        covers
     }
 
     /// The answer to a response: how that stands now, and how long all of it took so far. None if it is
