@@ -1,5 +1,6 @@
 //! Our own proxy in this process, and the names of what it serves.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ impl Native {
     /// Tries again to bind what could not be bound; see [`Proxy::bind_again`].
     pub(crate) fn bind_again(&mut self) -> Option<Vec<Ack>> {
         self.proxy.bind_again()
+    }
+
+    /// Says which ports another part of this process has; see [`Proxy::share_ports`].
+    pub(crate) fn share_ports(&mut self, ports: BTreeSet<u16>) {
+        self.proxy.share_ports(ports);
     }
 
     /// The number of what serves.

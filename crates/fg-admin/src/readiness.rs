@@ -1,5 +1,6 @@
 //! `/ready`: whether this process should get traffic.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::site::{Answer, Ask, Site};
@@ -8,12 +9,12 @@ use crate::site::{Answer, Ask, Site};
 ///
 /// Guards one short text, for the time of copying it.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<Mutex<Option<&'static str>>>);
+pub struct Readiness(Arc<Mutex<Option<Cow<'static, str>>>>);
 
 impl Readiness {
     /// Not ready, for a reason such as `starting`.
     pub fn not_yet(why: &'static str) -> Self {
-        Self(Arc::new(Mutex::new(Some(why))))
+        Self(Arc::new(Mutex::new(Some(why.into()))))
     }
 
     /// Ready: a complete configuration serves.
@@ -22,17 +23,18 @@ impl Readiness {
     }
 
     /// Not ready any more, for a reason such as `draining`.
-    pub fn not_ready(&self, why: &'static str) {
-        self.set(Some(why));
+    pub fn not_ready(&self, why: impl Into<Cow<'static, str>>) {
+        self.set(Some(why.into()));
     }
 
-    fn set(&self, why: Option<&'static str>) {
+    fn set(&self, why: Option<Cow<'static, str>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Why it is not ready; `None` when it is.
-    pub fn why_not(&self) -> Option<&'static str> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn why_not(&self) -> Option<Cow<'static, str>> {
+        let why_not = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        why_not.clone()
     }
 }
 

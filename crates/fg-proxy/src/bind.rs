@@ -8,8 +8,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that may wait to be accepted, for each socket.
 const BACKLOG: i32 = 4096;
 
-/// Binds an address (`None` is all, v4 and v6) once for each of `workers`. `alone` says that we hold
-/// no other socket on that port.
+/// Binds an address (`None` is all, v4 and v6) once for each of `workers`. `alone` says that
+/// this process has no other socket on that port.
 ///
 /// # Errors
 /// In words for the owner of the Gateway.

@@ -1,6 +1,6 @@
 //! The handle of a running proxy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -53,6 +53,8 @@ pub(crate) struct Control {
     pub(crate) compiler: Compiler,
     listeners: BTreeMap<ListenerKey, Arc<Listener>>,
     failures: BTreeMap<SocketKey, String>,
+    /// Ports that are shared with another part of this process.
+    shared: BTreeSet<u16>,
     serial: u64,
 }
 
@@ -95,6 +97,7 @@ impl Proxy {
             compiler,
             listeners: BTreeMap::new(),
             failures: BTreeMap::new(),
+            shared: BTreeSet::new(),
             serial: 0,
         };
         Ok(Self {
@@ -130,6 +133,13 @@ impl Proxy {
             resolver.follow(names);
         }
         acks
+    }
+
+    /// Says on which ports another part of this process listens, or did a moment ago, all of them: they
+    /// are shared with it. Any other port that somebody has is not.
+    pub fn share_ports(&mut self, ports: BTreeSet<u16>) {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        control.shared = ports;
     }
 
     /// Tries again to bind what could not be bound. `None` when nothing is missing, or nothing
@@ -235,7 +245,8 @@ impl Control {
                 continue;
             }
             let port = mapped(key.1);
-            let alone = !sockets.keys().any(|held| mapped(held.1) == port);
+            let is_ours = sockets.keys().any(|held| mapped(held.1) == port);
+            let alone = !is_ours && !self.shared.contains(&port);
             match bind(key.0, port, shared.settings.workers, alone) {
                 Ok(listeners) => {
                     self.serial += 1;

@@ -19,7 +19,8 @@ pub struct ControlStats {
     /// Counted up with every configuration that the workers got; 0 before the first.
     pub generation: u64,
     /// The last of them that every data plane confirmed: requests that come now are served by it. Our
-    /// own proxy confirms at once, an Envoy when it has and uses all of it.
+    /// own proxy confirms at once, an Envoy when it has and uses all of it. 0 while one of them is known
+    /// not to serve all of its listeners.
     pub confirmed: u64,
     /// When that was.
     pub applied_at: Option<SystemTime>,

@@ -76,7 +76,7 @@ metrics! {
     HTTP2_FAILURES = Counter "ferrogate_http2_connection_failures_total" "HTTP/2 connections of clients that the gateway ended, by reason.",
     WORKERS = Gauge "ferrogate_workers" "Workers that run.",
     GENERATION = Gauge "ferrogate_configuration_generation" "Number of the configuration that serves.",
-    CONFIRMED = Gauge "ferrogate_configuration_confirmed_generation" "Number of the last configuration of which every data plane said that it serves.",
+    CONFIRMED = Gauge "ferrogate_configuration_confirmed_generation" "Number of the last configuration of which every data plane said that it serves; 0 while Envoy is dead or cannot have a port.",
     APPLIED = Gauge "ferrogate_configuration_applied_timestamp_seconds" "When the configuration that serves was applied.",
     AGE = Gauge "ferrogate_configuration_age_seconds" "Time since the configuration that serves was applied.",
     RELOADS = Counter "ferrogate_configuration_reloads_total" "Readings of the folder that found a change.",

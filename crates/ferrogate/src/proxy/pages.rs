@@ -1,5 +1,6 @@
 //! What the admin pages show of a proxy in a cluster.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -80,7 +81,7 @@ struct Status {
     serial: u64,
     generation: u64,
     ready: bool,
-    not_ready_because: Option<&'static str>,
+    not_ready_because: Option<Cow<'static, str>>,
     connections: usize,
     resources: usize,
     not_in_use: Vec<String>,

@@ -126,6 +126,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         args,
         is_quickstart: example.is_some(),
         is_told: false,
+        was_ready: false,
     };
     follow(&mut serving, &mut start, &events, watch.as_ref());
     readiness.not_ready("draining");
@@ -146,6 +147,8 @@ struct Start<'a> {
     is_quickstart: bool,
     /// Whether it was told where everything serves.
     is_told: bool,
+    /// Whether a complete configuration ever served.
+    was_ready: bool,
 }
 
 impl Start<'_> {
@@ -154,8 +157,11 @@ impl Start<'_> {
             banner::print(serving, self.args, self.is_quickstart);
             self.is_told = true;
         }
-        if self.readiness.why_not().is_some() && serving.is_ready() {
-            self.readiness.ready();
+        self.was_ready = self.was_ready || serving.is_ready();
+        match serving.lack() {
+            Some(lack) if self.was_ready => self.readiness.not_ready(lack.to_owned()),
+            None if self.was_ready => self.readiness.ready(),
+            _ => {}
         }
     }
 }

@@ -113,6 +113,11 @@ impl Serving {
         self.planes.is_ready()
     }
 
+    /// Why not everything serves, if that is known.
+    pub(crate) fn lack(&self) -> Option<&str> {
+        self.planes.lack()
+    }
+
     /// Tells of certificates that have expired since the last time.
     pub(crate) fn look_at_the_clock(&mut self) {
         let start = Instant::now();
@@ -165,10 +170,13 @@ impl Serving {
         }
         let objects = source.as_ref().map_or(0, Source::objects);
         let is_confirmed = self.planes.is_confirmed();
+        let is_lacking = self.planes.lack().is_some();
         self.planes.note(|stats| {
             stats.generation = generation_now;
             if is_confirmed {
                 stats.confirmed = generation_now;
+            } else if is_lacking {
+                stats.confirmed = 0;
             }
             if generation_now != generation_before {
                 stats.applied_at = Some(SystemTime::now());

@@ -113,6 +113,12 @@ pub(crate) fn signal(process: Pid, signal: Signal) {
     kill_process(process, signal).expect("the process is ours");
 }
 
+/// Whether every data plane has said that it serves the newest configuration.
+pub(crate) fn is_confirmed(gateway: &Gateway) -> bool {
+    gateway.metric("ferrogate_configuration_confirmed_generation")
+        == gateway.metric("ferrogate_configuration_generation")
+}
+
 /// Waits until something is said on standard error.
 pub(crate) fn wait_for_words(gateway: &Gateway, words: &str) -> String {
     until(words, || {
@@ -139,15 +145,24 @@ pub(crate) fn condition(gateway: &Gateway, kind: &str, name: &str, condition: &s
     })
 }
 
+/// Makes a program that becomes this one.
+pub(crate) fn wrapper(path: &Path, program: &str) {
+    script(path, &format!("exec '{program}' \"$@\""));
+}
+
 /// Makes a program that says what it is given, and nothing else.
 pub(crate) fn fake(path: &Path, says: &str) {
+    script(
+        path,
+        &format!("# A stand-in that prints a version and serves nothing.\necho '{says}'"),
+    );
+}
+
+fn script(path: &Path, does: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     // Written whole before it has its name.
     let beside = path.with_extension("new");
-    let script = format!(
-        "#!/bin/sh\n# A stand-in that prints a version and serves nothing.\necho '{says}'\n"
-    );
-    std::fs::write(&beside, script).expect("it can be written");
+    std::fs::write(&beside, format!("#!/bin/sh\n{does}\n")).expect("it can be written");
     let all = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(&beside, all).expect("it is ours");
     std::fs::rename(&beside, path).expect("it is ours");

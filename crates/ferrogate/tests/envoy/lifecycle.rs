@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use rustix::process::Signal;
 
 use crate::ground::{
-    child, condition, folder, folder_of_two, is_alive, signal, start, wait_for_words,
+    child, condition, envoy, fake, folder, folder_of_two, is_alive, is_confirmed, signal, start,
+    wait_for_words, wrapper,
 };
 use crate::support::client::Client;
-use crate::support::{get, until};
+use crate::support::{Gateway, get, until};
 
 #[test]
 fn an_envoy_that_is_killed_is_started_again_with_what_has_changed_since() {
@@ -31,6 +32,36 @@ fn an_envoy_that_is_killed_is_started_again_with_what_has_changed_since() {
         condition(&gateway, "Gateway", "web", "Programmed"),
         "True/Programmed"
     );
+}
+
+#[test]
+fn nobody_is_told_that_a_dead_envoy_is_ready() {
+    let ip = "127.34.2.5";
+    let (folder, _echoes) = folder_of_two(ip);
+    let place = tempfile::tempdir().expect("a folder");
+    let program = place.path().join("envoy");
+    wrapper(&program, &envoy());
+    let flag = program.to_str().expect("its path is UTF-8");
+    let gateway = Gateway::start(ip, &folder, &["--envoy", flag]);
+    until("Envoy's word", || is_confirmed(&gateway).then_some(()));
+    // It cannot come back.
+    fake(
+        &program,
+        "envoy  version: 0123/1.40.0/Clean/RELEASE/BoringSSL",
+    );
+    signal(child(&gateway), Signal::KILL);
+    let ready = || get(gateway.socket(8082), "/ready").expect("it answers");
+    let told = until("the word that it is not ready", || {
+        let told = ready();
+        (told.status == 503).then_some(told.body)
+    });
+    assert!(told.starts_with("not ready: Envoy "), "{told}");
+    assert!(told.ends_with("; it is started again\n"), "{told}");
+    assert!(!is_confirmed(&gateway));
+    wrapper(&program, &envoy());
+    gateway.wait_for_echo("/", "one");
+    gateway.wait_ready();
+    until("Envoy's word", || is_confirmed(&gateway).then_some(()));
 }
 
 #[test]

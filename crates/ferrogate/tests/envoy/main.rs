@@ -22,3 +22,4 @@ mod relay;
 mod serving;
 #[path = "../end_to_end/support/mod.rs"]
 mod support;
+mod switch;

@@ -6,7 +6,7 @@ use fg_testkit::certificates::{Authority, secret};
 use fg_testkit::tls::Handshake;
 
 use crate::ground::{
-    child, condition, envoy, folder, folder_of_both, gateway, start, wait_for_words,
+    child, condition, envoy, folder, folder_of_both, gateway, is_confirmed, start, wait_for_words,
 };
 use crate::support::{Echo, Gateway, get, until};
 
@@ -19,11 +19,18 @@ fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
     folder.write("other.yaml", &gateway("other", "ferrogate-envoy", ip, 8081));
     folder.service("shop", echo.address);
     folder.route("shop", "[{backendRefs: [{name: shop, port: 80}]}]");
-    let gateway = start(ip, &folder, &[]);
-    assert_eq!(gateway.get("/").echo().as_deref(), Some("shop"));
+    let gateway = Gateway::begin(ip, Some(folder.arg()), &["--envoy", &envoy()]);
+    gateway.wait_for_echo("/", "shop");
     let said = wait_for_words(&gateway, "error: Gateway default/other spec.listeners[0]:");
     let words = format!("another process listens on {ip}:8081: stop it, or use another port");
     assert!(said.contains(&words), "{said}");
+    // Not everything serves, and whoever asks is told so.
+    let lack = format!("not ready: listener default/other/http has no port: {words}\n");
+    until("the word on readiness", || {
+        let ready = get(gateway.socket(8082), "/ready").ok()?;
+        (ready.status == 503 && ready.body == lack).then_some(())
+    });
+    assert!(!is_confirmed(&gateway));
     assert_eq!(
         condition(&gateway, "Gateway", "other", "Programmed"),
         "False/Invalid"
@@ -35,6 +42,8 @@ fn a_port_that_is_taken_is_said_and_bound_when_it_is_free() {
     let process = child(&gateway);
     drop(stranger);
     wait_for_words(&gateway, "resolved: ");
+    gateway.wait_ready();
+    until("the word on all", || is_confirmed(&gateway).then_some(()));
     assert_eq!(
         condition(&gateway, "Gateway", "other", "Programmed"),
         "True/Programmed"

@@ -17,6 +17,7 @@ mod log;
 mod options;
 mod program;
 mod retries;
+mod standing;
 mod strangers;
 mod unheeded;
 mod words;

@@ -22,6 +22,8 @@ pub(super) struct Strangers {
     /// Ports that this process has, or since when it has not: what listens there may be our own, on
     /// its way out.
     own: BTreeMap<u16, Option<Instant>>,
+    /// Those of them that are Envoy's.
+    of_envoy: BTreeMap<u16, Option<Instant>>,
     /// How long what is given up may still listen.
     drain: Duration,
 }
@@ -32,15 +34,29 @@ impl Strangers {
         Self {
             withheld: BTreeMap::new(),
             own: BTreeMap::new(),
+            of_envoy: BTreeMap::new(),
             drain,
         }
     }
 
     /// Takes note of ports that another part of this process has, or had a moment ago.
     pub(super) fn know(&mut self, own: impl IntoIterator<Item = u16>, now: Instant) {
-        // Of those that Envoy has as well it is said when it gives them up, too.
-        self.own
-            .extend(own.into_iter().map(|port| (port, Some(now))));
+        for port in own {
+            let left = self.own.entry(port).or_insert(Some(now));
+            // Of those that Envoy has as well it is said when it gives them up.
+            *left = left.map(|_| now);
+        }
+    }
+
+    /// The ports that Envoy has, or had a moment ago.
+    pub(super) fn of_envoy(&self, now: Instant) -> BTreeSet<u16> {
+        let own = self.of_envoy.iter();
+        let own = own.filter(|(_, left)| self.is_own(left, now));
+        own.map(|(port, _)| *port).collect()
+    }
+
+    fn is_own(&self, left: &Option<Instant>, now: Instant) -> bool {
+        left.is_none_or(|left| now.duration_since(left) <= self.drain)
     }
 
     /// A change without the listeners that cannot have their ports. `ir` is the configuration after
@@ -67,7 +83,8 @@ impl Strangers {
                 None => {
                     self.withheld.remove(key);
                     let ports = wanted.iter().map(|address| (address.port(), None));
-                    self.own.extend(ports);
+                    self.own.extend(ports.clone());
+                    self.of_envoy.extend(ports);
                 }
             }
         }
@@ -84,10 +101,12 @@ impl Strangers {
             .map(|address| address.port())
             .collect();
         let drain = self.drain;
-        self.own.retain(|port, left| {
-            *left = (!had.contains(port)).then(|| left.unwrap_or(now));
-            left.is_none_or(|left| now.duration_since(left) <= drain)
-        });
+        for own in [&mut self.own, &mut self.of_envoy] {
+            own.retain(|port, left| {
+                *left = (!had.contains(port)).then(|| left.unwrap_or(now));
+                left.is_none_or(|left| now.duration_since(left) <= drain)
+            });
+        }
     }
 
     /// The configuration without what is withheld.
@@ -141,9 +160,8 @@ impl Strangers {
 
     /// Whether somebody else listens there. What else is the matter with an address Envoy says.
     fn is_taken(&self, address: &SocketAddr, now: Instant) -> bool {
-        let is_own =
-            |left: &Option<Instant>| left.is_none_or(|left| now.duration_since(left) <= self.drain);
-        !self.own.get(&address.port()).is_some_and(is_own)
+        let own = self.own.get(&address.port());
+        !own.is_some_and(|left| self.is_own(left, now))
             && TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
     }
 }
@@ -216,6 +234,36 @@ mod tests {
         strangers.know([port], now);
         strangers.withhold(&Change::from(&ir), &ir, addresses, now);
         assert_eq!(strangers.words().count(), 0);
+    }
+
+    #[test]
+    fn what_envoy_has_is_its_own_whoever_else_has_it() {
+        let own = TcpListener::bind(at(0)).expect("the address is ours");
+        let port = own.local_addr().expect("it is bound").port();
+        let mut with = Ir::default();
+        let one = listener("web", port);
+        let key = one.key.clone();
+        with.listeners.insert(key.clone(), Arc::new(one));
+        let (asked, start) = (Change::from(&with), Instant::now());
+        let mut strangers = Strangers::new(DRAIN);
+        // Our own proxy has it, and then Envoy as well.
+        strangers.know([port], start);
+        assert!(strangers.of_envoy(start).is_empty());
+        strangers.withhold(&asked, &with, addresses, start);
+        strangers.know([port], start);
+        let late = start + DRAIN * 10;
+        assert!(strangers.of_envoy(late).contains(&port));
+        strangers.withhold(&asked, &with, addresses, late);
+        assert!(
+            !strangers.has(&key),
+            "it is Envoy's own, however long ago that was said"
+        );
+        // It may listen for a while after it gave it up.
+        let mut gone = Change::default();
+        gone.listeners.insert(key, None);
+        strangers.withhold(&gone, &Ir::default(), addresses, late);
+        assert!(strangers.of_envoy(late + DRAIN).contains(&port));
+        assert!(strangers.of_envoy(late + DRAIN * 2).is_empty());
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(super) fn is_of(listener: &Listener, name: &str) -> bool {
 }
 
 /// Whether a listener was refused since its address cannot be bound.
-fn is_unbound(fence: &Fence) -> bool {
+pub(super) fn is_unbound(fence: &Fence) -> bool {
     fence.resource.kind == Kind::Listener && fence.reason.contains("cannot bind")
 }
 
