@@ -25,19 +25,21 @@ pub struct Concerned {
 impl Concerned {
     /// By a resource that was made of this configuration.
     ///
-    /// Cost: in proportion to the configuration.
+    /// Cost: of hosts and their configurations, in proportion to the listeners; of others, to the
+    /// configuration.
     pub fn by(resource: &Resource, ir: &Ir) -> Self {
+        let is_of_hosts = matches!(resource.kind, Kind::RouteConfiguration | Kind::VirtualHost);
         let listeners = ir.listeners.values();
         let listeners = listeners.filter(|listener| shows(listener, resource));
-        let routes = ir.rules.values().filter(|rule| uses(rule, resource, ir));
-        let about = resource.about.iter();
-        let mut gateways: BTreeSet<_> = match resource.kind {
-            Kind::RouteConfiguration | Kind::VirtualHost => about
-                .filter(|object| object.is(kinds::GATEWAY))
-                .cloned()
-                .collect(),
-            Kind::Listener | Kind::Secret | Kind::Cluster | Kind::Endpoints => BTreeSet::new(),
-        };
+        let (mut gateways, mut routes) = (BTreeSet::new(), BTreeSet::new());
+        if is_of_hosts {
+            let about = resource.about.iter().cloned();
+            (gateways, routes) = about.partition(|object| object.is(kinds::GATEWAY));
+        } else {
+            let rules = ir.rules.values();
+            let rules = rules.filter(|rule| uses(rule, resource, ir));
+            routes.extend(rules.map(|rule| rule.key.route.clone()));
+        }
         let of_backends = ir.listeners.values();
         let of_backends = of_backends.filter(|listener| shows_backends(listener, resource));
         gateways.extend(of_backends.map(|listener| {
@@ -47,7 +49,7 @@ impl Concerned {
         }));
         Self {
             listeners: listeners.map(|listener| listener.key.clone()).collect(),
-            routes: routes.map(|rule| rule.key.route.clone()).collect(),
+            routes,
             gateways,
         }
     }
@@ -81,8 +83,7 @@ fn shows_backends(listener: &Listener, resource: &Resource) -> bool {
 /// to.
 fn uses(rule: &Rule, resource: &Resource, ir: &Ir) -> bool {
     match resource.kind {
-        Kind::Listener => false,
-        Kind::RouteConfiguration | Kind::VirtualHost => resource.about.contains(&rule.key.route),
+        Kind::Listener | Kind::RouteConfiguration | Kind::VirtualHost => false,
         Kind::Secret => rule.backends().into_iter().any(|key| {
             let backend = ir.backends.get(key);
             backend.is_some_and(|backend| trusts(backend, resource, ir))

@@ -3,9 +3,9 @@
 //! A version that no Envoy is known to use and one refuses is replaced by the last good one, also for
 //! Envoys that connect later. One that another Envoy uses stays: the first that refuses it keeps what it
 //! has, and its status says so. So does every Envoy where no good version is known, as after a restart
-//! of the control plane: nothing is ever taken away because of a refusal. Only a virtual host is closed,
-//! so that it answers 500, if no version of it can have been in use, or if the last good one lets pass
-//! what the refused one would have asked about ([`names`]). The next version lifts everything.
+//! of the control plane: what serves is not taken away because of a refusal. But a virtual host of which
+//! no version can have been in use is closed, and so is what the last good version protects less than
+//! the refused one ([`standin`]). The next version lifts everything.
 //!
 //! A route configuration that holds its virtual hosts is mended host by host ([`mending`]). What a
 //! version names that is still in use is not removed ([`leavings`]).
