@@ -6,38 +6,39 @@ use fg_model::kinds;
 use fg_translate::Translator;
 use serde_json::{Value, json};
 
-use super::translated;
+use super::{gateway, translated};
 use crate::{
     Addresses, Confirmation, GatewayKey, Lack, NOT_BY_ENVOY, SUPPORTED, ServiceAddresses, Verdicts,
     cluster_document,
 };
 
-const WORLD: &str = "
+/// A class, a Gateway with two listeners and a set with one more, and a route.
+fn objects() -> String {
+    let gateway = gateway(
+        "  listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 81, protocol: HTTP}]
+  allowedListeners: {namespaces: {from: All}}",
+    );
+    format!(
+        "
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
-metadata: {name: ferrogate, generation: 2}
-spec: {controllerName: ferrogate.dev/gateway}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, generation: 3}
-spec:
-  gatewayClassName: ferrogate
-  listeners: [{name: a, port: 80, protocol: HTTP}, {name: b, port: 81, protocol: HTTP}]
-  allowedListeners: {namespaces: {from: All}}
----
+metadata: {{name: ferrogate, generation: 2}}
+spec: {{controllerName: ferrogate.dev/gateway}}
+{gateway}---
 apiVersion: gateway.networking.k8s.io/v1
 kind: ListenerSet
-metadata: {name: set, generation: 4}
+metadata: {{name: set, generation: 4}}
 spec:
-  parentRef: {name: gw}
-  listeners: [{name: c, port: 82, protocol: HTTP}]
+  parentRef: {{name: gw}}
+  listeners: [{{name: c, port: 82, protocol: HTTP}}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {name: r, generation: 5}
-spec: {parentRefs: [{name: gw}, {name: gw, sectionName: nowhere}]}
-";
+metadata: {{name: r, generation: 5}}
+spec: {{parentRefs: [{{name: gw}}, {{name: gw, sectionName: nowhere}}]}}
+"
+    )
+}
 
 fn gw() -> GatewayKey {
     GatewayKey::new("default", "gw")
@@ -95,7 +96,7 @@ fn condition(holder: &Value, kind: &str, generation: i64) -> String {
 
 #[test]
 fn what_proxies_confirm_is_programmed() {
-    let world = translated(WORLD);
+    let world = translated(&objects());
     let confirmed = said(Confirmation::Confirmed { proxies: 3 });
     let gateway = status(&world, &confirmed, kinds::GATEWAY);
     assert_eq!(
@@ -132,7 +133,7 @@ fn what_proxies_confirm_is_programmed() {
 
 #[test]
 fn what_is_undecided_or_pending_says_so_and_the_rest_is_said_at_once() {
-    let world = translated(WORLD);
+    let world = translated(&objects());
     let pending = Confirmation::Pending {
         words: "1/2 proxies; waiting for gw-x".to_owned(),
     };
@@ -166,7 +167,7 @@ fn what_is_undecided_or_pending_says_so_and_the_rest_is_said_at_once() {
 
 #[test]
 fn a_refused_listener_is_not_programmed_and_the_others_are() {
-    let world = translated(WORLD);
+    let world = translated(&objects());
     let words = "proxy gw-x refuses listener/default/gw/a: no";
     let mut verdicts = said(Confirmation::Confirmed { proxies: 2 });
     verdicts.refused.insert(listener("a"), words.to_owned());
@@ -198,7 +199,7 @@ fn a_refused_listener_is_not_programmed_and_the_others_are() {
 
 #[test]
 fn a_gateway_without_its_addresses_is_not_programmed() {
-    let world = translated(WORLD);
+    let world = translated(&objects());
     let mut verdicts = said(Confirmation::Confirmed { proxies: 1 });
     for (service, asked, expected, have) in [
         (
@@ -283,7 +284,7 @@ fn a_class_names_its_features_once_it_is_accepted() {
     sorted.dedup();
     assert_eq!(sorted, SUPPORTED);
     assert!(SUPPORTED.len() <= 64, "the API takes no more");
-    let world = translated(WORLD);
+    let world = translated(&objects());
     let class = status(&world, &Verdicts::default(), kinds::GATEWAY_CLASS);
     assert!(condition(&class, "Accepted", 2).starts_with("True"));
     assert!(condition(&class, "SupportedVersion", 2).starts_with("True"));
@@ -292,11 +293,11 @@ fn a_class_names_its_features_once_it_is_accepted() {
     assert_eq!(names[0], json!({"name": "BackendTLSPolicy"}));
     // Each of what Envoy lacks is something that we have otherwise.
     assert!(NOT_BY_ENVOY.iter().all(|name| SUPPORTED.contains(name)));
-    let world = translated(&WORLD.replace("dev/gateway}", "dev/envoy}"));
+    let world = translated(&objects().replace("dev/gateway}", "dev/envoy}"));
     let class = status(&world, &Verdicts::default(), kinds::GATEWAY_CLASS);
     let names = class["supportedFeatures"].as_array().expect("features");
     assert_eq!(names.len(), SUPPORTED.len() - NOT_BY_ENVOY.len());
-    let world = translated(&WORLD.replace("dev/gateway}", "dev/gateway-waypoint}"));
+    let world = translated(&objects().replace("dev/gateway}", "dev/gateway-waypoint}"));
     let class = status(&world, &Verdicts::default(), kinds::GATEWAY_CLASS);
     assert!(condition(&class, "Accepted", 2).starts_with("False"));
     assert_eq!(class["supportedFeatures"], json!([]));

@@ -3,22 +3,15 @@
 use fg_model::kinds;
 use serde_json::json;
 
-use super::{bound, conditions, shown, translated};
+use super::{PLAIN, bound, conditions, gateway, shown, translated};
 use crate::Acknowledgements;
 
 /// A Gateway with this `from`, and a set of generation 4 with these listeners.
 fn world(from: &str, class: &str, listeners: &str) -> String {
+    let allowed = format!("{PLAIN}\n  allowedListeners: {{namespaces: {{from: {from}}}}}");
+    let gateway = gateway(&allowed).replace("Name: ferrogate", &format!("Name: {class}"));
     format!(
-        "
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw, generation: 3}}
-spec:
-  gatewayClassName: {class}
-  listeners: [{{name: http, port: 80, protocol: HTTP}}]
-  allowedListeners: {{namespaces: {{from: {from}}}}}
----
+        "{gateway}---
 apiVersion: gateway.networking.k8s.io/v1
 kind: ListenerSet
 metadata: {{name: s, generation: 4}}

@@ -5,7 +5,7 @@ use fg_testkit::certificates::{Authority, config_map, secret};
 use fg_testkit::objects::objects;
 use serde_json::{Value, json};
 
-use super::{bound, conditions, shown, translated};
+use super::{PLAIN, bound, conditions, shown, translated};
 
 /// A Gateway of generation 3 with an HTTP listener, an HTTPS listener, and this `spec.tls`.
 fn gateway(tls: &str) -> String {
@@ -141,15 +141,9 @@ fn overlapping_tls_is_shown_on_both_listeners() {
 }
 
 /// A Gateway with a route to port 443 (`https`) of Service `web`.
-const ROUTED: &str = "
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gw, generation: 3}
-spec:
-  gatewayClassName: ferrogate
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
+fn routed() -> String {
+    super::gateway(PLAIN)
+        + "---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: r}
@@ -161,7 +155,8 @@ apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {ports: [{name: http, port: 80}, {name: https, port: 443, appProtocol: https}]}
-";
+"
+}
 
 /// A policy of generation 5.
 fn policy(name: &str, created: u32, target: &str, validation: &str) -> String {
@@ -186,7 +181,7 @@ fn policy_status(yaml: &str, name: &str) -> Value {
 #[test]
 fn a_policy_has_an_entry_for_each_gateway_that_leads_to_it() {
     let system = "wellKnownCACertificates: System";
-    let status = policy_status(&format!("{ROUTED}{}", policy("p", 1, "", system)), "p");
+    let status = policy_status(&format!("{}{}", routed(), policy("p", 1, "", system)), "p");
     let [ancestor] = status["ancestors"].as_array().expect("a list").as_slice() else {
         panic!("one ancestor: {status}")
     };
@@ -200,7 +195,7 @@ fn a_policy_has_an_entry_for_each_gateway_that_leads_to_it() {
         ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"]
     );
     for (target, ancestors) in [(", sectionName: https", 1), (", sectionName: http", 0)] {
-        let yaml = format!("{ROUTED}{}", policy("p", 1, target, system));
+        let yaml = format!("{}{}", routed(), policy("p", 1, target, system));
         let status = policy_status(&yaml.replace(", appProtocol: https", ""), "p");
         assert_eq!(
             status["ancestors"].as_array().expect("a list").len(),
@@ -236,7 +231,7 @@ fn policies_say_what_is_wrong_with_them() {
             ["Accepted=False/Invalid", resolved],
         ),
     ] {
-        let yaml = format!("{ROUTED}{}{}", policy("p", 1, "", validation), held());
+        let yaml = format!("{}{}{}", routed(), policy("p", 1, "", validation), held());
         let status = policy_status(&yaml, "p");
         assert_eq!(
             conditions(&status["ancestors"][0], 5),
@@ -257,7 +252,7 @@ fn of_two_policies_for_the_same_the_older_holds() {
         (section, "", false),
     ] {
         let yaml = [
-            ROUTED.to_owned(),
+            routed(),
             policy("z-old", 1, old, system),
             policy("a-new", 2, new, system),
         ]
