@@ -226,7 +226,8 @@ async fn whoever_looks_on_sees_statuses_come_and_go() {
     let status = json!({"parents": [{"x": 1.0, "controllerName": "example.com/theirs"}]});
     let text = status.to_string();
     source.server.put_status("HTTPRoute", "shop", "a", status);
-    let (second, words) = told_of.recv().await.expect("the source runs");
+    let told_anew = timeout(PATIENCE, told_of.recv()).await;
+    let (second, words) = told_anew.expect("a word in time").expect("it runs");
     assert_eq!(words, format!("HTTPRoute shop/a 1 {text}"));
     assert!(second > first);
 

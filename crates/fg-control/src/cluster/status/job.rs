@@ -74,11 +74,8 @@ impl Job<'_> {
     /// Whether it was written. `trusts`: what was seen last may do in place of a read.
     async fn once(&self, trusts: bool) -> Result<bool, ApiError> {
         if let Some(seen) = self.seen().filter(|_| trusts) {
-            let wanted = self.wanted();
-            // Whether the end of it is ours, only the API server knows.
-            let known = self.kind.shape != Shape::Owned || wanted.is_some();
             // That nothing has to be written is not believed: it may have changed since.
-            if known && self.write(seen, wanted.as_deref()).await? {
+            if self.write(seen, self.wanted().as_deref()).await? {
                 return Ok(true);
             }
         }

@@ -43,8 +43,8 @@ struct Manager {
 pub(super) struct Live {
     pub(super) version: String,
     pub(super) generation: i64,
-    /// Whether the API server says that some of the status is ours. Not known, and `false`, of what
-    /// was only seen.
+    /// Whether the API server says that some of the status is ours. Of what was only seen that is not
+    /// known, and `false`: then it seems to need no write, and is read.
     pub(super) managed: bool,
     /// Null when it has none.
     pub(super) status: Value,
