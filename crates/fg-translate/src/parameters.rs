@@ -13,10 +13,10 @@ use fg_api::gateway_parameters::{
 use fg_base::Text;
 use fg_model::{FindingKind, Plane, kinds};
 
+use crate::absent::absent;
 use crate::lookup::Lookup;
 use crate::notes::Notes;
 use crate::options::Ground;
-use fg_api::schema::nearest;
 
 /// Settings as an object holds them.
 pub(crate) type Parameters = Arc<Object<GatewayParametersSpec>>;
@@ -62,17 +62,15 @@ pub(crate) fn resolve(
     let found = lookup.parameters(namespace, &reference.name);
     if found.is_none() {
         let names = lookup.parameters_names(namespace);
-        let meant = nearest(&reference.name, names.iter().map(|name| &**name));
+        let kind = kinds::GATEWAY_PARAMETERS;
+        let (text, hint) = absent(kind, namespace, &reference.name, &names, lookup);
         notes
             .error(
                 &format!("{path}.name"),
                 FindingKind::InvalidParameters,
-                format!(
-                    "there is no GatewayParameters `{}` in namespace `{namespace}`",
-                    reference.name
-                ),
+                text,
             )
-            .hint_if(meant.map(|meant| format!("did you mean `{meant}`?")));
+            .hint_if(hint);
     }
     found
 }

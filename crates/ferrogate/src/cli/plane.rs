@@ -7,7 +7,7 @@ use fg_base::Secret;
 
 use super::logging::LoggingArgs;
 use super::sockets::SocketArgs;
-use super::value::{Switch, duration, session_secret};
+use super::value::{Switch, duration, network, session_secret};
 
 /// What every process that serves requests can be told.
 #[derive(Debug, Args)]
@@ -127,16 +127,20 @@ pub(crate) struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
-    /// Networks of proxies in front whose forwarding headers are believed; repeat, or separate by
-    /// commas
+    /// Load balancers and proxies that stand before this one, by address or network, such as
+    /// 10.0.0.0/8: what they say of a client in X-Forwarded-For, -Proto, -Host and the like is
+    /// believed. From everybody else such headers are dropped, since anybody could write them.
+    /// Repeat, or separate by commas [default: nobody]
     #[arg(
         long,
         env = "FERROGATE_TRUSTED_PEERS",
+        value_parser = network,
         value_delimiter = ',',
-        value_name = "CIDR"
+        value_name = "NETWORK"
     )]
     pub(crate) trusted_peers: Vec<ipnet::IpNet>,
-    /// Addresses of X-Forwarded-For, from the right, that trusted hops beyond the peer have written
+    /// How many more proxies stand before a trusted peer: so many addresses of X-Forwarded-For are
+    /// passed over, from the right, and the next one is the client's
     #[arg(
         long,
         env = "FERROGATE_TRUSTED_HOPS",

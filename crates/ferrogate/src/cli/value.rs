@@ -1,11 +1,12 @@
 //! Values of flags.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use fg_base::Secret;
 use fg_policies::timeouts::parse_duration;
+use ipnet::IpNet;
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,6 +54,14 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// A network, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse().ok().map(|address: IpAddr| address.into());
+    text.parse().ok().or_else(address).ok_or_else(|| {
+        "neither an address nor a network, such as 10.1.2.3, 10.0.0.0/8 or fd00::/8".to_owned()
+    })
+}
+
 /// A listener's port and the one that is bound for it.
 pub(super) fn port_pair(text: &str) -> Result<(u16, u16), String> {
     let pair = text
@@ -67,6 +76,21 @@ pub(super) fn port_pair(text: &str) -> Result<(u16, u16), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_a_network_of_one() {
+        for (text, network_of) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3", "10.1.2.3/32"),
+            ("fd00::1", "fd00::1/128"),
+        ] {
+            let found = network(text).map(|network| network.to_string());
+            assert_eq!(found.as_deref(), Ok(network_of));
+        }
+        for bad in ["10.0.0.0/33", "localhost", "", "10.0.0.1:80"] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn ports_are_mapped_in_pairs() {

@@ -252,6 +252,7 @@ fn wrong_command_lines_exit_with_2() {
         &["run", "--admin-address", "0.0.0.0:19000"],
         &["run", "--port-map", "80"],
         &["run", "--log", "loud"],
+        &["run", "--trusted-peers", "10.0.0.1,10.0.0.300"],
         &["check"],
         &["check", "/does/not/exist"],
         &["explain", "/does/not/exist", "http://a/"],

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::SchemaFinding;
 use super::catalog::Kind;
-use super::nearest::nearest;
+use super::nearest::{ending, nearest};
 use super::node::{List, Node, Type};
 use super::text::{describe, how_many, one_of, push_field, push_index, push_key, quote};
 use super::words::words;
@@ -234,7 +234,9 @@ impl Walk<'_> {
             quote(&plain(value))
         );
         let mut finding = SchemaFinding::violation(self.path.clone(), text);
-        if let Some(near) = nearest(&plain(value), words.iter().map(String::as_str)) {
+        let words = || words.iter().map(String::as_str);
+        let written = plain(value);
+        if let Some(near) = nearest(&written, words()).or_else(|| ending(&written, words())) {
             finding = finding.hint(format!("did you mean `{near}`?"));
         }
         self.found.push(finding);

@@ -15,6 +15,14 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, name)| name)
 }
 
+/// The only name that ends with a word, such as `PathPrefix` for `Prefix`.
+pub(super) fn ending<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut names = names.into_iter();
+    let is_meant = |name: &&str| !word.is_empty() && name.ends_with(word);
+    let first = names.find(is_meant)?;
+    names.all(|name| !is_meant(&name)).then_some(first)
+}
+
 /// How many letters must be inserted, removed, replaced, or swapped with their neighbour.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
@@ -48,6 +56,14 @@ mod tests {
         assert_eq!(nearest("nmae", names), Some("name"));
         assert_eq!(nearest("sepc", ["spec", "status"]), Some("spec"));
         assert_eq!(nearest("annotations", names), None);
+        // Of so few letters anything would be near.
+        assert_eq!(nearest("b", ["a", "c"]), None);
+        assert_eq!(nearest("TO", ["to", "on"]), Some("to"));
+        assert_eq!(
+            ending("Prefix", ["Exact", "PathPrefix"]),
+            Some("PathPrefix")
+        );
+        assert_eq!(ending("x", ["ax", "bx"]), None);
     }
 
     #[test]

@@ -11,13 +11,13 @@ mod tests;
 use fg_api::Object;
 use fg_api::backend_tls_policy::{BackendTlsPolicySpec, BackendTlsValidation, PolicyTarget};
 use fg_api::core::ServiceSpec;
-use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::{
     BackendTls, CredentialKey, Refusal, RefusalKind, SubjectAltName, TlsOrigination, Trust,
 };
 use fg_model::{Finding, FindingKind, HostPattern, kinds};
 
+use crate::absent::absent;
 use crate::credentials::{self, Named, Site};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -139,13 +139,8 @@ fn target(
     let (namespace, name) = (&policy.id.namespace, &target.service);
     let Some(service) = lookup.service(namespace, name) else {
         let names = lookup.service_names(namespace);
-        return Err(Problem(
-            ".name",
-            FindingKind::TargetNotFound,
-            format!("there is no Service `{name}` in namespace `{namespace}`"),
-            nearest(name, names.iter().map(|name| &**name))
-                .map(|name| format!("did you mean `{name}`?")),
-        ));
+        let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
+        return Err(Problem(".name", FindingKind::TargetNotFound, text, hint));
     };
     if let Some(section) = &target.section
         && !has_port(&service.spec, section)

@@ -176,7 +176,7 @@ fn types_bounds_and_enums_are_told_in_words() {
         ),
         (
             "rules: [{matches: [{path: {type: Prefix, value: /}}]}]",
-            "spec.rules[0].matches[0].path.type: must be `Exact`, `PathPrefix` or `RegularExpression`, not `Prefix`",
+            "spec.rules[0].matches[0].path.type: must be `Exact`, `PathPrefix` or `RegularExpression`, not `Prefix` (did you mean `PathPrefix`?)",
         ),
         (
             "rules: [{matches: [{method: get}]}]",
