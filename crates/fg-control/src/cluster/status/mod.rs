@@ -111,6 +111,9 @@ struct State {
     synced: bool,
     /// Whether changes are queued; else the sweep finds them.
     writing: bool,
+    /// When the queue is looked at again without anybody being woken, or zero as soon as there can be
+    /// a write; `None`: not at all.
+    looks: Option<Duration>,
 }
 
 impl StatusWriter {
@@ -146,21 +149,15 @@ impl StatusWriter {
             return;
         }
         state.wanted.insert(object.clone(), Arc::new(wanted));
-        if state.writing {
-            state.queue.renew(object, now, settle);
-            drop(state);
-            self.shared.wake.notify_one();
-        }
+        self.shared.renew(state, object, now, settle);
     }
 
     /// An object is gone or no longer ours: what we said of it is removed, if it still exists.
     pub fn forget(&self, object: &Arc<ObjectRef>) {
         let now = self.shared.now();
         let mut state = self.shared.state();
-        if state.wanted.remove(object).is_some() && state.writing {
-            state.queue.renew(object, now, now);
-            drop(state);
-            self.shared.wake.notify_one();
+        if state.wanted.remove(object).is_some() {
+            self.shared.renew(state, object, now, now);
         }
     }
 
@@ -197,6 +194,33 @@ impl Shared {
     /// Time since the start.
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// There is something else to write for an object, at this time at the earliest. What is due no
+    /// sooner than the queue is looked at anyway wakes nobody: under load that is half of all news.
+    fn renew(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        object: &Arc<ObjectRef>,
+        now: Duration,
+        at: Duration,
+    ) {
+        if !state.writing {
+            return;
+        }
+        state.queue.renew(object, now, at);
+        let due = match state.queue.is_ready(now) {
+            true => Some(now),
+            false => state.queue.next(),
+        };
+        let wakes = match (due, state.looks) {
+            (Some(due), Some(looks)) => due < looks,
+            (due, _) => due.is_some(),
+        };
+        drop(state);
+        if wakes {
+            self.wake.notify_one();
+        }
     }
 
     /// Held for a few operations on maps, never over a wait.

@@ -89,6 +89,8 @@ fn start(
 ) -> Option<Duration> {
     let now = shared.now();
     let mut state = shared.state();
+    // As long as there is no room for more, or no token: no news would change that.
+    state.looks = Some(Duration::ZERO);
     while state.writing && jobs.len() < shared.settings.in_flight && state.queue.is_ready(now) {
         if let Err(at) = tokens.take(now) {
             return Some(at);
@@ -99,11 +101,11 @@ fn start(
         let work = job::run(api.clone(), shared.clone(), object.clone());
         jobs.push(work.map(|outcome| (object, outcome)).boxed());
     }
-    if jobs.len() < shared.settings.in_flight {
-        state.queue.next()
-    } else {
-        None
+    if jobs.len() >= shared.settings.in_flight {
+        return None;
     }
+    state.looks = state.queue.next();
+    state.looks
 }
 
 fn finish(shared: &Shared, object: &Arc<ObjectRef>, outcome: Outcome) {

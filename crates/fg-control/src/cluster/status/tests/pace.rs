@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use fg_model::kinds;
 use fg_status::ConditionStatus;
-use fg_testkit::status::{OURS, route_document as on};
+use fg_testkit::status::{OURS, gateway_document, route_document as on};
+use futures::FutureExt;
 use serde_json::Value;
 
 use super::server::Server;
-use super::{gateway, route, running, types, with};
+use super::{Settings, StatusWriter, gateway, object, route, running, types, with};
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_is_tried_again_and_what_is_gone_is_not() {
@@ -117,4 +119,30 @@ async fn many_routes_do_not_drown_the_api_server() {
     let metrics = running.writer.metrics();
     assert_eq!((metrics.written, metrics.queue_depth), (451, 0));
     assert_eq!(metrics.latency.iter().sum::<u64>(), 451);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_that_can_wait_wakes_nobody() {
+    use ConditionStatus::{True, Undecided};
+    let writer = StatusWriter::new(Settings::default());
+    writer.shared.state().writing = true;
+    let set = |name: &str, programmed: ConditionStatus| {
+        let gateway = object(kinds::GATEWAY, name);
+        let document = gateway_document(&gateway, 1, programmed, &["a"]);
+        writer.set(&gateway, &document);
+        writer.shared.wake.notified().now_or_never().is_some()
+    };
+    let looks = |at: Option<Duration>| writer.shared.state().looks = at;
+    assert!(set("one", Undecided), "nobody looks");
+    let settled = Settings::default().settle;
+    looks(Some(settled));
+    assert!(!set("two", Undecided), "it is looked at by then");
+    looks(Some(settled + Duration::from_millis(1)));
+    assert!(set("three", Undecided), "that would be too late");
+    assert!(set("four", True));
+    looks(Some(Duration::ZERO));
+    assert!(
+        !set("five", True),
+        "it is looked at as soon as it can be written"
+    );
 }
