@@ -18,11 +18,13 @@ const TYPES: [&str; 6] = [
     "host",
 ];
 
-/// Changes of several types at once; a body is `NAME=VERSION`'s version.
-fn apply(ground: &Ground, changes: &[(&str, &[&str])]) -> u64 {
+/// Changes of several types at once, each as `TYPE NAME=VERSION …`; a body is its version.
+fn apply(ground: &Ground, changes: &[&str]) -> u64 {
     let mut all = Transaction::new();
-    for (type_url, changes) in changes {
-        let one = transaction(type_url, changes, 0);
+    for changes in changes {
+        let (type_url, changes) = changes.split_once(' ').expect("a type first");
+        let changes: Vec<&str> = changes.split(' ').collect();
+        let one = transaction(type_url, &changes, 0);
         all.upserts.extend(one.upserts);
         all.removed.extend(one.removed);
     }
@@ -33,14 +35,7 @@ fn apply(ground: &Ground, changes: &[(&str, &[&str])]) -> u64 {
 async fn endpoints_wait_for_nobody_and_routes_for_clusters_and_their_endpoints() {
     let ground = Ground::new();
     let mut running = ground.serve_plain(Options::for_envoy(TYPES)).await;
-    apply(
-        &ground,
-        &[
-            ("cluster", &["a=1"]),
-            ("endpoints", &["a=1"]),
-            ("routes", &["r=1"]),
-        ],
-    );
+    apply(&ground, &["cluster a=1", "endpoints a=1", "routes r=1"]);
     let mut raw = Raw::open(&running).await;
     raw.subscribe("cluster", &[]).await;
     assert_eq!(raw.take().await, "cluster 1: a=1");
@@ -50,20 +45,13 @@ async fn endpoints_wait_for_nobody_and_routes_for_clusters_and_their_endpoints()
     assert_eq!(raw.take().await, "routes 1: r=1");
     assert_eq!(running.settled().await, 1);
 
-    apply(
-        &ground,
-        &[
-            ("cluster", &["b=1"]),
-            ("endpoints", &["b=1"]),
-            ("routes", &["r=2"]),
-        ],
-    );
+    apply(&ground, &["cluster b=1", "endpoints b=1", "routes r=2"]);
     let cluster = raw.next().await.unwrap();
     assert_eq!(show(&cluster), "cluster 2: b=1");
     // While the cluster is on its way, endpoints change, and the route changes once more.
-    apply(&ground, &[("endpoints", &["a=2"])]);
+    apply(&ground, &["endpoints a=2"]);
     assert_eq!(raw.take().await, "endpoints 3: a=2");
-    apply(&ground, &[("cluster", &["c=1"]), ("routes", &["r=3"])]);
+    apply(&ground, &["cluster c=1", "routes r=3"]);
     raw.ack(&cluster).await;
     let other = raw.next().await.unwrap();
     assert_eq!(show(&other), "cluster 4: c=1");
@@ -77,7 +65,7 @@ async fn endpoints_wait_for_nobody_and_routes_for_clusters_and_their_endpoints()
     assert_eq!(running.settled().await, 4);
 
     // A cluster that changes needs its endpoints again, even if they are the same.
-    apply(&ground, &[("cluster", &["a=2"])]);
+    apply(&ground, &["cluster a=2"]);
     assert_eq!(raw.take().await, "cluster 5: a=2");
     assert_eq!(raw.take().await, "endpoints 5: a=2");
     assert_eq!(running.settled().await, 5);
@@ -91,14 +79,7 @@ async fn nothing_is_taken_from_a_client_that_comes_back_before_what_uses_it() {
         ..Options::for_envoy(TYPES)
     };
     let mut running = ground.serve_plain(options).await;
-    apply(
-        &ground,
-        &[
-            ("cluster", &["b=1"]),
-            ("endpoints", &["b=1"]),
-            ("routes", &["r=2"]),
-        ],
-    );
+    apply(&ground, &["cluster b=1", "endpoints b=1", "routes r=2"]);
     // It has a route to a cluster that was removed while it was away.
     let mut raw = Raw::open(&running).await;
     raw.resume("cluster", &[], &[("a", "1")]).await;
@@ -124,7 +105,7 @@ async fn a_client_that_comes_back_and_asks_for_nothing_more_uses_nothing_more() 
         ..Options::for_envoy(TYPES)
     };
     let running = ground.serve_plain(options).await;
-    apply(&ground, &[("cluster", &["b=1"])]);
+    apply(&ground, &["cluster b=1"]);
     let mut raw = Raw::open(&running).await;
     raw.resume("cluster", &[], &[("a", "1")]).await;
     assert_eq!(raw.take().await, "cluster 1: b=1");
@@ -135,20 +116,13 @@ async fn a_client_that_comes_back_and_asks_for_nothing_more_uses_nothing_more() 
 async fn it_is_not_settled_while_something_was_not_asked_for() {
     let ground = Ground::new();
     let mut running = ground.serve_plain(Options::for_envoy(TYPES)).await;
-    apply(
-        &ground,
-        &[
-            ("cluster", &["a=1"]),
-            ("listener", &["l=1"]),
-            ("routes", &["r=1"]),
-        ],
-    );
+    apply(&ground, &["cluster a=1", "listener l=1", "routes r=1"]);
     let mut raw = Raw::open(&running).await;
     raw.subscribe("cluster", &[]).await;
     raw.take().await;
     raw.subscribe("listener", &[]).await;
     raw.take().await;
-    apply(&ground, &[("cluster", &["a=2"])]);
+    apply(&ground, &["cluster a=2"]);
     raw.take().await;
     raw.subscribe("routes", &["r"]).await;
     assert_eq!(raw.take().await, "routes 2: r=1");
@@ -166,7 +140,7 @@ async fn nobody_has_to_ask_for_what_is_left_to_those_that_use_it() {
         }
         ground.store.apply("shop/front", all)
     };
-    let all: [(&str, &[&str]); 2] = [("secret", &["s=1"]), ("endpoints", &["a=1", "b=1"])];
+    let all = ["secret s=1", "endpoints a=1 b=1"];
     apply(&ground, &all);
     assert_eq!(leave(&[("secret", "s"), ("endpoints", "b")]), 2);
     assert_eq!(leave(&[("endpoints", "b"), ("cluster", "none")]), 2);
@@ -179,8 +153,8 @@ async fn nobody_has_to_ask_for_what_is_left_to_those_that_use_it() {
     assert_eq!(raw.take().await, "endpoints 2: b=1");
 
     // Something leads to it again, though it is the same.
-    assert_eq!(apply(&ground, &[("secret", &["s=1"])]), 3);
-    apply(&ground, &[("endpoints", &["a=2"])]);
+    assert_eq!(apply(&ground, &["secret s=1"]), 3);
+    apply(&ground, &["endpoints a=2"]);
     assert_eq!(raw.take().await, "endpoints 4: a=2");
     raw.subscribe("secret", &["s"]).await;
     assert_eq!(raw.take().await, "secret 4: s=1");
@@ -195,11 +169,7 @@ async fn who_does_not_ask_in_time_does_not_use_it() {
         ..Options::for_envoy(TYPES)
     };
     let mut running = ground.serve_plain(options).await;
-    let all: [(&str, &[&str]); 3] = [
-        ("secret", &["s=1"]),
-        ("endpoints", &["a=1", "b=1"]),
-        ("host", &["r/h=1"]),
-    ];
+    let all = ["secret s=1", "endpoints a=1 b=1", "host r/h=1"];
     apply(&ground, &all);
     let mut raw = Raw::open(&running).await;
     raw.subscribe("endpoints", &["a"]).await;
@@ -209,34 +179,18 @@ async fn who_does_not_ask_in_time_does_not_use_it() {
         let wanted = wanted.map(|(type_url, name)| ((*type_url).into(), (*name).into()));
         wanted.collect::<Vec<(Arc<str>, Arc<str>)>>()
     };
-    let Event::Settled {
-        serial,
-        unasked: told,
-        ..
-    } = running.settling().await
-    else {
-        unreachable!("it is one");
-    };
     let wanted = unasked(&[("endpoints", "b"), ("host", "r/h"), ("secret", "s")]);
-    assert_eq!((serial, told), (1, wanted));
+    assert_eq!(running.unasked().await, (1, wanted));
     // It is waited for once only, until it asks.
-    apply(&ground, &[("endpoints", &["a=2"])]);
+    apply(&ground, &["endpoints a=2"]);
     assert_eq!(raw.take().await, "endpoints 2: a=2");
     assert_eq!(running.settled().await, 2);
     raw.subscribe("host", &["r"]).await;
     assert_eq!(raw.take().await, "host 2: r/h=1");
-    apply(&ground, &[("endpoints", &["a=3"])]);
+    apply(&ground, &["endpoints a=3"]);
     assert_eq!(raw.take().await, "endpoints 3: a=3");
-    let Event::Settled {
-        serial,
-        unasked: told,
-        ..
-    } = running.settling().await
-    else {
-        unreachable!("it is one");
-    };
     let wanted = unasked(&[("endpoints", "b"), ("secret", "s")]);
-    assert_eq!((serial, told), (3, wanted));
+    assert_eq!(running.unasked().await, (3, wanted));
 }
 
 #[tokio::test]
@@ -246,11 +200,11 @@ async fn a_refusal_excuses_only_what_would_have_followed_from_it() {
     apply(
         &ground,
         &[
-            ("secret", &["s=1"]),
-            ("cluster", &["a=1"]),
-            ("endpoints", &["a=1"]),
-            ("listener", &["l=1"]),
-            ("routes", &["r=1"]),
+            "secret s=1",
+            "cluster a=1",
+            "endpoints a=1",
+            "listener l=1",
+            "routes r=1",
         ],
     );
     let mut raw = Raw::open(&running).await;
@@ -259,15 +213,15 @@ async fn a_refusal_excuses_only_what_would_have_followed_from_it() {
     assert_eq!(raw.refuse("no").await, "cluster 1: a=1");
     assert!(matches!(running.answer().await, Event::Rejected { .. }));
     // But its listeners are awaited, and their routes.
-    apply(&ground, &[("listener", &["l=2"])]);
+    apply(&ground, &["listener l=2"]);
     raw.subscribe("listener", &[]).await;
     assert_eq!(raw.take().await, "listener 2: l=2");
-    apply(&ground, &[("routes", &["r=2"])]);
+    apply(&ground, &["routes r=2"]);
     raw.subscribe("routes", &["r"]).await;
     assert_eq!(raw.take().await, "routes 3: r=2");
     assert_eq!(running.settled().await, 3, "the first news of it");
     // A listener that is refused excuses its routes.
-    apply(&ground, &[("listener", &["k=1"]), ("routes", &["k=1"])]);
+    apply(&ground, &["listener k=1", "routes k=1"]);
     assert_eq!(raw.refuse("no").await, "listener 4: k=1");
     assert_eq!(running.settled().await, 4);
 }
@@ -276,12 +230,12 @@ async fn a_refusal_excuses_only_what_would_have_followed_from_it() {
 async fn hosts_are_subscribed_to_by_the_name_of_their_routes() {
     let ground = Ground::new();
     let running = ground.serve_plain(Options::for_envoy(TYPES)).await;
-    apply(&ground, &[("host", &["r/80/a=1", "r/80/b=1", "r/81/c=1"])]);
+    apply(&ground, &["host r/80/a=1 r/80/b=1 r/81/c=1"]);
     let mut raw = Raw::open(&running).await;
     raw.subscribe("host", &["r/80"]).await;
     assert_eq!(raw.take().await, "host 1: r/80/a=1 r/80/b=1");
-    apply(&ground, &[("host", &["r/81/c=2"])]);
-    apply(&ground, &[("host", &["r/80/d=1", "-r/80/a"])]);
+    apply(&ground, &["host r/81/c=2"]);
+    apply(&ground, &["host r/80/d=1 -r/80/a"]);
     assert_eq!(raw.take().await, "host 3: r/80/d=1 -r/80/a");
     raw.subscribe("host", &["r/82"]).await;
     assert_eq!(raw.take().await, "host 3: -r/82/", "there is none");
@@ -363,13 +317,7 @@ async fn the_state_of_the_world_is_all_of_what_has_no_name_and_what_changed_of_w
         ..Options::default()
     };
     let mut running = ground.serve_plain(options).await;
-    apply(
-        &ground,
-        &[
-            ("cluster", &["a=a1", "b=b1"]),
-            ("endpoints", &["a=x1", "b=y1"]),
-        ],
-    );
+    apply(&ground, &["cluster a=a1 b=b1", "endpoints a=x1 b=y1"]);
     let mut world = World::open(&running).await;
     world.want("cluster", &[]).await;
     assert_eq!(world.take(&[]).await, "1: a1 b1");
@@ -388,12 +336,9 @@ async fn the_state_of_the_world_is_all_of_what_has_no_name_and_what_changed_of_w
     assert_eq!(world.take(&["a", "b"]).await, "1: x1");
     assert_eq!(world.take(&["a", "b"]).await, "1: y1", "b is wanted, too");
     assert_eq!(running.settled().await, 1);
-    apply(&ground, &[("endpoints", &["b=y2"])]);
+    apply(&ground, &["endpoints b=y2"]);
     assert_eq!(world.take(&["a", "b"]).await, "2: y2");
-    apply(
-        &ground,
-        &[("cluster", &["c=c1", "-a"]), ("endpoints", &["-a"])],
-    );
+    apply(&ground, &["cluster c=c1 -a", "endpoints -a"]);
     assert_eq!(world.take(&[]).await, "3: b1 c1");
 }
 

@@ -110,18 +110,18 @@ impl Running {
 
     /// The serial up to which a client has everything, when there is news of that.
     pub(crate) async fn settled(&mut self) -> u64 {
-        let Event::Settled { serial, .. } = self.settling().await else {
-            unreachable!("it is one");
-        };
-        serial
+        self.unasked().await.0
     }
 
-    /// The next event by which a client has everything.
-    pub(crate) async fn settling(&mut self) -> Event {
+    /// The same, and types and names of what it has not asked for.
+    pub(crate) async fn unasked(&mut self) -> (u64, Vec<(Arc<str>, Arc<str>)>) {
         loop {
             let event = soon(self.events.recv()).await.expect("the server runs");
-            if matches!(event, Event::Settled { .. }) {
-                return event;
+            if let Event::Settled {
+                serial, unasked, ..
+            } = event
+            {
+                return (serial, unasked);
             }
         }
     }
