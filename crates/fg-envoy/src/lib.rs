@@ -20,5 +20,6 @@ mod values;
 pub use compiler::{Compiler, Refusal};
 pub use concerned::Concerned;
 pub use fences::{Answer, Fence, Fences, Instead};
+pub use listeners::name as listener_name;
 pub use resource::{Kind, Resource, Update};
 pub use settings::{RouteShape, Settings};

@@ -172,7 +172,7 @@ fn serving<'a>(socket: Socket, on_port: &[&'a Arc<Listener>]) -> Vec<&'a Arc<Lis
 }
 
 /// The name of a socket's listener: `<port>`, or `<address>:<port>`.
-pub(crate) fn name((address, port): Socket) -> String {
+pub fn name((address, port): Socket) -> String {
     match address {
         None => port.to_string(),
         Some(address) => std::net::SocketAddr::new(address, port).to_string(),

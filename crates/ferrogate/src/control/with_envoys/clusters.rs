@@ -4,7 +4,7 @@ use fg_testkit::Upstream;
 use fg_testkit::upstream::ok;
 
 use super::ground::{Ground, Proxy};
-use super::is_programmed;
+use super::{is_programmed, named};
 
 /// The backend `one` shall be encrypted to, by authorities that this Envoy does not have.
 const POLICY: &str = "apiVersion: gateway.networking.k8s.io/v1
@@ -17,15 +17,7 @@ spec:
 
 /// A route for a path of its own.
 fn route(name: &str, backend: &str) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: default}}
-spec:
-  parentRefs: [{{name: web}}]
-  rules: [{{matches: [{{path: {{value: /{name}}}}}], backendRefs: [{{name: {backend}, port: 80}}]}}]
-"
-    )
+    named(name, "", &format!("{{value: /{name}}}"), backend)
 }
 
 fn condition(ground: &Ground, name: &str) -> String {

@@ -11,7 +11,7 @@ use fg_ads::server::Options;
 use fg_ads::{Authenticator, ClientId, Event, Identity, Protocol, Security, Serial, Server, Store};
 use fg_api::deployment::Wish;
 use fg_control::Control;
-use fg_control::cluster::authority::{HOSTS, WHOLE};
+use fg_control::cluster::authority::{HOSTS, scope};
 use fg_deploy::GATEWAY_LABEL;
 use fg_deploy::bootstrap::{self, Address};
 use fg_envoy::{Kind, Settings};
@@ -53,16 +53,8 @@ impl Authenticator for Open {
         _: Option<SocketAddr>,
         protocol: Protocol,
     ) -> Result<Identity, Status> {
-        let build = node.user_agent_build_version.as_ref();
-        let version = build.and_then(|build| build.version.as_ref());
-        let is_old = version.is_some_and(|version| version.minor_number < 37);
-        let kind = match protocol {
-            Protocol::Delta if node.user_agent_name != "envoy" => "",
-            Protocol::Delta if !is_old => HOSTS,
-            Protocol::Delta | Protocol::StateOfTheWorld => WHOLE,
-        };
         Ok(Identity {
-            scope: format!("{SCOPE}{kind}"),
+            scope: scope(SCOPE, node, protocol),
             valid_for: None,
         })
     }

@@ -12,17 +12,23 @@ use rustix::process::Signal;
 
 use ground::{Ground, Proxy};
 
-/// A route whose requests go to this backend.
-fn route(path: &str, backend: &str) -> String {
+/// A route whose requests go to this backend; its hostnames are separated by commas, none is all.
+fn named(name: &str, hostnames: &str, path: &str, backend: &str) -> String {
     format!(
         "apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {{name: shop, namespace: default}}
+metadata: {{name: {name}, namespace: default}}
 spec:
   parentRefs: [{{name: web}}]
+  hostnames: [{hostnames}]
   rules: [{{matches: [{{path: {path}}}], backendRefs: [{{name: {backend}, port: 80}}]}}]
 "
     )
+}
+
+/// The route `shop`, for all hosts.
+fn route(path: &str, backend: &str) -> String {
+    named("shop", "", path, backend)
 }
 
 /// Of any path.

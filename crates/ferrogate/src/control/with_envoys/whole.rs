@@ -8,6 +8,7 @@ use fg_testkit::upstream::ok;
 
 use super::SMALL;
 use super::ground::{Ground, Proxy};
+use super::named;
 
 /// Those that there are.
 const KINDS: [(&str, Protocol); 3] = [
@@ -24,16 +25,7 @@ fn host(name: &str, to: &str, is_refused: bool) -> String {
     } else {
         "{value: /}"
     };
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: {name}, namespace: default}}
-spec:
-  parentRefs: [{{name: web}}]
-  hostnames: [{name}.test]
-  rules: [{{matches: [{{path: {path}}}], backendRefs: [{{name: {to}, port: 80}}]}}]
-"
-    )
+    named(name, &format!("{name}.test"), path, to)
 }
 
 /// What is said of a route.

@@ -1,7 +1,6 @@
 //! What is said of Gateways, listeners and routes when Envoy does not run, or refuses something.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fg_api::report::Subject;
@@ -84,11 +83,9 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
 
 /// Whether a listener of the IR is one of those of Envoy's listener of that name.
 pub(super) fn is_of(listener: &Listener, name: &str) -> bool {
-    let mut names = listener.sockets().map(|(address, port)| match address {
-        None => port.to_string(),
-        Some(address) => SocketAddr::new(address, port).to_string(),
-    });
-    names.any(|own| own == name)
+    listener
+        .sockets()
+        .any(|socket| fg_envoy::listener_name(socket) == name)
 }
 
 /// Whether a listener was refused since its address cannot be bound.

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::keys::{Flaw, OVERLAP};
-pub use self::review::{AUDIENCE, Account, GATEWAY, HOSTS, TokenReviewer, WHOLE};
+pub use self::review::{AUDIENCE, Account, GATEWAY, HOSTS, TokenReviewer, WHOLE, scope};
 
 use self::keeper::Keeper;
 

@@ -188,17 +188,24 @@ impl Authenticator for TokenReviewer {
         if valid_for == Some(Duration::ZERO) {
             return Err(Status::unauthenticated("the token expired"));
         }
-        let version = envoy(node);
-        is_served(version)?;
-        let takes_hosts =
-            version.is_none_or(|version| of_minor(version) >= EnvoyVersion::HOSTS_ALONE);
-        let scope = match protocol {
-            Protocol::Delta if node.user_agent_name != "envoy" => gateway.to_owned(),
-            Protocol::Delta if takes_hosts => format!("{gateway}{HOSTS}"),
-            Protocol::Delta | Protocol::StateOfTheWorld => format!("{gateway}{WHOLE}"),
-        };
-        Ok(Identity { scope, valid_for })
+        is_served(envoy(node))?;
+        Ok(Identity {
+            scope: scope(gateway, node, protocol),
+            valid_for,
+        })
     }
+}
+
+/// What a proxy of a Gateway (`NAMESPACE/NAME`) is served: see [`TokenReviewer`].
+pub fn scope(gateway: &str, node: &Node, protocol: Protocol) -> String {
+    let takes_hosts =
+        envoy(node).is_none_or(|version| of_minor(version) >= EnvoyVersion::HOSTS_ALONE);
+    let kind = match protocol {
+        Protocol::Delta if node.user_agent_name != "envoy" => "",
+        Protocol::Delta if takes_hosts => HOSTS,
+        Protocol::Delta | Protocol::StateOfTheWorld => WHOLE,
+    };
+    format!("{gateway}{kind}")
 }
 
 /// Which Envoy a node is; `None` when it is none, or does not say.
