@@ -2,7 +2,8 @@
 //!
 //! It comes from the watch and from the answers to our own writes, and may be out of date: what is
 //! made from it names its version, and the API server refuses that when anybody wrote meanwhile. A
-//! bounded number of objects is kept, those of which there was news last.
+//! bounded number of objects is kept, with a bounded amount of text: those of which there was news
+//! last.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +12,12 @@ use fg_model::ObjectRef;
 
 use super::live::{Live, Object, value};
 
-/// The most objects that are kept. A status is about a kilobyte. Units: objects.
-const MOST: usize = 1024;
+/// The most objects that are kept: more than wait to be written while thousands are made at once.
+/// Units: objects.
+const MOST: usize = 8192;
+
+/// The most text of statuses that is kept; one of a route is about a kilobyte. Units: bytes.
+const TEXT: usize = 4 << 20;
 
 /// One object at one version.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub(super) struct Sights {
     /// By when there was news, the oldest first.
     order: BTreeMap<u64, Arc<ObjectRef>>,
     news: u64,
+    /// How long all statuses are. Units: bytes.
+    text: usize,
 }
 
 impl Sights {
@@ -46,8 +53,9 @@ impl Sights {
             return;
         }
         let object = match self.objects.remove_entry(object) {
-            Some((object, (turn, _))) => {
+            Some((object, (turn, seen))) => {
                 self.order.remove(&turn);
+                self.text -= seen.text();
                 object
             }
             None => Arc::new(object.clone()),
@@ -58,12 +66,14 @@ impl Sights {
             status: status.map(Into::into),
         };
         self.news += 1;
+        self.text += seen.text();
         self.order.insert(self.news, object.clone());
         self.objects.insert(object, (self.news, seen));
-        while self.objects.len() > MOST
+        while (self.objects.len() > MOST || self.text > TEXT)
             && let Some((_, oldest)) = self.order.pop_first()
+            && let Some((_, seen)) = self.objects.remove(&oldest)
         {
-            self.objects.remove(&oldest);
+            self.text -= seen.text();
         }
     }
 
@@ -78,6 +88,7 @@ impl Sights {
     pub(super) fn take(&mut self, object: &ObjectRef) -> Option<Live> {
         let (turn, seen) = self.objects.remove(object)?;
         self.order.remove(&turn);
+        self.text -= seen.text();
         Some(Live {
             version: seen.version.into(),
             generation: seen.generation,
@@ -90,6 +101,13 @@ impl Sights {
     pub(super) fn clear(&mut self) {
         self.objects.clear();
         self.order.clear();
+        self.text = 0;
+    }
+}
+
+impl Seen {
+    fn text(&self) -> usize {
+        self.status.as_ref().map_or(0, |status| status.len())
     }
 }
 
@@ -146,7 +164,7 @@ mod tests {
         for at in 0..MOST {
             sights.note(&route(&at.to_string()), "1", 1, None);
         }
-        for news in 2..5_000 {
+        for news in 2..=4_999 {
             sights.note(&route("0"), &news.to_string(), 1, None);
         }
         sights.note(&route("more"), "1", 1, None);
@@ -154,5 +172,22 @@ mod tests {
         assert_eq!(version(&mut sights, "1"), None);
         assert_eq!(version(&mut sights, "0").as_deref(), Some("4999"));
         assert_eq!(version(&mut sights, "more").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn so_much_text_is_kept_and_the_oldest_goes_first() {
+        let mut sights = Sights::default();
+        let long = format!("\"{}\"", "x".repeat(TEXT / 4 - 2));
+        for news in 1..=3 {
+            sights.note(&route("a"), &news.to_string(), 1, Some(&long));
+        }
+        for name in ["b", "c", "d"] {
+            sights.note(&route(name), "1", 1, Some(&long));
+        }
+        assert_eq!((sights.objects.len(), sights.text), (4, TEXT));
+        sights.note(&route("e"), "1", 1, Some("{}"));
+        assert_eq!(version(&mut sights, "a"), None);
+        assert_eq!(version(&mut sights, "b").as_deref(), Some("1"));
+        assert_eq!(sights.text, TEXT / 2 + 2);
     }
 }
