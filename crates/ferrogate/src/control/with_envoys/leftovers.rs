@@ -2,26 +2,11 @@
 
 use fg_testkit::Upstream;
 use fg_testkit::address::own_address;
-use fg_testkit::certificates::Authority;
+use fg_testkit::certificates::{Authority, secret};
 use fg_testkit::upstream::ok;
 
 use super::ground::{Ground, Proxy};
 use super::{is_programmed, plain};
-
-/// A Secret with a certificate for any name.
-fn secret(authority: &Authority, name: &str) -> String {
-    let issued = authority.issue(&["*.test"]);
-    let [certificate, key] = [issued.certificate, issued.key].map(|pem| pem.replace('\n', "\\n"));
-    format!(
-        "---
-apiVersion: v1
-kind: Secret
-metadata: {{name: {name}, namespace: default}}
-type: kubernetes.io/tls
-stringData: {{tls.crt: \"{certificate}\", tls.key: \"{key}\"}}
-"
-    )
-}
 
 #[test]
 fn a_certificate_that_is_used_no_more_holds_up_no_envoy() {
@@ -29,7 +14,7 @@ fn a_certificate_that_is_used_no_more_holds_up_no_envoy() {
     let mut ground = Ground::new(&[("one", one.address()), ("two", two.address())]);
     let authority = Authority::new("leftovers");
     let at = own_address();
-    let secrets = ["a", "b"].map(|name| secret(&authority, name));
+    let secrets = ["a", "b"].map(|name| secret(name, &authority.issue(&["*.test"])));
     ground.apply("secrets", &secrets.concat());
     ground.apply("route", &plain("one"));
     // All of this before there is an Envoy, that could use the first certificate and backend.
