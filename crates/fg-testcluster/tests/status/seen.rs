@@ -90,6 +90,13 @@ async fn somebody_writes(client: &Client, writer: &StatusWriter) -> anyhow::Resu
 
 /// Objects are deleted, of which the watch does not say so in time; one comes again.
 async fn gone(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> {
+    use ConditionStatus::True;
+    let short = object(kinds::GATEWAY, "short");
+    let at = path(&short, "gateways");
+    post(client, at.trim_end_matches("/short"), &short_gateway()).await?;
+    writer.set(&short, &gateway_document(&short, 1, True, &["a"]));
+    settled(writer).await?;
+    delete(client, &at).await?;
     let [gone, anew] = ["new2", "new1"].map(|name| object(kinds::HTTP_ROUTE, name));
     for object in [&gone, &anew] {
         delete(client, &path(object, "httproutes")).await?;
@@ -99,14 +106,27 @@ async fn gone(client: &Client, writer: &StatusWriter) -> anyhow::Result<()> {
     for object in [&gone, &anew] {
         writer.set(object, &route_document(object, 1, &["web", "two"]));
     }
+    writer.set(&short, &gateway_document(&short, 1, True, &["a", "b"]));
     settled(writer).await?;
     let after = writer.metrics();
-    ensure!(after.gone - before.gone == 1, "{before:?} {after:?}");
+    ensure!(after.gone - before.gone == 2, "{before:?} {after:?}");
     ensure!(after.errors == before.errors, "{before:?} {after:?}");
     ensure!(after.read - before.read == 1, "{before:?} {after:?}");
     let status = status_of(client, "new1").await?;
     ensure!(count(&status) == 2, "{status}");
     Ok(())
+}
+
+fn short_gateway() -> Value {
+    let listeners = ["a", "b"].map(|name| {
+        let port = u16::from(name.as_bytes()[0]);
+        json!({"name": name, "port": port, "protocol": "HTTP"})
+    });
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "short"},
+        "spec": {"gatewayClassName": "ferrogate", "listeners": listeners},
+    })
 }
 
 fn routes_path() -> String {
