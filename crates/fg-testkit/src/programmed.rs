@@ -31,20 +31,21 @@ pub const PATIENCE: Duration = Duration::from_secs(12);
 /// What Envoy gets.
 const SCOPE: &str = "test/gateway";
 
-/// Lets everybody in.
-struct Open;
+/// Lets everybody in, to the scope that this says.
+#[derive(Debug)]
+pub struct Open(pub fn(&Node, Protocol) -> String);
 
 #[tonic::async_trait]
 impl Authenticator for Open {
     async fn identify(
         &self,
         _: Option<&str>,
-        _: &Node,
+        node: &Node,
         _: Option<SocketAddr>,
-        _: Protocol,
+        protocol: Protocol,
     ) -> Result<Identity, Status> {
         Ok(Identity {
-            scope: SCOPE.to_owned(),
+            scope: self.0(node, protocol),
             valid_for: None,
         })
     }
@@ -170,7 +171,8 @@ impl Programmed {
 
 async fn serve(store: &Store, address: SocketAddr, types: [&str; 6]) -> (Running, Arc<Metrics>) {
     let options = Options::for_envoy(types);
-    let (server, events) = Server::new(store.clone(), Arc::new(Open), options);
+    let everybody = Arc::new(Open(|_, _| SCOPE.to_owned()));
+    let (server, events) = Server::new(store.clone(), everybody, options);
     let listener = TcpListener::bind(address);
     let listener = listener.await.expect("the address is its own");
     let (stop, stopped) = oneshot::channel::<()>();

@@ -6,9 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_ads::message::Node;
 use fg_ads::server::Options;
-use fg_ads::{Authenticator, ClientId, Event, Identity, Protocol, Security, Serial, Server, Store};
+use fg_ads::{ClientId, Event, Protocol, Security, Serial, Server, Store};
 use fg_api::deployment::Wish;
 use fg_control::Control;
 use fg_control::cluster::authority::{HOSTS, scope};
@@ -23,13 +22,13 @@ use fg_status::Document;
 use fg_testkit::Client;
 use fg_testkit::address::own_address;
 use fg_testkit::envoy::{Envoy, NEWEST, program};
+use fg_testkit::programmed::Open;
 use fg_translate::Ground as Where;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tonic::Status;
 
 use super::super::planes::Planes;
 use super::super::steering::{Outlet, Steering};
@@ -40,25 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The scope of the one Gateway.
 const SCOPE: &str = "default/web";
-
-/// Lets everybody in.
-struct Open;
-
-#[tonic::async_trait]
-impl Authenticator for Open {
-    async fn identify(
-        &self,
-        _: Option<&str>,
-        node: &Node,
-        _: Option<SocketAddr>,
-        protocol: Protocol,
-    ) -> Result<Identity, Status> {
-        Ok(Identity {
-            scope: scope(SCOPE, node, protocol),
-            valid_for: None,
-        })
-    }
-}
 
 /// Objects with their statuses, by kind and name.
 type Documents = BTreeMap<(String, String), Value>;
@@ -291,7 +271,8 @@ impl Ground {
     /// Serves discovery.
     pub(super) fn connect(&mut self) {
         let options = Options::for_envoy(Kind::ALL.map(Kind::type_url));
-        let (server, events) = Server::new(self.store.clone(), Arc::new(Open), options);
+        let everybody = Arc::new(Open(|node, protocol| scope(SCOPE, node, protocol)));
+        let (server, events) = Server::new(self.store.clone(), everybody, options);
         let listener = self
             .runtime
             .block_on(tokio::net::TcpListener::bind(self.address))
