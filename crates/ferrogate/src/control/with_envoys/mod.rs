@@ -107,7 +107,7 @@ fn two_envoys_that_disagree_are_told_apart() {
     // A repair heals it, and the same two go on.
     ground.apply("route", &plain("two"));
     ground.until("the repair", |ground| is_programmed(ground).then_some(()));
-    answers(&mut ground, &["two"]);
+    all_answer(&mut ground, "two");
 
     // The one that refuses it is first: the last good version serves on at both.
     a.signal(Signal::STOP);
