@@ -472,5 +472,3 @@ fn alone(resource: Resource) -> Update {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_mending;

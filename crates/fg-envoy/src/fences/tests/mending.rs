@@ -10,7 +10,7 @@ use fg_base::Text;
 use fg_model::{ObjectRef, kinds};
 use prost::Message as _;
 
-use super::*;
+use crate::fences::*;
 use crate::routes::{Host, Whole};
 
 const NAME: &str = "http/80";
