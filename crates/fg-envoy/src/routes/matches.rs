@@ -4,6 +4,9 @@
 //! becomes an expression for all ways to write it. The name has to stand there as a browser writes
 //! it. Envoy 1.36 joins several fields of one name by `,` without a blank, ours by `, `: an exact
 //! value with a comma becomes an expression for both. Envoy 1.40 asks each field by itself.
+//!
+//! Envoy leaves the digits of escapes in a path as they came, ours are in upper case: a path with
+//! escapes becomes an expression for both.
 
 use envoy_types::pb::envoy::config::route::v3::{
     HeaderMatcher, QueryParameterMatcher, RouteMatch, header_matcher::HeaderMatchSpecifier,
@@ -14,18 +17,22 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 };
 use fg_ir::Place;
 use fg_model::{GrpcMatch, HeaderMatch, Match, PathMatch, QueryMatch, ValueMatch};
+use fg_policies::envoy::of_path;
 
-use super::expression::{encoded, one_way, quoted};
+use super::expression::{encoded, of_any_case, one_way, quoted};
 
 /// The match of a route.
 pub(super) fn route_match(from: &Match) -> RouteMatch {
     let mut headers = Vec::new();
     let path = match (Place::of(&from.path), &from.path) {
+        (Place::Exact(path), _) if path.contains('%') => {
+            PathSpecifier::SafeRegex(regex(&of_path(&path)))
+        }
         (Place::Exact(path), _) => PathSpecifier::Path(path.to_string()),
         (Place::Prefix(path), _) => prefix(&path),
         (Place::Asked, PathMatch::Grpc(call)) => grpc(call, &mut headers),
         (Place::Asked, PathMatch::Regex(pattern)) => {
-            PathSpecifier::SafeRegex(regex(pattern.source()))
+            PathSpecifier::SafeRegex(regex(&of_any_case(pattern.source())))
         }
         // What else is asked is one of the two.
         (Place::Asked, PathMatch::Exact(_) | PathMatch::Prefix(_)) => prefix(""),
@@ -60,8 +67,9 @@ fn prefix(path: &str) -> PathSpecifier {
         return PathSpecifier::Prefix("/".to_owned());
     }
     // What Envoy takes for a separated prefix.
-    if path.ends_with('/') || path.contains(['?', '#']) || path.len() < 2 {
-        let expression = format!("{}(?:/.*)?", quoted(path));
+    let is_plain = !path.ends_with('/') && !path.contains(['?', '#', '%']) && path.len() > 1;
+    if !is_plain {
+        let expression = format!("{}(?:/.*)?", of_path(path));
         return PathSpecifier::SafeRegex(regex(&expression));
     }
     PathSpecifier::PathSeparatedPrefix(path.to_owned())

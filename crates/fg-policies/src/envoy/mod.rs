@@ -15,6 +15,7 @@ use prost::Name;
 
 use crate::{Meta, Stage};
 pub use sink::{Call, HttpFilter, Outcome, Sink, Site, Surroundings, Target};
+pub use words::of_path;
 pub(crate) use words::{
     Append, clear, duration, expression, header, literal, matches_fully, mutation, of_names,
     percent_escaped, rewrite,

@@ -88,6 +88,29 @@ pub(crate) fn literal(text: &str) -> String {
     quoted
 }
 
+/// An expression of RE2 that matches this text alone, as (a part of) a path: Envoy leaves the digits of
+/// escapes as they came, so both ways to write them are asked for.
+pub fn of_path(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    let mut digits = 0;
+    for character in text.chars() {
+        digits = match character {
+            '%' => 3,
+            _ => digits - i32::from(digits > 0),
+        };
+        if digits > 0 && character.is_ascii_alphabetic() {
+            let (upper, lower) = (
+                character.to_ascii_uppercase(),
+                character.to_ascii_lowercase(),
+            );
+            quoted.extend(['[', upper, lower, ']']);
+        } else {
+            quoted.push_str(&literal(character.encode_utf8(&mut [0; 4])));
+        }
+    }
+    quoted
+}
+
 /// An expression for whole values.
 pub(crate) fn expression(regex: impl Into<String>) -> RegexMatcher {
     RegexMatcher {
@@ -146,10 +169,10 @@ pub(crate) fn rewrite(
                 ("", Some("")) => None,
                 ("", bare) => Some(substitute("^/".to_owned(), &slashed(bare.unwrap_or(new)))),
                 (old, Some(bare)) => {
-                    let regex = format!("^{}/?", literal(old));
+                    let regex = format!("^{}/?", of_path(old));
                     Some(substitute(regex, &slashed(bare)))
                 }
-                (old, None) => Some(substitute(format!("^{}", literal(old)), new)),
+                (old, None) => Some(substitute(format!("^{}", of_path(old)), new)),
             }
         }
     }
@@ -177,7 +200,7 @@ mod tests {
     #[test]
     fn paths_change_as_in_our_own_proxy() {
         let news = ["/", "/xyz", "/xyz/", "/a.b", "/$1/c"];
-        let olds = ["", "/foo", "/foo/bar", "/a.b(c)", "/f+o"];
+        let olds = ["", "/foo", "/foo/bar", "/a.b(c)", "/f+o", "/caf%C3%A9"];
         let rests = ["", "/", "/x", "/x/", "//x", "/foo", "/foo/foo", "/%2Ax"];
         for new in news {
             for old in olds {
