@@ -90,6 +90,12 @@ impl Client {
         queue::wait_until_read(self.stream());
     }
 
+    /// Posts a body of 99 MB to `/stuck` on host `a`, until nobody takes more or `limit` was sent.
+    pub fn post_until_stuck(&self, limit: usize) {
+        self.send("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n");
+        self.send_until_stuck(limit);
+    }
+
     /// Sends as much as the sockets take without anybody reading, at most `limit`; gives how much.
     pub fn send_until_stuck(&self, limit: usize) -> usize {
         self.repeat_until_stuck(&[b'x'; 64 * 1024], limit)

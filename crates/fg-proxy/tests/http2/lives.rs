@@ -224,8 +224,7 @@ fn a_backend_that_never_reads_loses_its_connection_with_its_last_request() {
     };
     let gateway = gateway(settings, &backend);
     let mut client = gateway.connect();
-    client.send("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n");
-    client.send_until_stuck(99_000_000);
+    client.post_until_stuck(99_000_000);
     let reply = client.reply();
     assert_eq!(
         (reply.status, reply.reason()),

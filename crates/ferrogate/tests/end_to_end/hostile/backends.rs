@@ -219,8 +219,7 @@ fn a_backend_that_takes_nothing_is_to_blame() {
     );
     for _ in 0..5 {
         let mut client = stage.connect();
-        client.send("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n");
-        client.send_until_stuck(99_000_000);
+        client.post_until_stuck(99_000_000);
         let reply = client.reply();
         assert_eq!(
             (reply.status, reply.reason()),

@@ -102,8 +102,7 @@ fn backends_by_http2_that_never_read_are_left() {
     let mut crowd = Vec::new();
     for _ in 0..20 {
         let client = stage.connect();
-        client.send("POST /stuck HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n");
-        client.send_until_stuck(4 << 20);
+        client.post_until_stuck(4 << 20);
         crowd.push(client);
     }
     for client in &mut crowd {
