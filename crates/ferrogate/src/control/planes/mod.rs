@@ -11,17 +11,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_ads::message::Any;
-use fg_ads::{ClientId, Rejection, Serial, Store};
+use fg_ads::{ClientId, Store};
 use fg_control::Control;
 use fg_control::cluster::authority::{HOSTS, WHOLE};
-use fg_control::fleet::{self, Moment};
-use fg_envoy::{Concerned, Fence, RouteShape, Settings};
-use fg_ir::{Change, Ir, ListenerKey};
-use fg_model::{Finding, ObjectRef, Plane};
+use fg_control::fleet::Moment;
+use fg_envoy::{RouteShape, Settings};
+use fg_ir::{Change, Ir};
+use fg_model::{Finding, Plane};
 use fg_status::GatewayKey;
 use fg_wire::{CONFIGURATION_TYPE, Transaction, Views};
 
-use super::steering::gateway_object;
+mod clients;
+mod words;
+
+pub(crate) use clients::Client;
+use clients::Known;
+
 use crate::envoy::{Served, unwritten};
 
 /// How long proxies of a Gateway's former class may be away before nothing is kept for them. Longer
@@ -36,43 +41,16 @@ pub(crate) struct Planes {
     settings: Settings,
     gateways: BTreeMap<GatewayKey, Gateway>,
     clients: BTreeMap<ClientId, Known>,
+    /// Those of them that are counted by another scope than their own.
+    guests: BTreeSet<ClientId>,
+    /// Those that have said something since they were counted.
+    heard: BTreeSet<ClientId>,
     /// Those that may have proxies of a former class, and since when none is connected.
     leaving: BTreeMap<GatewayKey, Option<Moment>>,
     /// Those whose rules some policy could not be written for.
     unwritten: BTreeSet<GatewayKey>,
     /// Whether all is known that was there before us.
     knows_all: bool,
-}
-
-/// A connected proxy.
-#[derive(Clone, Copy)]
-pub(crate) struct Client<'a> {
-    pub(crate) gateway: &'a GatewayKey,
-    /// What it is served.
-    pub(crate) scope: &'a str,
-    pub(crate) id: ClientId,
-}
-
-/// What is known of a connected proxy.
-struct Known {
-    gateway: GatewayKey,
-    plane: Plane,
-    /// Whether it is an Envoy that takes whole route configurations.
-    is_whole: bool,
-    /// Up to where it has its own scope; 0 before it has said so.
-    serial: Serial,
-    /// The serial of the counting scope that it was last counted for.
-    counted: Serial,
-}
-
-impl Known {
-    fn scope(&self) -> String {
-        match self.plane {
-            Plane::Native => native_scope(&self.gateway),
-            Plane::Envoy if self.is_whole => whole_scope(&self.gateway),
-            Plane::Envoy => hosts_scope(&self.gateway),
-        }
-    }
 }
 
 /// What the proxies of one Gateway are served.
@@ -112,6 +90,8 @@ impl Planes {
             settings,
             gateways: BTreeMap::new(),
             clients: BTreeMap::new(),
+            guests: BTreeSet::new(),
+            heard: BTreeSet::new(),
             leaving: BTreeMap::new(),
             unwritten: BTreeSet::new(),
             knows_all: false,
@@ -186,37 +166,6 @@ impl Planes {
         }
     }
 
-    /// A client has its own scope up to a serial.
-    pub(crate) fn has(&mut self, client: ClientId, serial: Serial) {
-        if let Some(known) = self.clients.get_mut(&client) {
-            known.serial = serial;
-        }
-    }
-
-    /// The serials by which Gateways' objects are counted, of the clients for which they have changed.
-    /// One that is served by another scope is counted while it lacks nothing of that: so it is also when
-    /// only the counting scope has changed.
-    pub(crate) fn recounted(&mut self) -> Vec<(ClientId, Serial)> {
-        let mut changed = Vec::new();
-        let mut clients = std::mem::take(&mut self.clients);
-        for (id, known) in &mut clients {
-            let (scope, own) = (self.scope(&known.gateway), known.scope());
-            let serial = if scope == own {
-                known.serial
-            } else if known.serial > 0 && known.serial == self.store.serial(&own) {
-                self.store.serial(&scope)
-            } else {
-                continue;
-            };
-            if serial > known.counted {
-                known.counted = serial;
-                changed.push((*id, serial));
-            }
-        }
-        self.clients = clients;
-        changed
-    }
-
     /// Sees to it that a Gateway is served by that plane, and gives it if it was not: then that plane's
     /// scope has everything. What is there for another plane stays: see [`Self::settle`].
     fn turn(&mut self, key: &GatewayKey, plane: Plane) -> Option<Plane> {
@@ -232,6 +181,7 @@ impl Planes {
             // Its Envoys, if there are any, are those that we serve.
             gateway.is_old &= gateway.envoys.is_some();
             self.leaving.insert(key.clone(), None);
+            self.welcome(key);
         }
         self.make(key, plane)
     }
@@ -265,36 +215,6 @@ impl Planes {
         Some(plane)
     }
 
-    /// A client has connected to a scope: what it needs is made if nobody needed it before.
-    pub(crate) fn connected(&mut self, client: Client<'_>) {
-        let is_whole = client.scope.ends_with(WHOLE);
-        let plane = if is_whole || client.scope.ends_with(HOSTS) {
-            Plane::Envoy
-        } else {
-            Plane::Native
-        };
-        let known = Known {
-            gateway: client.gateway.clone(),
-            plane,
-            is_whole,
-            serial: 0,
-            counted: 0,
-        };
-        self.clients.insert(client.id, known);
-        // One of a former class, which another control plane may have begun to serve.
-        if self.make(client.gateway, plane).is_some() {
-            self.leaving.insert(client.gateway.clone(), None);
-        }
-        if is_whole {
-            self.make_whole(client.gateway);
-        }
-        if plane == Plane::Envoy
-            && let Some(served) = self.served(client.gateway, client.scope)
-        {
-            served.connected(client.id);
-        }
-    }
-
     /// Makes what those Envoys of a Gateway need that take whole route configurations.
     fn make_whole(&mut self, key: &GatewayKey) {
         let Some(gateway) = self.gateways.get_mut(key) else {
@@ -312,19 +232,6 @@ impl Planes {
             let (store, scope) = (self.store.clone(), whole_scope(key));
             envoys.whole = Some(Served::beside(settings, store, &scope, view, is_old));
         }
-    }
-
-    /// Whether a client is an Envoy.
-    pub(crate) fn is_envoy(&self, client: ClientId) -> bool {
-        let known = self.clients.get(&client);
-        known.is_some_and(|known| known.plane == Plane::Envoy)
-    }
-
-    /// Whether a Gateway has proxies of another class than its own.
-    fn has_others(&self, key: &GatewayKey) -> bool {
-        let own = self.gateways.get(key).map(|gateway| gateway.plane);
-        let mut clients = self.clients.values();
-        clients.any(|client| client.gateway == *key && Some(client.plane) != own)
     }
 
     /// Does what time alone asks for: what was kept for proxies of a former class goes when they do.
@@ -395,70 +302,6 @@ impl Planes {
         findings.sort_unstable();
         findings
     }
-
-    /// An Envoy uses everything of its scope up to a serial, but for what it refused, and what it did not
-    /// ask for.
-    pub(crate) fn confirmed(
-        &mut self,
-        client: Client<'_>,
-        serial: Serial,
-        unasked: &[(Arc<str>, Arc<str>)],
-    ) {
-        if let Some(served) = self.served(client.gateway, client.scope) {
-            served.confirmed(client.id, serial, unasked);
-        }
-    }
-
-    /// An Envoy uses everything of a type. Says whether it refused something of it before.
-    pub(crate) fn accepted(&mut self, client: Client<'_>, type_url: &str) -> bool {
-        let served = self.served(client.gateway, client.scope);
-        served.is_some_and(|served| served.accepted(client.id, type_url))
-    }
-
-    /// An Envoy refuses these resources of a type. What no other uses is sent to all in its last good
-    /// version.
-    pub(crate) fn refused(&mut self, client: Client<'_>, type_url: &str, refused: &[Rejection]) {
-        if let Some(served) = self.served(client.gateway, client.scope) {
-            served.refused(client.id, type_url, refused);
-        }
-    }
-
-    /// A proxy is gone.
-    pub(crate) fn disconnected(&mut self, client: Client<'_>) {
-        if let Some(served) = self.served(client.gateway, client.scope) {
-            served.gone(client.id);
-        }
-        self.clients.remove(&client.id);
-    }
-
-    /// What an Envoy does not use, and the objects whose status says so.
-    pub(crate) fn rejections(&self, client: Client<'_>) -> Vec<fleet::Rejection> {
-        let Client { gateway, scope, id } = client;
-        let envoys = self.gateways.get(gateway);
-        let Some(envoys) = envoys.and_then(|gateway| gateway.envoys.as_ref()) else {
-            return Vec::new();
-        };
-        let served = match &envoys.whole {
-            Some(whole) if scope.ends_with(WHOLE) => whole,
-            _ => &envoys.delta,
-        };
-        let nothing = Ir::default();
-        let view = self.views.of(gateway).unwrap_or(&nothing);
-        let fences = served.fences_of(id);
-        fences
-            .into_iter()
-            .flat_map(|fence| rejections(gateway, view, &fence))
-            .collect()
-    }
-
-    fn served(&mut self, gateway: &GatewayKey, scope: &str) -> Option<&mut Served> {
-        let envoys = self.gateways.get_mut(gateway)?.envoys.as_mut()?;
-        if scope.ends_with(WHOLE) {
-            envoys.whole.as_mut()
-        } else {
-            Some(&mut envoys.delta)
-        }
-    }
 }
 
 /// What our own proxies of a Gateway are served.
@@ -474,47 +317,6 @@ fn hosts_scope(key: &GatewayKey) -> String {
 /// What those of them are served that take whole route configurations.
 fn whole_scope(key: &GatewayKey) -> String {
     format!("{}{WHOLE}", native_scope(key))
-}
-
-/// A refused resource, once for each object whose status says so.
-fn rejections(gateway: &GatewayKey, view: &Ir, fence: &Fence) -> Vec<fleet::Rejection> {
-    let resource = &fence.resource;
-    let name = format!("{:?} {}", resource.kind, resource.name);
-    let end = fence.instead.words();
-    let about = about(gateway, view, fence);
-    let several = about.len() > 1;
-    let rejection = |(object, listener): (Arc<ObjectRef>, Option<ListenerKey>)| {
-        let resource = match &listener {
-            Some(listener) if several => format!("{name} of {listener}"),
-            None if several => format!("{name} of {object}"),
-            _ => name.clone(),
-        };
-        fleet::Rejection {
-            resource: resource.into(),
-            reason: format!("{} ({end})", fence.reason),
-            object: Some(object),
-            listener,
-        }
-    };
-    about.into_iter().map(rejection).collect()
-}
-
-/// The objects that a refused resource is about: those that have a status, with the listener where
-/// it is one.
-fn about(
-    gateway: &GatewayKey,
-    view: &Ir,
-    fence: &Fence,
-) -> Vec<(Arc<ObjectRef>, Option<ListenerKey>)> {
-    let concerned = Concerned::by(&fence.resource, view);
-    let own = gateway_object(gateway);
-    let listeners = concerned.listeners.into_iter();
-    let mut all: Vec<_> = listeners.map(|key| (own.clone(), Some(key))).collect();
-    all.extend(concerned.routes.into_iter().map(|route| (route, None)));
-    if all.is_empty() || !concerned.gateways.is_empty() {
-        all.push((own, None));
-    }
-    all
 }
 
 fn transaction(sent: Transaction) -> fg_ads::Transaction {
