@@ -30,6 +30,9 @@ pub struct Meta {
     /// `uid` of a Gateway, that what is deployed for it belongs to; `None` for other kinds, and
     /// when the source gives none.
     pub uid: Option<Text>,
+    /// It stands in for an object that is refused and never was good: it says what that was to protect,
+    /// as far as that could be read, and all of that is closed. Nothing is found about it. Default: no.
+    pub is_stand_in: bool,
 }
 
 /// One object: who it is, and what it says.
@@ -111,6 +114,18 @@ impl Resource {
             Self::Backend(o) => &o.id,
             Self::GatewayParameters(o) => &o.id,
         }
+    }
+
+    /// As one that stands in for a refused object ([`Meta::is_stand_in`]); `None` of kinds that protect
+    /// nothing.
+    pub fn into_stand_in(mut self) -> Option<Self> {
+        match &mut self {
+            Self::HttpRoute(o) => Arc::make_mut(o).meta.is_stand_in = true,
+            Self::GrpcRoute(o) => Arc::make_mut(o).meta.is_stand_in = true,
+            Self::BackendTlsPolicy(o) => Arc::make_mut(o).meta.is_stand_in = true,
+            _ => return None,
+        }
+        Some(self)
     }
 
     /// Labels, generation, age.

@@ -60,6 +60,7 @@ fn object(mut document: Value) -> Resource {
         labels: map("labels"),
         annotations: map("annotations"),
         uid: metadata["uid"].as_str().map(Into::into),
+        is_stand_in: false,
     };
     fn shared<S>(id: Arc<ObjectRef>, meta: Meta, spec: S) -> Arc<Object<S>> {
         Arc::new(Object { id, meta, spec })

@@ -15,6 +15,7 @@ mod grpc;
 mod hostile;
 mod lifecycle;
 mod logs;
+mod refused;
 mod reload;
 #[cfg(target_os = "linux")]
 mod scarcity;

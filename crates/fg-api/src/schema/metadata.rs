@@ -97,6 +97,7 @@ pub(crate) fn read(
         labels: labels(map, found),
         annotations: annotations(map, found),
         uid: uid(kind, map),
+        is_stand_in: false,
     };
     Some(Metadata {
         id: Arc::new(id_of(kind, object)?),

@@ -9,6 +9,7 @@ use fg_base::Text;
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, kinds};
 use serde_json::Value;
 
+use super::closing::{Closing, closing};
 use super::meant::{Meant, meant};
 use crate::Limits;
 use crate::builtin::labelled;
@@ -27,7 +28,8 @@ pub(crate) struct Written {
     pub(crate) id: Arc<ObjectRef>,
     /// The line of its document.
     pub(crate) line: u32,
-    /// The object; `None` when it was refused and never was good in this file.
+    /// The object, or what stands in for it; `None` when it was refused and never was good in this file,
+    /// and protects nothing.
     pub(crate) good: Option<Decoded>,
     /// Whether this version of it was refused.
     pub(crate) refused: bool,
@@ -317,6 +319,7 @@ impl<'a> Reading<'a> {
             })
             .collect();
         let hostnames = hostnames(&value);
+        let closing = closing(&value);
         let decoded = decode(value).and_then(|decoded| match twice.is_empty() {
             true => Ok(decoded),
             false => Err(Refusal {
@@ -345,7 +348,10 @@ impl<'a> Reading<'a> {
                     hostnames: Vec::new(),
                 });
             }
-            Err(refusal) => self.refused(refusal, twice, hostnames, spot),
+            Err(refusal) => {
+                let instead = closing.and_then(Closing::decoded);
+                self.refused(refusal, twice, (hostnames, instead), spot);
+            }
         }
     }
 
@@ -353,7 +359,7 @@ impl<'a> Reading<'a> {
         &mut self,
         refusal: Refusal,
         twice: Vec<SchemaFinding>,
-        hostnames: Vec<Text>,
+        (hostnames, instead): (Vec<Text>, Option<Decoded>),
         spot: &Spot<'_>,
     ) {
         let line = spot.line;
@@ -364,9 +370,9 @@ impl<'a> Reading<'a> {
         }
         match refusal.id {
             Some(id) => self.content.written.push(Written {
-                id,
                 line,
-                good: None,
+                good: instead.filter(|one| *one.resource.id() == id),
+                id,
                 refused: true,
                 hostnames,
             }),

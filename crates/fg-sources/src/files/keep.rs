@@ -11,7 +11,13 @@ use super::document::{Content, Written};
 const BEFORE: &str = "what the file said before keeps serving";
 
 fn is_good(object: &Written) -> bool {
-    object.good.is_some()
+    object.good.is_some() && !is_stand_in(object)
+}
+
+/// Whether something stands in for the object, since it never was good.
+fn is_stand_in(object: &Written) -> bool {
+    let good = object.good.as_ref();
+    good.is_some_and(|good| good.resource.meta().is_stand_in)
 }
 
 /// A file that cannot be read gives what it last gave.
@@ -29,18 +35,17 @@ pub(super) fn unreadable(mut finding: Finding, old: Option<&Content>) -> Content
 /// is, no object of the file counts as removed.
 pub(super) fn keep_last_good(mut new: Content, old: &Content) -> Content {
     for object in &mut new.written {
-        if object.good.is_none() {
-            let before = old
-                .written
-                .iter()
-                .find(|before| before.id == object.id && before.good.is_some());
-            object.good = before.and_then(|before| before.good.clone());
+        if !is_good(object) {
+            let mut before = old.written.iter();
+            if let Some(before) = before.find(|before| before.id == object.id && is_good(before)) {
+                object.good.clone_from(&before.good);
+            }
         }
     }
     let kept: BTreeSet<&Arc<ObjectRef>> = new
         .written
         .iter()
-        .filter(|object| object.refused && object.good.is_some())
+        .filter(|object| object.refused && is_good(object))
         .map(|object| &object.id)
         .collect();
     for finding in &mut new.findings {
@@ -76,14 +81,19 @@ fn is_nameless(finding: &Finding) -> bool {
 /// should have protected something.
 pub(super) fn say_what_is_missing(content: &mut Content) {
     for object in &content.written {
-        if object.good.is_some() {
+        if is_good(object) {
             continue;
         }
         let mut about = content.findings.iter_mut();
         let Some(finding) = about.find(|finding| finding.about.object == object.id) else {
             continue;
         };
-        finding.also(if object.id.is(kinds::BACKEND_TLS_POLICY) {
+        let is_policy = object.id.is(kinds::BACKEND_TLS_POLICY);
+        finding.also(if is_stand_in(object) && is_policy {
+            "until it is right, requests to its Services are answered 500"
+        } else if is_stand_in(object) {
+            "until it is right, requests that it was to protect are answered 500, and its others left to other routes"
+        } else if is_policy {
             "until it is right, its Services are called as if it were not there"
         } else if object.id.is(kinds::HTTP_ROUTE) || object.id.is(kinds::GRPC_ROUTE) {
             "until it is right, its requests are left to other routes"

@@ -4,6 +4,7 @@
 //! files are read again, and only the names they write are decided anew. What was good keeps
 //! serving while its file does not parse or its new version is refused.
 
+mod closing;
 mod document;
 mod keep;
 mod listing;

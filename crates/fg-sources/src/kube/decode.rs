@@ -122,6 +122,7 @@ pub(super) fn meta(kind: &Kind, metadata: &mut Metadata) -> Meta {
         labels: std::mem::take(&mut metadata.labels),
         annotations: std::mem::take(&mut metadata.annotations),
         uid: uid.filter(|_| kind.name == kinds::GATEWAY),
+        is_stand_in: false,
     }
 }
 

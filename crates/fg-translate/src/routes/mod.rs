@@ -107,6 +107,9 @@ pub(crate) fn translate(
         rules.clear();
     }
     notes.findings.sort();
+    if route.is_stand_in() {
+        notes.findings.clear();
+    }
     Route {
         backends: referred(&rules, notes.backends),
         rules,
@@ -168,6 +171,14 @@ fn translate_rule(
     if filters.set.read(fields, &origin, scope) == Read::Broken {
         let text = "a field of the rule cannot work".to_owned();
         filters.fence(&path, FindingKind::RuleDropped, text, notes);
+    }
+    if frame.route.is_stand_in() {
+        filters.refusal = Some(Refusal {
+            kind: RefusalKind::InvalidRule,
+            finding: Some(FindingKind::SchemaViolation),
+            text: "the route is refused for an error of its own, and this rule was to protect something"
+                .into(),
+        });
     }
     let redirects = filters.set.request_redirect.is_some();
     let backends = backends::backends(frame.route, rule.backend_refs, &path, resolver, notes);

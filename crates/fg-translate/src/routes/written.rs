@@ -60,6 +60,11 @@ impl Written {
         of_any!(self, object => object.meta.generation)
     }
 
+    /// Whether it stands in for one that is refused.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        of_any!(self, object => object.meta.is_stand_in)
+    }
+
     /// The origin of the whole object.
     pub(crate) fn origin(&self) -> Origin {
         of_any!(self, object => object.origin())
