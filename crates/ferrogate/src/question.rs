@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     host: String,
     /// The port of the URL.
     port: Option<u16>,
+    /// Whether the URL is one of HTTPS; `None` when it does not say, or has no port of its own.
+    is_secure: Option<bool>,
     /// What is sent otherwise than it was written.
     notes: Vec<String>,
 }
@@ -62,6 +64,8 @@ impl Asked {
             // Without a port, that of HTTP is what is looked for first.
             _ => secure.then_some(443),
         };
+        let has_scheme = url.contains("://");
+        let is_secure = Some(secure).filter(|secure| has_scheme && (*secure || port.is_some()));
         let mut host = authority.to_owned();
         let mut rest = String::new();
         for field in fields {
@@ -79,6 +83,7 @@ impl Asked {
             head: head.into_bytes(),
             host,
             port,
+            is_secure,
             notes,
         })
     }
@@ -121,6 +126,7 @@ impl Asked {
             &Question {
                 request: &request,
                 port,
+                is_secure: self.is_secure,
                 client,
                 findings: known.findings,
                 asking: known.asking,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use fg_testkit::certificates::Authority;
 use serde_json::Value;
 
 use crate::support::client::Client;
@@ -48,6 +49,48 @@ fn the_command_explains_a_folder() {
     assert_eq!(code, Some(1));
     let json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["answer"]["status"], 404);
+}
+
+#[test]
+fn whether_a_port_speaks_tls_is_told() {
+    let issued = Authority::new("explain").issue(&["a.test"]);
+    let [certificate, key] = [issued.certificate, issued.key].map(|pem| pem.replace('\n', "\\n"));
+    let folder = Folder::new();
+    folder.write(
+        "gateway.yaml",
+        &format!(
+            "apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: web}}
+spec:
+  gatewayClassName: ferrogate
+  listeners:
+    - {{name: http, protocol: HTTP, port: 80}}
+    - {{name: https, protocol: HTTPS, port: 443, tls: {{certificateRefs: [{{name: web}}]}}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: web}}
+type: kubernetes.io/tls
+stringData: {{tls.crt: \"{certificate}\", tls.key: \"{key}\"}}
+"
+        ),
+    );
+    folder.service("a", ([127, 0, 0, 1], 9001).into());
+    folder.route("shop", "[{backendRefs: [{name: a, port: 80}]}]");
+    for (url, code, words) in [
+        ("http://a.test/", 0, "rule "),
+        ("https://a.test/", 0, "rule "),
+        ("a.test:443/", 0, "rule "),
+        ("http://a.test:443/", 1, "port 443 is for TLS only"),
+        ("http://a.test:443/", 1, "ask for https://a.test:443"),
+        ("https://a.test:80/", 1, "port 80 speaks no TLS"),
+    ] {
+        let output = output(&["explain", folder.arg(), url]);
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert_eq!(output.status.code(), Some(code), "{url}: {text}");
+        assert!(text.contains(words), "{url}: {text}");
+    }
 }
 
 #[test]

@@ -256,7 +256,11 @@ impl Walk<'_> {
         let helps = match wanted {
             Type::String => matches!(value, Value::Bool(_) | Value::Number(_)),
             Type::Array => !value.is_null(),
-            _ => value.is_string(),
+            // Without its quotes it would be right.
+            _ => value.as_str().is_some_and(|text| match wanted {
+                Type::Boolean => matches!(text, "true" | "false"),
+                _ => text.parse::<f64>().is_ok(),
+            }),
         };
         let text = match self.secret {
             true => format!("must be {must}"),

@@ -39,6 +39,27 @@ pub(super) fn listener(
             "port {port} is served on single addresses only; took {address}"
         ));
     }
+    let mut protocols = socket.listeners().map(|table| table.listener().protocol);
+    let speaks_tls = protocols.next() == Some(Protocol::Https);
+    if let Some(is_secure) = question.is_secure
+        && is_secure != speaks_tls
+    {
+        let (why, scheme) = match speaks_tls {
+            true => (
+                "is for TLS only: a request in clear text gets no answer",
+                "https",
+            ),
+            false => ("speaks no TLS: there is no handshake", "http"),
+        };
+        explanation.hints.push(Hint {
+            text: format!("ask for {scheme}://{host}:{port}"),
+            source: None,
+        });
+        return Err(Answer {
+            why: format!("port {port} {why}"),
+            ..unconnected(port)
+        });
+    }
     if let Some(table) = socket.listener(request.host()) {
         return Ok(table.clone());
     }

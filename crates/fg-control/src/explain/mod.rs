@@ -34,6 +34,8 @@ pub struct Question<'a> {
     pub request: &'a dyn Fn() -> Request,
     /// The listener's port; `None` when the URL has none.
     pub port: Option<u16>,
+    /// Whether the client speaks TLS; `None` when that is not said: then as the listener does.
+    pub is_secure: Option<bool>,
     /// The client's address.
     pub client: IpAddr,
     /// What is wrong with the configuration: shown when no rule serves the request.

@@ -89,6 +89,7 @@ fn ask_on(plane: Plane, resources: &[Resource], port: Option<u16>, head: &str) -
         &Question {
             request: &request,
             port,
+            is_secure: None,
             client: Ipv4Addr::LOCALHOST.into(),
             findings: &findings,
             asking: &|host| asking(resources, host),
