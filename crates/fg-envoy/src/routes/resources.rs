@@ -178,6 +178,10 @@ impl Configuration {
             }),
             // What the policies of a backend set stands, over what those of the rule set.
             most_specific_header_mutations_wins: true,
+            // The gateway alone says why it answered by itself: no backend may seem to be it. Envoy does
+            // this before what routes add, and before its own answers are dressed. Said here, and not of
+            // each route: Envoy reads all of them anew with each edit.
+            response_headers_to_remove: vec![answers::REASON_FIELD.to_owned()],
             // A route may come before its cluster, and shares that go nowhere name none that is.
             validate_clusters: Some(BoolValue { value: false }),
             ignore_port_in_host_matching: true,

@@ -193,10 +193,6 @@ impl<'a> Writer<'a> {
                 if forward.retry_policy == self.plain.retry_policy {
                     forward.retry_policy = None;
                 }
-                // The gateway alone says why it answered by itself: no backend may seem to be it.
-                // Envoy does this before what the route adds, and before its own answers are dressed.
-                let own = answers::REASON_FIELD.to_owned();
-                route.response_headers_to_remove.push(own);
             }
             encode::field(encode::ROUTES, &encode::route(route), fields);
         }
