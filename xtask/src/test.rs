@@ -131,37 +131,22 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     steps.tests("examples in docs", "cargo test --doc", docs);
     instructions::steps_of_instructions(&mut steps, &crates);
     step_of_facets(&mut steps);
-    for (name, does, words) in CONFORMANCE {
-        match cluster::possible(strict) {
-            Ok(()) => steps.tests(name, does, conformance(words)),
-            Err(why) => steps.not_run(name, why),
-        }
+    match cluster::possible(strict) {
+        Ok(()) => steps.tests(
+            "conformance",
+            "the Gateway API's own suite against a cluster: GATEWAY-HTTP and GATEWAY-GRPC",
+            conformance(),
+        ),
+        Err(why) => steps.not_run("conformance", why),
     }
 
     steps.end_with_counts(strict)
 }
 
-/// Tests of who may attach what: more than half a minute of waiting, and nothing that differs between data planes.
-const SLOW: &str = "ListenerSetAllowedRoutesNamespaces,ListenerSetAllowedNamespaceSelector,ListenerSetAllowedNamespaceSame";
-
-/// Runs of the suite: what they are called, what they do, and the words that choose it.
-const CONFORMANCE: [(&str, &str, &[&str]); 2] = [
-    (
-        "conformance",
-        "the Gateway API's own suite against a cluster: GATEWAY-HTTP and GATEWAY-GRPC",
-        &[],
-    ),
-    (
-        "conformance with Envoy",
-        "the same for the class ferrogate-envoy, without three slow tests of who may attach what",
-        &["--class", "ferrogate-envoy", "--skip", SLOW],
-    ),
-];
-
 /// The suite, by this program's own verb, with a build that the tests before needed anyway.
-fn conformance(words: &[&str]) -> anyhow::Result<Command> {
+fn conformance() -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["conformance", "--dev"]).args(words);
+    command.args(["conformance", "--dev"]);
     Ok(command)
 }
 
