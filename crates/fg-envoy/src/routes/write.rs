@@ -189,10 +189,10 @@ impl<'a> Writer<'a> {
     /// Writes routes as fields of a virtual host, without what that says for all of them.
     fn put(&self, routes: impl IntoIterator<Item = Route>, fields: &mut Vec<u8>) {
         for mut route in routes {
-            if let Some(Action::Route(forward)) = &mut route.action {
-                if forward.retry_policy == self.plain.retry_policy {
-                    forward.retry_policy = None;
-                }
+            if let Some(Action::Route(forward)) = &mut route.action
+                && forward.retry_policy == self.plain.retry_policy
+            {
+                forward.retry_policy = None;
             }
             encode::field(encode::ROUTES, &encode::route(route), fields);
         }
