@@ -175,3 +175,29 @@ pub(crate) fn options(translation: TranslationArgs, served_by: ServedByArgs) -> 
         ..Options::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fg_api::http_route::HttpRouteFilter;
+    use fg_policies::{Written, traffic};
+
+    /// What stands in for a refused route closes what policies say that they protect, and no more.
+    #[test]
+    fn filters_are_harmless_whose_policies_protect_nothing() {
+        let protects = |kind: &str| {
+            let filter = HttpRouteFilter {
+                kind: kind.into(),
+                ..HttpRouteFilter::default()
+            };
+            let mut all = traffic::ALL.iter();
+            let policy = all.find(|policy| policy.reads.looks_at(Written::Filter(&filter)));
+            policy.expect("it is a filter").protective
+        };
+        for kind in fg_sources::files::HARMLESS {
+            assert!(!protects(kind), "{kind}");
+        }
+        for kind in ["ExternalAuth", "RequestRedirect", "URLRewrite"] {
+            assert!(protects(kind), "{kind}");
+        }
+    }
+}

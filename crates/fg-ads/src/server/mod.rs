@@ -58,8 +58,9 @@ pub struct Options {
     pub first_deadline: Duration,
     /// For the answer to a response; then the stream is closed. Default: 30 s.
     pub ack_deadline: Duration,
-    /// For a client to ask for what it needs by [`Ordered::renews`], and, when it comes back, for what
-    /// it has of types that wait for others ([`Ordered::after`]); then nobody waits for it any longer.
+    /// For a client to ask for what it needs by [`Ordered::renews`], for what there is of types that are
+    /// ordered ([`Event::Settled`] says what it did not ask for), and, when it comes back, for what it
+    /// has of types that wait for others ([`Ordered::after`]); then nobody waits for it any longer.
     /// Default: 5 s.
     pub ask_deadline: Duration,
     /// Between pings of HTTP/2 on a connection. Default: 15 s.

@@ -7,13 +7,12 @@
 use fg_api::schema::{Decoded, decode};
 use serde_json::{Map, Value, json};
 
-/// Filters that protect nothing. All others may, also those that are not known.
-const HARMLESS: [&str; 6] = [
+/// The filters without which a request may pass: those whose policies are not `Meta::protective`. All
+/// others may protect something, also those that are not known.
+pub const HARMLESS: [&str; 4] = [
     "RequestHeaderModifier",
     "ResponseHeaderModifier",
     "RequestMirror",
-    "RequestRedirect",
-    "URLRewrite",
     "CORS",
 ];
 
@@ -186,7 +185,7 @@ mod tests {
         let filter = |kind: &str| json!([{"type": kind}]);
         let rules = json!([
             {"matches": path("/a"), "filters": filter("ExternalAuth"), "backendRefs": 3},
-            {"matches": path("/b"), "filters": filter("URLRewrite")},
+            {"matches": path("/b"), "filters": filter("RequestMirror")},
             {"matches": path("/c"), "backendRefs": [{"name": "x", "filters": filter("Unknown")}]},
             {"matchs": path("/d"), "filters": [{"typ": "ExternalAuth"}]},
             {"matches": [{"path": 1}], "filters": filter("ExtensionRef")},

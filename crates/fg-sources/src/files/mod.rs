@@ -27,6 +27,7 @@ use fg_model::{Finding, FindingKind, ObjectRef, Place};
 
 use crate::watch::Changes;
 use crate::{Limits, yaml};
+pub use closing::HARMLESS;
 use document::{Others, about_file};
 use keep::{keep_last_good, say_what_is_missing, unreadable};
 use listing::{Listing, Trouble, is_hidden, is_ours, join, walk};
