@@ -112,6 +112,7 @@ pub struct Request {
     received_path: Span,
     query: Option<Span>,
     authority: Span,
+    received_authority: Span,
     host: Span,
 }
 
@@ -128,6 +129,7 @@ impl Request {
             received_path: NONE,
             query: None,
             authority: NONE,
+            received_authority: NONE,
             host: NONE,
         }
     }
@@ -142,6 +144,7 @@ impl Request {
         self.received_path = Span::default();
         self.query = None;
         self.authority = Span::default();
+        self.received_authority = Span::default();
         self.host = Span::default();
     }
 
@@ -184,6 +187,11 @@ impl Request {
     #[inline]
     pub fn authority(&self) -> &[u8] {
         self.head.slice(self.authority)
+    }
+
+    /// Host and optional port as they came, before any rewrite.
+    pub fn received_authority(&self) -> &[u8] {
+        self.head.slice(self.received_authority)
     }
 
     /// The host that routing sees: lower-case, without port, without a trailing dot. The brackets
@@ -241,6 +249,7 @@ impl Request {
     #[inline]
     pub fn set_checked_authority(&mut self, authority: Span, checked: CheckedAuthority) {
         self.authority = authority;
+        self.received_authority = authority;
         self.host = Span {
             start: authority.start,
             len: checked.host_len as u32,
@@ -256,10 +265,18 @@ impl Request {
         self.path = self.head.keep(path);
     }
 
-    /// Replaces the authority. The caller vouches that it is valid.
+    /// Sets the authority as received, from elsewhere than the head. The caller vouches that it is
+    /// valid.
     pub fn set_authority(&mut self, authority: &[u8]) {
         let span = self.head.keep(authority);
         self.set_received_authority(span);
+    }
+
+    /// Replaces the authority; what was received is kept. The caller vouches that it is valid.
+    pub fn rewrite_authority(&mut self, authority: &[u8]) {
+        let received = self.received_authority;
+        self.set_authority(authority);
+        self.received_authority = received;
     }
 }
 

@@ -15,7 +15,7 @@ struct Rewrite(Ir);
 impl Filter for Rewrite {
     fn request(&self, request: &mut Request, facts: &Facts) -> Verdict {
         if let Some(host) = &self.0.hostname {
-            request.set_authority(host.as_bytes());
+            request.rewrite_authority(host.as_bytes());
         }
         if let Some(change) = &self.0.path {
             // The path as it was matched: a backend's rewrite stands in for that of its rule.

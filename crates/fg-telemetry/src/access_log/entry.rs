@@ -34,7 +34,7 @@ pub struct Entry<'a> {
     pub path: &'a [u8],
     /// Query, when it shall be logged.
     pub query: Option<&'a [u8]>,
-    /// Host with port, as routed.
+    /// Host with port as the client sent it, before any rewrite.
     pub host: &'a [u8],
     /// `HTTP/1.1` and the like.
     pub protocol: &'a str,

@@ -236,7 +236,7 @@ impl Job<'_> {
         let hop = self.terms.parsed.hop;
         // HTTP/1.0 knows requests without a host; HTTP/1.1 and 2 do not, and nor do many backends.
         if request.authority().is_empty() {
-            request.set_authority(upstream.address.to_string().as_bytes());
+            request.rewrite_authority(upstream.address.to_string().as_bytes());
         }
         let sink = match body {
             // The tunnel begins where the head ends.

@@ -147,7 +147,7 @@ impl Copy {
         let mut output = Vec::new();
         if self.request.authority().is_empty() {
             let address = upstream.address.to_string();
-            self.request.set_authority(address.as_bytes());
+            self.request.rewrite_authority(address.as_bytes());
         }
         if upstream.is_http2() {
             let sending = Sending {
