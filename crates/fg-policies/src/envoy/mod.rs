@@ -10,7 +10,7 @@ pub(crate) mod testing;
 mod words;
 
 use envoy_types::pb::envoy::config::route::v3::RouteAction;
-use envoy_types::pb::google::protobuf::{Any, Duration as PbDuration};
+use envoy_types::pb::google::protobuf::Any;
 use prost::Name;
 
 use crate::{Meta, Stage};
@@ -25,10 +25,7 @@ pub(crate) use words::{
 ///
 /// Envoy's own defaults are others: a time limit of 15 s, no second try after a failed connection.
 pub fn plain() -> RouteAction {
-    let mut action = RouteAction {
-        timeout: Some(PbDuration::default()),
-        ..RouteAction::default()
-    };
+    let mut action = RouteAction::default();
     crate::timeouts::envoy::without(&mut action);
     crate::retry::envoy::without(&mut action);
     action

@@ -24,6 +24,8 @@ const OTHERS: usize = 4;
 /// How a route came to be live.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
+    /// From the begin of the call that made or changed it, until it was live on one connection.
+    pub(super) first: Duration,
     /// From the begin of the call that made or changed it, until it was live on all connections.
     pub(super) took: Duration,
     /// Answers that should not have been: an error of the proxy before, anything but 200 after it was live.
@@ -36,8 +38,8 @@ struct Look {
     begin: Instant,
     seen: oneshot::Sender<anyhow::Result<Seen>>,
     gaps: Vec<String>,
-    /// Those of the other connections that it is not live on yet, once it is on the first.
-    others: Option<Vec<usize>>,
+    /// When it was live on the first connection, and those of the others that it is not live on yet.
+    others: Option<(Duration, Vec<usize>)>,
 }
 
 /// A thread that looks; it ends when this is dropped.
@@ -94,19 +96,19 @@ fn run(address: SocketAddr, limit: Duration, is_one: bool, looks: &Receiver<Look
         let mut still = Vec::new();
         for mut look in open {
             match is_live(&mut look, &mut main, &mut others, is_one) {
-                false if look.begin.elapsed() < limit => still.push(look),
-                false => {
+                None if look.begin.elapsed() < limit => still.push(look),
+                None => {
                     let words = format!("{:?} was not live after {limit:?}", look.target);
                     // Who asked may have gone.
                     look.seen.send(Err(anyhow::anyhow!(words))).ok();
                 }
-                true => {
+                Some(first) => {
                     let took = look.begin.elapsed();
                     for connection in others.iter_mut().chain([&mut main]) {
                         confirm(&mut look, connection);
                     }
                     let gaps = look.gaps;
-                    look.seen.send(Ok(Seen { took, gaps })).ok();
+                    look.seen.send(Ok(Seen { first, took, gaps })).ok();
                 }
             }
         }
@@ -116,17 +118,17 @@ fn run(address: SocketAddr, limit: Duration, is_one: bool, looks: &Receiver<Look
     }
 }
 
-/// Whether the route is as wanted on all connections.
+/// When the route was as wanted on the first connection; `None` until it is so on all.
 fn is_live(
     look: &mut Look,
     main: &mut Connection,
     others: &mut [Connection],
     is_one: bool,
-) -> bool {
-    let mut left = match look.others.take() {
-        Some(left) => left,
-        None if glance(look, main) => (0..others.len()).collect(),
-        None => return false,
+) -> Option<Duration> {
+    let (first, mut left) = match look.others.take() {
+        Some(seen) => seen,
+        None if glance(look, main) => (look.begin.elapsed(), (0..others.len()).collect()),
+        None => return None,
     };
     left.retain(|number| {
         let connection = others.get_mut(*number);
@@ -142,8 +144,8 @@ fn is_live(
         }
     }
     let is_live = left.is_empty();
-    look.others = Some(left);
-    is_live
+    look.others = Some((first, left));
+    is_live.then_some(first)
 }
 
 /// Whether the route is as wanted.

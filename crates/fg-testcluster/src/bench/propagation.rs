@@ -112,13 +112,17 @@ pub(super) async fn edits(ground: &mut Ground<'_>) -> anyhow::Result<Figures> {
 /// Times of many changes.
 #[derive(Debug, Default)]
 struct Times {
+    /// On all connections.
     milliseconds: Vec<f64>,
+    /// On one.
+    first: Vec<f64>,
     gaps: Vec<String>,
 }
 
 impl Times {
     fn add(&mut self, seen: Seen) {
         self.milliseconds.push(seen.took.as_secs_f64() * 1e3);
+        self.first.push(seen.first.as_secs_f64() * 1e3);
         self.gaps.extend(seen.gaps);
     }
 
@@ -139,6 +143,7 @@ impl Times {
         let times = &self.milliseconds;
         figures.set("changes", times.len() as f64);
         figures.set("median_ms", median(times));
+        figures.set("first_ms", median(&self.first));
         figures.set("p90_ms", percentile(times, 0.9));
         figures.set("p99_ms", percentile(times, 0.99));
         figures.set("longest_ms", percentile(times, 1.0));

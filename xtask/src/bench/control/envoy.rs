@@ -14,7 +14,7 @@ const OURS: &str = "ferrogate-envoy";
 const PEER: &str = "envoy-gateway";
 
 /// Scenario, figure, what a reader calls it, unit.
-const LINES: [(&str, &str, &str, &str); 27] = [
+const LINES: [(&str, &str, &str, &str); 28] = [
     ("idle", "median_ms", "a new route is live, median", "ms"),
     (
         "idle",
@@ -54,6 +54,12 @@ const LINES: [(&str, &str, &str, &str); 27] = [
         "edit",
         "median_ms",
         "an edit among 5,000 routes is live, median",
+        "ms",
+    ),
+    (
+        "edit",
+        "first_ms",
+        "… on the first connection that has it, median",
         "ms",
     ),
     ("edit", "p99_ms", "… 99th percentile", "ms"),

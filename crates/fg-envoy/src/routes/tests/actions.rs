@@ -5,7 +5,6 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::route::v3::{
     Route, RouteAction, route::Action, route_action::ClusterSpecifier,
 };
-use envoy_types::pb::google::protobuf::Duration;
 use fg_exchange::Reason;
 use fg_ir::{
     Action as Does, BackendProtocol, BackendTls, Change, RefusalKind, RouteKind, RuleBackend,
@@ -91,7 +90,7 @@ fn shares_are_by_weight_and_nothing_is_left_out() {
 #[test]
 fn a_route_has_no_time_limit_of_envoys_own() {
     let forward = forward(&of(vec![to("a", 1)]));
-    assert_eq!(forward.timeout, Some(Duration::default()));
+    assert!(forward.max_stream_duration.is_some(), "or 15 s hold");
     assert_eq!(
         forward.retry_policy, None,
         "that of the virtual host counts"
