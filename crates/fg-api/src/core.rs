@@ -124,6 +124,9 @@ pub struct Secret {
     pub kind: Text,
     /// Values by key.
     pub data: BTreeMap<Text, fg_base::Secret<Vec<u8>>>,
+    /// Values of earlier versions that serve while those of `data` cannot be used. Nobody writes
+    /// them: the control plane adds them. Default: none.
+    pub last_good: BTreeMap<Text, fg_base::Secret<Vec<u8>>>,
 }
 
 /// `ConfigMap`, `v1`: `data`, and decoded `binaryData`.
@@ -131,4 +134,6 @@ pub struct Secret {
 pub struct ConfigMap {
     /// Values by key.
     pub data: BTreeMap<Text, Vec<u8>>,
+    /// See [`Secret::last_good`].
+    pub last_good: BTreeMap<Text, Vec<u8>>,
 }

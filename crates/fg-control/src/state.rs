@@ -97,7 +97,10 @@ impl Control {
             self.translator.set_refused(refused(&findings));
             self.of_source = findings;
         }
-        let outcome = self.translator.apply(&objects.upserts, &objects.removed);
+        let next = objects.upserts.into_iter();
+        let next = next.map(|object| self.translator.with_last_good(object));
+        let upserts: Vec<Resource> = next.collect();
+        let outcome = self.translator.apply(&upserts, &objects.removed);
         self.translated_routes += outcome.translated_routes as u64;
         Step {
             change: outcome.change,
@@ -309,5 +312,55 @@ fn placed(finding: &Arc<Finding>, locate: &dyn Fn(&Origin) -> Option<Place>) -> 
             ..Finding::clone(finding)
         }),
         None => finding.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fg_testkit::certificates::{Authority, Issued, secret};
+    use fg_testkit::objects::objects;
+
+    use super::*;
+
+    const GATEWAY: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec:
+  gatewayClassName: ferrogate
+  listeners: [{name: s, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: c}]}}]
+";
+
+    /// Whatever source they come from.
+    #[test]
+    fn a_certificate_that_cannot_be_used_any_more_serves_on() {
+        let [one, two] = [(); 2].map(|()| Authority::new("test").issue(&["a.example"]));
+        let mixed = Issued {
+            certificate: two.certificate.clone(),
+            key: one.key.clone(),
+        };
+        let take = |control: &mut Control, yaml: &str| {
+            control.step(Objects {
+                upserts: objects(yaml),
+                ..Objects::default()
+            })
+        };
+        let good = format!("{GATEWAY}{}", secret("c", &one));
+        let mut control = Control::new(Options::default());
+        take(&mut control, &good);
+        assert_eq!(control.findings().count(), 0);
+        let step = take(&mut control, &secret("c", &mixed));
+        assert!(step.change.is_empty());
+        assert_eq!(step.reports.len(), 1, "status says so");
+        let words: Vec<_> = control.findings().map(|one| &*one.text).collect();
+        assert!(words[0].contains("its last good certificate"), "{words:?}");
+        let step = take(&mut control, &secret("c", &two));
+        assert_eq!(step.change.credentials.len(), 1);
+        assert_eq!(control.findings().count(), 0);
+        // There is none when it begins like that.
+        let bad = format!("{GATEWAY}{}", secret("c", &mixed));
+        let mut control = Control::new(Options::default());
+        take(&mut control, &bad);
+        assert!(control.ir().listeners.is_empty());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use fg_api::core::{ConfigMap, Secret};
 use fg_api::{Meta, Object, Resource};
-use fg_base::{Secret as Hidden, Text};
+use fg_base::Secret as Hidden;
 use fg_model::ObjectRef;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -84,15 +85,23 @@ fn object(mut document: Value) -> Resource {
             let data = data
                 .map(|(key, value)| (key.as_str().into(), Hidden::new(text(value).into_bytes())))
                 .collect();
-            let kind: Text = "Opaque".into();
-            Resource::Secret(shared(id, meta, fg_api::core::Secret { kind, data }))
+            let spec = Secret {
+                kind: "Opaque".into(),
+                data,
+                ..Secret::default()
+            };
+            Resource::Secret(shared(id, meta, spec))
         }
         "ConfigMap" => {
             let data = document["data"].as_object().into_iter().flatten();
             let data = data
                 .map(|(key, value)| (key.as_str().into(), text(value).into_bytes()))
                 .collect();
-            Resource::ConfigMap(shared(id, meta, fg_api::core::ConfigMap { data }))
+            let spec = ConfigMap {
+                data,
+                ..ConfigMap::default()
+            };
+            Resource::ConfigMap(shared(id, meta, spec))
         }
         other => panic!("a fixture holds an object of kind {other}"),
     }

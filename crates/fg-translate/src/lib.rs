@@ -35,7 +35,7 @@ mod world;
 
 pub use backends::BackendView;
 pub use classes::{Class, Served};
-pub use credentials::Holder;
+pub use credentials::{Holder, Judged};
 pub use gateways::{Allowed, GatewayView, ListenerView};
 pub use options::{Ground, Options};
 pub use translator::{Outcome, Translator};

@@ -183,6 +183,7 @@ fn secret(document: &Value) -> Result<Secret, SchemaFinding> {
     Ok(Secret {
         kind: kind.into(),
         data,
+        ..Secret::default()
     })
 }
 
@@ -194,5 +195,8 @@ fn config_map(document: &Value) -> Result<ConfigMap, SchemaFinding> {
     for (key, text) in entries(document, "binaryData") {
         data.insert(key.as_str().into(), bytes("binaryData", key, text)?);
     }
-    Ok(ConfigMap { data })
+    Ok(ConfigMap {
+        data,
+        ..ConfigMap::default()
+    })
 }

@@ -93,6 +93,7 @@ pub(super) fn secret(id: Arc<ObjectRef>, meta: Meta, raw: &Raw) -> Result<Resour
     let spec = Secret {
         kind: kind.unwrap_or_else(|| "Opaque".into()),
         data: values.collect::<Result<_, _>>()?,
+        ..Secret::default()
     };
     Ok(Resource::Secret(Arc::new(Object { id, meta, spec })))
 }

@@ -14,6 +14,8 @@ pub struct Facts {
     pub from: i64,
     /// It holds until then. Units: seconds since the epoch.
     pub until: i64,
+    /// Its serial number, as `openssl` prints it: bytes in hex with colons between.
+    pub serial: Text,
     /// The DNS names that it is for, in lower case; `*.example.com` stands for one label.
     pub names: Vec<Text>,
 }
@@ -57,6 +59,7 @@ fn of(certificate: &X509Certificate<'_>) -> Facts {
     Facts {
         from: validity.not_before.timestamp(),
         until: validity.not_after.timestamp(),
+        serial: certificate.raw_serial_as_string().into(),
         names: names.collect(),
     }
 }

@@ -174,10 +174,16 @@ fn target(
         Some(older) => Err(Problem(
             "",
             FindingKind::PolicyConflict,
-            format!(
-                "the older BackendTLSPolicy `{}` is for the same",
-                older.id.name
-            ),
+            match older.age().created < age.created {
+                true => format!(
+                    "the older BackendTLSPolicy `{}` is for the same",
+                    older.id.name
+                ),
+                false => format!(
+                    "the BackendTLSPolicy `{}`, which goes first by name, is for the same",
+                    older.id.name
+                ),
+            },
             Some("remove one of them, or give them different `sectionName`s".to_owned()),
         )),
         None => Ok(target),
@@ -302,27 +308,26 @@ fn trust(
             namespace: None,
             name: &reference.name,
         };
-        match credentials::authorities(site, named) {
-            Ok((key, found)) => {
-                let what = format!(
-                    "the certificate authority in {} `{}`",
-                    reference.kind, reference.name
-                );
-                credentials::warn_of_time(&found.facts, &what, &path, lookup, notes);
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
+        let found = credentials::authorities(site, named);
+        if let Some((key, usable)) = found.usable {
+            let what = format!(
+                "the certificate authority in {} `{}`",
+                reference.kind, reference.name
+            );
+            credentials::warn_of_time(&usable.facts, &what, &path, lookup, notes);
+            if !keys.contains(&key) {
+                keys.push(key);
             }
-            Err(failure) => {
-                let broken = FindingKind::InvalidCaCertificateRef;
-                notes
-                    .error(
-                        &path,
-                        failure.finding(FindingKind::InvalidKind, broken),
-                        failure.text,
-                    )
-                    .hint_if(failure.hint);
-            }
+        }
+        if let Some(failure) = found.failure {
+            let broken = FindingKind::InvalidCaCertificateRef;
+            notes
+                .error(
+                    &path,
+                    failure.finding(FindingKind::InvalidKind, broken),
+                    failure.text,
+                )
+                .hint_if(failure.hint);
         }
     }
     if keys.is_empty() {

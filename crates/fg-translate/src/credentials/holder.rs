@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fg_api::Object;
 use fg_api::core::{ConfigMap, Secret};
+use fg_api::{Object, Resource};
 use fg_model::Origin;
 use fg_tls::credential::{self, Authorities, Flaw, KeyPair};
 
@@ -20,14 +20,55 @@ const AUTHORITIES: &str = "ca.crt";
 pub struct Holder {
     origin: Origin,
     content: Content,
-    key_pair: OnceLock<Result<Arc<KeyPair>, Flaw>>,
-    authorities: OnceLock<Result<Arc<Authorities>, Flaw>>,
+    key_pair: OnceLock<Judged<KeyPair>>,
+    authorities: OnceLock<Judged<Authorities>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Content {
     Secret(Arc<Object<Secret>>),
     ConfigMap(Arc<Object<ConfigMap>>),
+}
+
+/// What is read of an object.
+#[derive(Debug)]
+pub struct Judged<T> {
+    /// What serves: what the object holds, or while that cannot be used, what last could be; `None`
+    /// when nothing ever could.
+    pub usable: Option<Arc<T>>,
+    /// Why what it holds cannot be used.
+    pub flaw: Option<Flaw>,
+}
+
+/// Which values of an object.
+#[derive(Clone, Copy)]
+enum Version {
+    /// `data`.
+    Now,
+    /// `last_good`.
+    LastGood,
+}
+
+impl<T> Judged<T> {
+    fn of(read: impl Fn(Version) -> Result<T, Flaw>) -> Self {
+        let (usable, flaw) = match read(Version::Now) {
+            Ok(now) => (Some(now), None),
+            Err(flaw) => (read(Version::LastGood).ok(), Some(flaw)),
+        };
+        Self {
+            usable: usable.map(Arc::new),
+            flaw,
+        }
+    }
+
+    /// Which values serve.
+    fn serving(&self) -> Option<Version> {
+        let version = match self.flaw {
+            None => Version::Now,
+            Some(_) => Version::LastGood,
+        };
+        self.usable.as_ref().map(|_| version)
+    }
 }
 
 /// Equal are those that hold the same.
@@ -61,26 +102,83 @@ impl Holder {
     }
 
     /// Its `tls.crt` and `tls.key`.
-    pub fn key_pair(&self) -> &Result<Arc<KeyPair>, Flaw> {
+    pub fn key_pair(&self) -> &Judged<KeyPair> {
         self.key_pair.get_or_init(|| {
-            let (chain, key) = (self.bytes(CERTIFICATE)?, self.bytes(KEY)?);
-            credential::key_pair([CERTIFICATE, KEY], chain, key).map(Arc::new)
+            Judged::of(|version| {
+                let chain = self.bytes(version, CERTIFICATE)?;
+                let key = self.bytes(version, KEY)?;
+                credential::key_pair([CERTIFICATE, KEY], chain, key)
+            })
         })
     }
 
     /// Its `ca.crt`.
-    pub fn authorities(&self) -> &Result<Arc<Authorities>, Flaw> {
+    pub fn authorities(&self) -> &Judged<Authorities> {
         self.authorities.get_or_init(|| {
-            credential::authorities(AUTHORITIES, self.bytes(AUTHORITIES)?).map(Arc::new)
+            Judged::of(|version| {
+                credential::authorities(AUTHORITIES, self.bytes(version, AUTHORITIES)?)
+            })
         })
     }
 
-    fn bytes(&self, key: &str) -> Result<&[u8], Flaw> {
+    fn bytes(&self, version: Version, key: &str) -> Result<&[u8], Flaw> {
         match &self.content {
-            Content::Secret(secret) => secret.spec.data.get(key).map(|value| value.expose()),
-            Content::ConfigMap(map) => map.spec.data.get(key),
+            Content::Secret(secret) => match version {
+                Version::Now => &secret.spec.data,
+                Version::LastGood => &secret.spec.last_good,
+            }
+            .get(key)
+            .map(|value| value.expose()),
+            Content::ConfigMap(map) => match version {
+                Version::Now => &map.spec.data,
+                Version::LastGood => &map.spec.last_good,
+            }
+            .get(key),
         }
         .map(Vec::as_slice)
         .ok_or_else(|| Flaw::missing(key))
+    }
+
+    /// Its values that serve on while those of `new`, its next version, cannot be used.
+    fn lasting(&self, new: &Self) -> Vec<(&'static str, Vec<u8>)> {
+        let mut lasting = Vec::new();
+        let mut last = |version: Option<Version>, keys: &[&'static str]| {
+            for key in keys {
+                let value = version.and_then(|version| self.bytes(version, key).ok());
+                lasting.extend(value.map(|value| (*key, value.to_vec())));
+            }
+        };
+        if new.key_pair().flaw.is_some() {
+            last(self.key_pair().serving(), &[CERTIFICATE, KEY]);
+        }
+        if new.authorities().flaw.is_some() {
+            last(self.authorities().serving(), &[AUTHORITIES]);
+        }
+        lasting
+    }
+
+    /// The next version of this object, with what serves on of this one.
+    pub(crate) fn next(&self, new: Resource) -> Resource {
+        match new {
+            Resource::Secret(mut object) => {
+                let lasting = self.lasting(&Self::secret(object.clone()));
+                if !lasting.is_empty() {
+                    let values = lasting.into_iter();
+                    let values =
+                        values.map(|(key, value)| (key.into(), fg_base::Secret::new(value)));
+                    Arc::make_mut(&mut object).spec.last_good = values.collect();
+                }
+                Resource::Secret(object)
+            }
+            Resource::ConfigMap(mut object) => {
+                let lasting = self.lasting(&Self::config_map(object.clone()));
+                if !lasting.is_empty() {
+                    let values = lasting.into_iter().map(|(key, value)| (key.into(), value));
+                    Arc::make_mut(&mut object).spec.last_good = values.collect();
+                }
+                Resource::ConfigMap(object)
+            }
+            other => other,
+        }
     }
 }

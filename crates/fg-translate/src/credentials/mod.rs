@@ -6,7 +6,7 @@ mod holder;
 #[cfg(test)]
 mod tests;
 
-pub use holder::Holder;
+pub use holder::{Holder, Judged};
 
 use std::sync::Arc;
 
@@ -44,6 +44,14 @@ pub(crate) struct Named<'a> {
     pub(crate) name: &'a Text,
 }
 
+/// What a reference gives.
+pub(crate) struct Found<T> {
+    /// What serves, perhaps what last could be used.
+    pub(crate) usable: Option<(CredentialKey, Arc<T>)>,
+    /// Why what is written now cannot be used.
+    pub(crate) failure: Option<Failure>,
+}
+
 /// Why a reference cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -78,53 +86,63 @@ impl Failure {
 }
 
 /// A certificate with its key, from a Secret.
-pub(crate) fn key_pair(
-    site: Site<'_>,
-    named: Named<'_>,
-) -> Result<(CredentialKey, Arc<KeyPair>), Failure> {
-    let holder = find(site, named, &[kinds::SECRET], "certificates are")?;
-    match holder.key_pair() {
-        Ok(pair) => Ok((
-            CredentialKey {
-                object: holder.origin().object.clone(),
-                kind: CredentialKind::KeyPair,
-            },
-            pair.clone(),
-        )),
-        Err(flaw) => Err(flawed(&holder, flaw)),
-    }
+pub(crate) fn key_pair(site: Site<'_>, named: Named<'_>) -> Found<KeyPair> {
+    let holder = find(site, named, &[kinds::SECRET], "certificates are");
+    found(holder, CredentialKind::KeyPair, Holder::key_pair, |pair| {
+        format!(
+            "certificate (serial number {}) serves on",
+            pair.facts.serial
+        )
+    })
 }
 
 /// Certificate authorities, from a ConfigMap or Secret.
-pub(crate) fn authorities(
-    site: Site<'_>,
-    named: Named<'_>,
-) -> Result<(CredentialKey, Arc<Authorities>), Failure> {
-    let holder = find(
-        site,
-        named,
-        &[kinds::CONFIG_MAP, kinds::SECRET],
-        "certificate authorities are",
-    )?;
-    match holder.authorities() {
-        Ok(authorities) => Ok((
-            CredentialKey {
-                object: holder.origin().object.clone(),
-                kind: CredentialKind::Authorities,
-            },
-            authorities.clone(),
-        )),
-        Err(flaw) => Err(flawed(&holder, flaw)),
-    }
+pub(crate) fn authorities(site: Site<'_>, named: Named<'_>) -> Found<Authorities> {
+    let allowed = [kinds::CONFIG_MAP, kinds::SECRET];
+    let holder = find(site, named, &allowed, "certificate authorities are");
+    let kind = CredentialKind::Authorities;
+    found(holder, kind, Holder::authorities, |_| {
+        "authorities stay in force".to_owned()
+    })
 }
 
-fn flawed(holder: &Holder, flaw: &fg_tls::credential::Flaw) -> Failure {
+/// What an object gives. `serves` says what of it does.
+fn found<T>(
+    holder: Result<Arc<Holder>, Failure>,
+    kind: CredentialKind,
+    judged: impl Fn(&Holder) -> &Judged<T>,
+    serves: impl Fn(&T) -> String,
+) -> Found<T> {
+    let holder = match holder {
+        Ok(holder) => holder,
+        Err(failure) => {
+            return Found {
+                usable: None,
+                failure: Some(failure),
+            };
+        }
+    };
     let object = &holder.origin().object;
-    Failure {
-        kind: FailureKind::Broken,
-        text: format!("the {} `{}`: {flaw}", object.kind, object.name),
-        hint: None,
-    }
+    let Judged { usable, flaw } = judged(&holder);
+    let failure = flaw.as_ref().map(|flaw| {
+        let still = usable.as_ref().map(|usable| serves(usable));
+        let still = still.map(|still| format!("; its last good {still}"));
+        Failure {
+            kind: FailureKind::Broken,
+            text: format!(
+                "the {} `{}`: {flaw}{}",
+                object.kind,
+                object.name,
+                still.unwrap_or_default()
+            ),
+            hint: None,
+        }
+    });
+    let usable = usable.clone().map(|usable| {
+        let object = object.clone();
+        (CredentialKey { object, kind }, usable)
+    });
+    Found { usable, failure }
 }
 
 /// The object, if it is one of these kinds and there, and may be referred to.
@@ -229,14 +247,14 @@ pub(crate) fn credential(key: &CredentialKey, lookup: &dyn Lookup) -> Option<Cre
     }?;
     let material = match key.kind {
         CredentialKind::KeyPair => {
-            let pair = holder.key_pair().as_ref().ok()?;
+            let pair = holder.key_pair().usable.as_ref()?;
             Material::KeyPair {
                 chain: pair.chain.clone(),
                 key: pair.key.clone(),
             }
         }
         CredentialKind::Authorities => {
-            let authorities = holder.authorities().as_ref().ok()?;
+            let authorities = holder.authorities().usable.as_ref()?;
             Material::Authorities(authorities.certificates.clone())
         }
     };

@@ -3,12 +3,33 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use fg_api::Resource;
 use fg_ir::{CredentialKey, CredentialKind};
 
 use super::{Step, Translator};
 use crate::credentials;
+use crate::lookup::Lookup as _;
 
 impl Translator {
+    /// The next version of an object, before it is applied. One of a Secret or ConfigMap whose
+    /// certificates cannot be used gets those of the version that is there, or of its own last
+    /// good one, and they serve on.
+    ///
+    /// Translation itself remembers nothing: what it gives follows from the objects that it is
+    /// given, and this makes them.
+    pub fn with_last_good(&self, next: Resource) -> Resource {
+        let id = next.id();
+        let before = match &next {
+            Resource::Secret(_) => self.world.secret(&id.namespace, &id.name),
+            Resource::ConfigMap(_) => self.world.config_map(&id.namespace, &id.name),
+            _ => None,
+        };
+        match before {
+            Some(before) => before.next(next),
+            None => next,
+        }
+    }
+
     /// Must come after the steps that change listeners and backends.
     pub(super) fn translate_credentials(&mut self, step: &mut Step) {
         let mut touched: BTreeSet<CredentialKey> = BTreeSet::new();

@@ -1,8 +1,8 @@
 //! `listeners[].tls` and `spec.tls`: certificates, what is asked of clients, and what backends are
 //! shown.
 //!
-//! A listener serves with those of its certificates that can be used; without any, it does not
-//! serve. What is asked of clients never falls away: a listener none of whose authorities can be
+//! A listener serves with those of its certificates that can be used, or last could be; without
+//! any, it does not serve. What is asked of clients never falls away: a listener none of whose authorities can be
 //! used does not serve either.
 
 #[cfg(test)]
@@ -123,29 +123,28 @@ fn certificates(
     let mut covered = false;
     for (at, reference) in references.iter().enumerate() {
         let path = format!("{path}[{at}]");
-        match credentials::key_pair(site, named(reference)) {
-            Ok((key, pair)) => {
-                let what = format!("the certificate in Secret `{}`", reference.name);
-                credentials::warn_of_time(&pair.facts, &what, &path, site.lookup, notes);
-                covered |= match hostname {
-                    Some(HostPattern::Any) | None => true,
-                    Some(host) => pair.facts.covers(&host.to_string()),
-                };
-                for name in &pair.facts.names {
-                    if !names.contains(name) {
-                        names.push(name.clone());
-                    }
-                }
-                if !keys.contains(&key) {
-                    keys.push(key);
+        let found = credentials::key_pair(site, named(reference));
+        if let Some((key, pair)) = found.usable {
+            let what = format!("the certificate in Secret `{}`", reference.name);
+            credentials::warn_of_time(&pair.facts, &what, &path, site.lookup, notes);
+            covered |= match hostname {
+                Some(HostPattern::Any) | None => true,
+                Some(host) => pair.facts.covers(&host.to_string()),
+            };
+            for name in &pair.facts.names {
+                if !names.contains(name) {
+                    names.push(name.clone());
                 }
             }
-            Err(failure) => {
-                let bad = FindingKind::InvalidCertificateRef;
-                notes
-                    .error(&path, failure.finding(bad, bad), failure.text)
-                    .hint_if(failure.hint);
+            if !keys.contains(&key) {
+                keys.push(key);
             }
+        }
+        if let Some(failure) = found.failure {
+            let bad = FindingKind::InvalidCertificateRef;
+            notes
+                .error(&path, failure.finding(bad, bad), failure.text)
+                .hint_if(failure.hint);
         }
     }
     if let Some(hostname) = hostname.filter(|_| !covered && !keys.is_empty()) {
@@ -215,24 +214,23 @@ fn clients(
             namespace: reference.namespace.as_ref(),
             name: &reference.name,
         };
-        match credentials::authorities(site(gateway, lookup), named) {
-            Ok((key, found)) => {
-                let what = format!(
-                    "the certificate authority in {} `{}`",
-                    reference.kind, reference.name
-                );
-                credentials::warn_of_time(&found.facts, &what, &path, lookup, notes);
-                if !authorities.contains(&key) {
-                    authorities.push(key);
-                }
+        let found = credentials::authorities(site(gateway, lookup), named);
+        if let Some((key, usable)) = found.usable {
+            let what = format!(
+                "the certificate authority in {} `{}`",
+                reference.kind, reference.name
+            );
+            credentials::warn_of_time(&usable.facts, &what, &path, lookup, notes);
+            if !authorities.contains(&key) {
+                authorities.push(key);
             }
-            Err(failure) => {
-                let kind = failure.finding(
-                    FindingKind::InvalidCaCertificateKind,
-                    FindingKind::InvalidCaCertificateRef,
-                );
-                notes.error(&path, kind, failure.text).hint_if(failure.hint);
-            }
+        }
+        if let Some(failure) = found.failure {
+            let kind = failure.finding(
+                FindingKind::InvalidCaCertificateKind,
+                FindingKind::InvalidCaCertificateRef,
+            );
+            notes.error(&path, kind, failure.text).hint_if(failure.hint);
         }
     }
     if authorities.is_empty() {
@@ -306,18 +304,15 @@ pub(super) fn backend_certificate(
     let backend = gateway.spec.tls.as_ref()?.backend.as_ref()?;
     let reference = backend.client_certificate_ref.as_ref()?;
     let path = "spec.tls.backend.clientCertificateRef";
-    match credentials::key_pair(site(gateway, lookup), named(reference)) {
-        Ok((key, pair)) => {
-            let what = format!("the certificate in Secret `{}`", reference.name);
-            credentials::warn_of_time(&pair.facts, &what, path, lookup, notes);
-            Some(key)
-        }
-        Err(failure) => {
-            let bad = FindingKind::InvalidClientCertificateRef;
-            notes
-                .error(path, failure.finding(bad, bad), failure.text)
-                .hint_if(failure.hint);
-            None
-        }
+    let found = credentials::key_pair(site(gateway, lookup), named(reference));
+    if let Some(failure) = found.failure {
+        let bad = FindingKind::InvalidClientCertificateRef;
+        notes
+            .error(path, failure.finding(bad, bad), failure.text)
+            .hint_if(failure.hint);
     }
+    let (key, pair) = found.usable?;
+    let what = format!("the certificate in Secret `{}`", reference.name);
+    credentials::warn_of_time(&pair.facts, &what, path, lookup, notes);
+    Some(key)
 }

@@ -7,7 +7,7 @@ use fg_api::Resource;
 use fg_api::deployment::Wish;
 use fg_api::report::Report;
 use fg_ir::Ir;
-use fg_model::{Finding, ObjectRef};
+use fg_model::{Finding, ObjectRef, kinds};
 use fg_testkit::certificates::{self, Authority};
 use fg_testkit::objects::objects;
 use proptest::prelude::*;
@@ -33,7 +33,22 @@ static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| {
         );
         words = words.replace(&format!("{name}_KEY"), &format!("{:?}", issued.key));
     }
-    objects(&words)
+    let mut objects = objects(&words);
+    let certificates: Vec<Resource> = objects
+        .iter()
+        .filter(|one| one.id().is(kinds::SECRET) || one.id().is(kinds::CONFIG_MAP))
+        .cloned()
+        .collect();
+    // Those that cannot be used, with what could be used before.
+    for (at, before) in certificates.iter().enumerate() {
+        let mut world = Translator::new(Options::default());
+        world.apply(std::slice::from_ref(before), &[]);
+        let later = certificates.iter().skip(at + 1);
+        let later = later.filter(|later| later.id() == before.id());
+        let later = later.map(|later| (later, world.with_last_good(later.clone())));
+        objects.extend(later.filter_map(|(bare, bears)| (*bare != bears).then_some(bears)));
+    }
+    objects
 });
 
 /// Before, while and after the certificates hold.
@@ -205,6 +220,12 @@ fn the_words_reach_every_part() {
     let first: Vec<Resource> = first.into_values().collect();
     translator.apply(&first, &[]);
     let (ir, findings, reports) = all(&translator);
+    let bearing = OBJECTS.iter().filter(|object| match object {
+        Resource::Secret(object) => !object.spec.last_good.is_empty(),
+        Resource::ConfigMap(object) => !object.spec.last_good.is_empty(),
+        _ => false,
+    });
+    assert!(bearing.count() >= 3, "of each holder");
     assert!(ir.listeners.len() >= 2 && ir.rules.len() >= 3, "{ir:#?}");
     assert!(
         ir.backends.len() >= 2 && !ir.endpoints.is_empty(),
