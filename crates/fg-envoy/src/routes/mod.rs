@@ -34,6 +34,7 @@ use envoy_types::pb::envoy::config::route::v3::Route;
 use fg_base::Uses;
 use fg_exchange::Reason;
 use fg_ir::{BackendKey, Change, Ir, Listener, Rule, RuleKey, Socket};
+use fg_model::ObjectRef;
 use fg_policies::envoy::HttpFilter;
 
 pub(crate) use self::names::{cluster as cluster_name, configuration};
@@ -136,6 +137,18 @@ impl Routes {
     /// Whether a cluster is used.
     pub(crate) fn uses(&self, backend: &BackendKey, speech: Speech) -> bool {
         self.clusters.contains(&(backend.clone(), speech))
+    }
+
+    /// The rules that send something to the backends of an object, by backend.
+    pub(crate) fn users_of(
+        &self,
+        object: &Arc<ObjectRef>,
+    ) -> impl Iterator<Item = (&BackendKey, &BTreeSet<RuleKey>)> {
+        let at = |port| BackendKey {
+            object: object.clone(),
+            port,
+        };
+        self.users.range(at(0)..=at(u16::MAX))
     }
 
     /// What policies could not write for Envoy: the rule or the share is closed. By rule.

@@ -240,7 +240,9 @@ impl Configuration {
             name: names::virtual_host(&self.name, name),
             domains,
             // What rules without policies say: once, not in each of them.
-            retry_policy: forwards.then(plain).and_then(|plain| plain.retry_policy),
+            retry_policy: forwards
+                .then(|| plain(false))
+                .and_then(|plain| plain.retry_policy),
             ..VirtualHost::default()
         };
         let mut body = head.encode_to_vec();

@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
             rule,
             name: names::rule(&rule.key),
             spot,
-            plain: plain(),
+            plain: plain(may_carry_calls(ir, rule)),
             needs: Needs::default(),
         }
     }
@@ -209,10 +209,7 @@ impl<'a> Writer<'a> {
         if let Some(why) = broken {
             return Err(why);
         }
-        let speech = speech.unwrap_or(match (protocol, self.rule.kind) {
-            (BackendProtocol::Http1, _) | (BackendProtocol::Auto, RouteKind::Http) => Speech::Http1,
-            (BackendProtocol::Http2, _) | (BackendProtocol::Auto, RouteKind::Grpc) => Speech::Http2,
-        });
+        let speech = speech.unwrap_or(speech_of(protocol, self.rule.kind));
         self.needs.clusters.insert((backend.clone(), speech));
         Ok(names::cluster(backend, speech))
     }
@@ -316,21 +313,37 @@ impl<'a> Writer<'a> {
             let clusters = ClusterSpecifier::WeightedClusters(weighted(vec![weight]));
             let mut block = self.forwarding(&own, prefix, clusters)?;
             if share.1.is_ok() {
-                let into = Into::Own(&mut block.route);
-                match self.map(&share.0.policies, into, prefix) {
-                    Ok(outcome) => {
-                        block.preflights.extend(outcome.preflights);
-                        block.before.extend(outcome.before);
-                    }
+                block = match self.own(block, &share.0.policies, prefix) {
+                    Ok(block) => block,
                     Err(Closed) => {
-                        block = own.into();
-                        self.close(&mut block.route);
+                        self.close(&mut own);
+                        own.into()
                     }
-                }
+                };
             }
             blocks.push(block);
         }
         Ok(blocks)
+    }
+
+    /// Lets the policies of a backend write to a route of its own, and to those that the rule's policies
+    /// put before it: their requests go to the same backend.
+    fn own(
+        &mut self,
+        mut block: Block,
+        policies: &traffic::Set,
+        prefix: Option<&str>,
+    ) -> Result<Block, Closed> {
+        let mut before = Vec::new();
+        for mut copy in std::mem::take(&mut block.before) {
+            let outcome = self.map(policies, Into::Own(&mut copy), prefix)?;
+            before.extend(outcome.before);
+            before.push(copy);
+        }
+        let outcome = self.map(policies, Into::Own(&mut block.route), prefix)?;
+        before.extend(outcome.before);
+        block.preflights.extend(outcome.preflights);
+        Ok(Block { before, ..block })
     }
 
     /// Answers instead of what a policy could not write.
@@ -395,6 +408,28 @@ impl From<Route> for Block {
             route,
         }
     }
+}
+
+/// How a backend is spoken to for a route of this kind.
+fn speech_of(protocol: BackendProtocol, kind: RouteKind) -> Speech {
+    match (protocol, kind) {
+        (BackendProtocol::Http1, _) | (BackendProtocol::Auto, RouteKind::Http) => Speech::Http1,
+        (BackendProtocol::Http2, _) | (BackendProtocol::Auto, RouteKind::Grpc) => Speech::Http2,
+    }
+}
+
+/// Whether requests of a rule may be gRPC calls, which only HTTP/2 carries.
+fn may_carry_calls(ir: &Ir, rule: &Rule) -> bool {
+    let Does::Forward(backends) = &rule.action else {
+        return false;
+    };
+    let mut some = backends.iter().filter(|backend| backend.weight > 0);
+    some.any(|backend| match &backend.target {
+        Target::Backend(key) => {
+            speech_of(Facts::of(ir, key).protocol, rule.kind) == Speech::Http2
+        }
+        Target::Broken(_) => false,
+    })
 }
 
 /// Why all requests are answered here, if they are.

@@ -21,12 +21,13 @@ pub(crate) use words::{
     percent_escaped, rewrite,
 };
 
-/// How a rule forwards that has no policies; [`Sink`]s begin with it. Its clusters are missing.
+/// How a rule forwards that has no policies; [`Sink`]s begin with it. Its clusters are missing. With `calls`,
+/// one of its backends speaks HTTP/2, so that requests may be gRPC calls.
 ///
 /// Envoy's own defaults are others: a time limit of 15 s, no second try after a failed connection.
-pub fn plain() -> RouteAction {
+pub fn plain(calls: bool) -> RouteAction {
     let mut action = RouteAction::default();
-    crate::timeouts::envoy::without(&mut action);
+    crate::timeouts::envoy::without(calls, &mut action);
     crate::retry::envoy::without(&mut action);
     action
 }

@@ -74,7 +74,7 @@ pub(crate) fn route() -> Route {
         name: "web".to_owned(),
         ..ClusterWeight::default()
     };
-    let mut action = plain();
+    let mut action = plain(true);
     action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
         clusters: vec![share],
         ..WeightedCluster::default()

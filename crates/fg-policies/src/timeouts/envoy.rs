@@ -48,12 +48,16 @@ fn tries_again(retries: &RetryPolicy, status: u32) -> bool {
 /// How long requests of a rule take that has no such policy: as long as they take, or as the
 /// caller of a gRPC method says.
 ///
-/// Envoy's 15 s do not hold for routes that say anything of streams, so that `timeout` need not be said:
-/// Envoy builds all routes of a port anew for each edit, and each message in them takes time.
-pub(crate) fn without(action: &mut RouteAction) {
-    action.max_stream_duration = Some(MaxStreamDuration {
-        // 0 is no limit to what the caller says.
-        grpc_timeout_header_max: Some(Duration::default()),
-        ..MaxStreamDuration::default()
-    });
+/// One of the two is enough: Envoy's 15 s do not hold for routes that say anything of streams. Envoy
+/// builds all routes of a port anew for each edit, and each message in them takes time.
+pub(crate) fn without(calls: bool, action: &mut RouteAction) {
+    if calls {
+        action.max_stream_duration = Some(MaxStreamDuration {
+            // 0 is no limit to what the caller says.
+            grpc_timeout_header_max: Some(Duration::default()),
+            ..MaxStreamDuration::default()
+        });
+    } else {
+        action.timeout = Some(Duration::default());
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn refusals(set: &traffic::Set) -> Vec<&'static str> {
     let mut route = Route {
         action: Some(Action::Route(RouteAction {
             cluster_specifier: Some(ClusterSpecifier::WeightedClusters(weighted)),
-            ..plain()
+            ..plain(true)
         })),
         ..Route::default()
     };

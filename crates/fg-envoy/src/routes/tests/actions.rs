@@ -5,11 +5,12 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::route::v3::{
     Route, RouteAction, route::Action, route_action::ClusterSpecifier,
 };
+use envoy_types::pb::google::protobuf::Duration;
 use fg_exchange::Reason;
 use fg_ir::{
     Action as Does, BackendProtocol, BackendTls, Change, RefusalKind, RouteKind, RuleBackend,
 };
-use fg_policies::{external_auth, traffic};
+use fg_policies::{cors, external_auth, traffic, url_rewrite};
 use fg_testkit::routing::Plain;
 use fg_testkit::routing::build::{
     And as _, backend, backend_key, broken, call, change, listener, path, refusal, rule, to,
@@ -89,18 +90,25 @@ fn shares_are_by_weight_and_nothing_is_left_out() {
 
 #[test]
 fn a_route_has_no_time_limit_of_envoys_own() {
-    let forward = forward(&of(vec![to("a", 1)]));
-    assert!(forward.max_stream_duration.is_some(), "or 15 s hold");
+    let mut world = of(vec![to("a", 1)]);
+    let to_http1 = forward(&world);
+    assert_eq!(to_http1.timeout, Some(Duration::default()));
+    assert_eq!(to_http1.max_stream_duration, None);
     assert_eq!(
-        forward.retry_policy, None,
+        to_http1.retry_policy, None,
         "that of the virtual host counts"
+    );
+    set_backend(&mut world, BackendProtocol::Http2, BackendTls::Off);
+    assert!(
+        forward(&world).max_stream_duration.is_some(),
+        "a call's own limit counts, and without a word of streams 15 s"
     );
 }
 
 #[test]
 fn a_rule_without_policies_tries_again_as_our_own_proxy_does() {
     let hosts = of(vec![to("a", 1)]).hosts();
-    let usual = fg_policies::envoy::plain().retry_policy;
+    let usual = fg_policies::envoy::plain(false).retry_policy;
     assert!(usual.is_some());
     assert_eq!(hosts[HOST].retry_policy, usual);
 }
@@ -213,6 +221,64 @@ fn clusters_are_told_when_their_use_begins_and_ends() {
         .backends
         .insert(backend_key("b"), Some(backend.into()));
     assert_eq!(step(speaks), [http1("b"), ("b".to_owned(), Speech::Http2)]);
+}
+
+/// A rule's policy may put routes before the one that is written, for some of its requests: they do what
+/// the policies of the backend ask for, too.
+#[test]
+fn what_a_backend_demands_holds_for_all_requests_of_its_rule() {
+    let mut share = to("a", 1);
+    share.policies = traffic::Set {
+        external_auth: Some(Arc::new(external_auth::Ir {
+            backend: backend_key("judge"),
+            protocol: external_auth::Protocol::Grpc {
+                headers: Vec::new(),
+            },
+            body: 0,
+        })),
+        // A share alone has no host.
+        url_rewrite: Some(Arc::new(url_rewrite::Ir {
+            hostname: Some("inner.test".into()),
+            path: None,
+        })),
+        ..traffic::Set::default()
+    };
+    for shares in [vec![share.clone()], vec![to("b", 1), share]] {
+        let is_alone = shares.len() == 1;
+        let mut rule = rule("r", 0, &[("http", &[""])], vec![path("/")]);
+        rule.action = Does::Forward(shares);
+        rule.policies.cors = Some(Arc::new(cors::Ir {
+            origins: cors::Origins::Any,
+            credentials: false,
+            methods: cors::Names::Any,
+            headers: cors::Names::Any,
+            expose: cors::Names::Any,
+            max_age: 5,
+        }));
+        let world = World::of(vec![listener("http", "")], vec![rule]);
+        let routes = world.hosts()[HOST].routes.clone();
+        let mut guarded = 0;
+        for route in &routes {
+            let Some(Action::Route(forward)) = &route.action else {
+                continue;
+            };
+            let Some(ClusterSpecifier::WeightedClusters(all)) = &forward.cluster_specifier else {
+                panic!("a backend's own route: {route:?}");
+            };
+            let one = &all.clusters[0];
+            if one.name != "Service/shop/a/8080/http1" {
+                continue;
+            }
+            let filters = &one.typed_per_filter_config;
+            assert!(
+                filters.contains_key("external_auth/guard/share"),
+                "{route:?}"
+            );
+            assert!(forward.host_rewrite_specifier.is_some(), "{route:?}");
+            guarded += 1;
+        }
+        assert_eq!(guarded, 2, "pages, and others; alone: {is_alone}");
+    }
 }
 
 /// The answer of what cannot be asked must not be that of the next wider rule where a policy
