@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fg_ads::message::Any;
 use fg_ads::{ClientId, Rejection, Serial, Store, Transaction};
-use fg_envoy::{Answer, Compiler, Fence, Fences, Kind, Refusal, Settings, Update};
+use fg_envoy::{Answer, Compiler, Concerned, Fence, Fences, Kind, Refusal, Settings, Update};
 use fg_ir::{Change, Ir, RuleKey};
 
 pub(crate) use unwritten::unwritten;
@@ -174,6 +174,11 @@ impl Served {
     /// What any Envoy does not use now, sorted.
     pub(crate) fn fences(&self) -> Vec<Fence> {
         self.fences.all()
+    }
+
+    /// Whose status says so. `ir` is the configuration.
+    pub(crate) fn concerned(&self, fence: &Fence, ir: &Ir) -> Concerned {
+        self.compiler.concerned(&fence.resource, ir)
     }
 
     /// What one Envoy does not use now, sorted.

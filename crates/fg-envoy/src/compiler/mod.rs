@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fg_ir::{Change, Ir, RuleKey};
 
 use crate::clusters::Clusters;
+use crate::concerned::Concerned;
 use crate::listeners::Listeners;
-use crate::resource::Update;
+use crate::resource::{Resource, Update};
 use crate::routes::Routes;
 use crate::secrets::Secrets;
 use crate::settings::Settings;
@@ -70,6 +71,11 @@ impl Compiler {
     /// answered 500. Of the rules that have something of it, sorted.
     pub const fn refusals(&self) -> &BTreeMap<RuleKey, BTreeSet<Refusal>> {
         self.routes.refusals()
+    }
+
+    /// Whose status says so when a resource that was made last is not in use. `ir` is what it was made of.
+    pub fn concerned(&self, resource: &Resource, ir: &Ir) -> Concerned {
+        Concerned::by(resource, ir, &self.routes)
     }
 
     /// All resources, as an update of one who has none.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fg_ir::{Backend, BackendTls, Ir, Listener, ListenerKey, Rule, Trust};
+use fg_ir::{Backend, BackendKey, BackendTls, Ir, Listener, ListenerKey, Trust};
 use fg_model::{ObjectRef, kinds};
 
 use crate::listeners;
 use crate::resource::{Kind, Resource};
-use crate::routes::{Speech, cluster_name};
+use crate::routes::{Routes, Speech, cluster_name};
 use crate::secrets::SecretKey;
 
 /// Whose status says that a resource is not in use.
@@ -23,36 +23,69 @@ pub struct Concerned {
 }
 
 impl Concerned {
-    /// By a resource that was made of this configuration.
+    /// By a resource that was made of this configuration. `routes` is what was made of its rules.
     ///
-    /// Cost: of hosts and their configurations, in proportion to the listeners; of others, to the
-    /// configuration.
-    pub fn by(resource: &Resource, ir: &Ir) -> Self {
-        let is_of_hosts = matches!(resource.kind, Kind::RouteConfiguration | Kind::VirtualHost);
+    /// Cost: in proportion to the listeners, and to the rules that send something to the backends that the
+    /// resource is about.
+    pub(crate) fn by(resource: &Resource, ir: &Ir, routes: &Routes) -> Self {
         let listeners = ir.listeners.values();
         let listeners = listeners.filter(|listener| shows(listener, resource));
-        let (mut gateways, mut routes) = (BTreeSet::new(), BTreeSet::new());
-        if is_of_hosts {
-            let about = resource.about.iter().cloned();
-            (gateways, routes) = about.partition(|object| object.is(kinds::GATEWAY));
-        } else {
-            let rules = ir.rules.values();
-            let rules = rules.filter(|rule| uses(rule, resource, ir));
-            routes.extend(rules.map(|rule| rule.key.route.clone()));
-        }
-        let of_backends = ir.listeners.values();
-        let of_backends = of_backends.filter(|listener| shows_backends(listener, resource));
-        gateways.extend(of_backends.map(|listener| {
-            let key = &listener.key;
-            let (group, kind) = kinds::GATEWAY;
-            Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.gateway))
-        }));
-        Self {
+        let mut all = Self {
             listeners: listeners.map(|listener| listener.key.clone()).collect(),
-            routes,
-            gateways,
+            ..Self::default()
+        };
+        match resource.kind {
+            Kind::Listener => {}
+            Kind::RouteConfiguration | Kind::VirtualHost => {
+                let about = resource.about.iter().cloned();
+                (all.gateways, all.routes) = about.partition(|object| object.is(kinds::GATEWAY));
+            }
+            Kind::Secret => {
+                let shown = ir.listeners.values();
+                let shown = shown.filter(|listener| shows_backends(listener, resource));
+                all.gateways.extend(shown.map(|one| gateway(&one.key)));
+                let is_shown = !all.gateways.is_empty();
+                all.send_to(resource, routes, |key| {
+                    let backend = ir.backends.get(key);
+                    backend.is_some_and(|backend| trusts(backend, resource, is_shown))
+                });
+            }
+            Kind::Cluster => all.send_to(resource, routes, |key| is_of(key, &resource.name)),
+            Kind::Endpoints => {
+                // They are named after their cluster.
+                let cluster = resource.name.rsplit_once('/');
+                let cluster = cluster.map_or(&*resource.name, |(cluster, _)| cluster);
+                all.send_to(resource, routes, |key| is_of(key, cluster));
+            }
+        }
+        all
+    }
+
+    /// By what is sent to those of the backends that it is about for which `concerns` says so.
+    fn send_to(
+        &mut self,
+        resource: &Resource,
+        routes: &Routes,
+        concerns: impl Fn(&BackendKey) -> bool,
+    ) {
+        for object in &resource.about {
+            let users = routes.users_of(object);
+            let users = users.filter(|(key, _)| concerns(key));
+            let rules = users.flat_map(|(_, rules)| rules);
+            self.routes.extend(rules.map(|rule| rule.route.clone()));
         }
     }
+}
+
+fn gateway(key: &ListenerKey) -> Arc<ObjectRef> {
+    let (group, kind) = kinds::GATEWAY;
+    Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.gateway))
+}
+
+/// Whether a cluster of this name is the backend's.
+fn is_of(backend: &BackendKey, cluster: &str) -> bool {
+    let mut speeches = [Speech::Http1, Speech::Http2].iter();
+    speeches.any(|speech| cluster_name(backend, *speech) == cluster)
 }
 
 /// Whether a resource is a listener's socket, or something that it shows to clients or judges them
@@ -70,38 +103,14 @@ fn shows(listener: &Listener, resource: &Resource) -> bool {
     }
 }
 
-/// Whether a resource is what a listener's Gateway shows to backends.
-fn shows_backends(listener: &Listener, resource: &Resource) -> bool {
-    resource.kind == Kind::Secret
-        && listener
-            .backend_certificate
-            .iter()
-            .any(|key| SecretKey::KeyPair(key.clone()).name() == *resource.name)
+/// Whether a secret is what a listener's Gateway shows to backends.
+fn shows_backends(listener: &Listener, secret: &Resource) -> bool {
+    let mut shown = listener.backend_certificate.iter();
+    shown.any(|key| SecretKey::KeyPair(key.clone()).name() == *secret.name)
 }
 
-/// Whether a resource is about a rule, or about a backend that it or a policy of it sends something
-/// to.
-fn uses(rule: &Rule, resource: &Resource, ir: &Ir) -> bool {
-    match resource.kind {
-        Kind::Listener | Kind::RouteConfiguration | Kind::VirtualHost => false,
-        Kind::Secret => rule.backends().into_iter().any(|key| {
-            let backend = ir.backends.get(key);
-            backend.is_some_and(|backend| trusts(backend, resource, ir))
-        }),
-        Kind::Cluster => rule.backends().into_iter().any(|key| {
-            [Speech::Http1, Speech::Http2]
-                .iter()
-                .any(|speech| cluster_name(key, *speech) == *resource.name)
-        }),
-        Kind::Endpoints => rule
-            .backends()
-            .into_iter()
-            .any(|key| resource.about.contains(&key.object)),
-    }
-}
-
-/// Whether a secret is what a backend is judged by, or what it is shown.
-fn trusts(backend: &Backend, secret: &Resource, ir: &Ir) -> bool {
+/// Whether a secret is what a backend is judged by, or what it is shown; `is_shown`: some backends are.
+fn trusts(backend: &Backend, secret: &Resource, is_shown: bool) -> bool {
     let BackendTls::Verify(origination) = &backend.tls else {
         return false;
     };
@@ -109,8 +118,7 @@ fn trusts(backend: &Backend, secret: &Resource, ir: &Ir) -> bool {
         Trust::System => false,
         Trust::Authorities(keys) => SecretKey::Authorities(keys.clone()).name() == *secret.name,
     };
-    let mut listeners = ir.listeners.values();
-    is_authorities || listeners.any(|listener| shows_backends(listener, secret))
+    is_authorities || is_shown
 }
 
 #[cfg(test)]

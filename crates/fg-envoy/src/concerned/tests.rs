@@ -97,10 +97,11 @@ fn world() -> Ir {
 /// The names of listeners, routes and Gateways that each resource of a kind concerns.
 fn all(kind: Kind) -> Vec<(String, String)> {
     let ir = world();
-    let update = Compiler::new(Settings::default()).update(&ir, &fg_ir::Change::from(&ir));
+    let mut compiler = Compiler::new(Settings::default());
+    let update = compiler.update(&ir, &fg_ir::Change::from(&ir));
     let resources = update.upserts.iter().filter(|one| one.kind == kind);
     let said = resources.map(|resource| {
-        let concerned = Concerned::by(resource, &ir);
+        let concerned = compiler.concerned(resource, &ir);
         let listeners = concerned.listeners.iter().map(|key| &*key.section);
         let objects = concerned.routes.iter().chain(&concerned.gateways);
         let names = listeners.chain(objects.map(|object| &*object.name));

@@ -1,8 +1,10 @@
 //! A refused route configuration that holds its virtual hosts: which of them is at fault is found by
 //! trying, and these alone are put back.
 //!
-//! What is sent is a composition: of each host what is wanted, or in its place what was in use before
-//! (that it is closed, if nothing was). When a composition is refused, the hosts in it that are not in
+//! What is sent is a composition: of each host what is wanted, or in its place what was in use before.
+//! One that is new, and may or may not be at fault, is left out: its requests get what they got so far.
+//! It is closed when it is found at fault, and while nothing of the configuration is in use, since then
+//! nobody has had an answer of it. When a composition is refused, the hosts in it that are not in
 //! use yet are cut into smaller groups, which are tried one after the other, each beside everything
 //! that is in use by then; a group of one host that is refused is at fault. Where Envoy's words name
 //! hosts, all others are tried first. An edit goes out with whatever is tried next, and a host at fault
@@ -90,13 +92,14 @@ impl Mending {
             return self.wanted.clone();
         };
         let good = good.and_then(hosts);
-        let hosts = whole.hosts.iter().map(|(name, host)| {
-            let host = match good.and_then(|good| good.get(name)) {
+        let hosts = whole.hosts.iter().filter_map(|(name, host)| {
+            let host = match good.map(|good| good.get(name)) {
                 _ if !back.contains(name) => host.clone(),
-                Some(good) if !self.is_closed(name, host, good) => good.clone(),
+                Some(Some(good)) if !self.is_closed(name, host, good) => good.clone(),
+                Some(None) if !self.is_at_rest(name) => return None,
                 _ => Arc::new(host.closed(settings)),
             };
-            (name.clone(), host)
+            Some((name.clone(), host))
         });
         let whole = Arc::new(whole.with(hosts.collect()));
         Resource::whole(self.wanted.name.clone(), whole, self.wanted.about.clone())
@@ -139,7 +142,12 @@ impl Mending {
             .extend(all.map(|name| (name, reason.to_owned())));
     }
 
-    /// The hosts that are put back and not about to be tried.
+    /// Whether a host is put back and not about to be tried.
+    fn is_at_rest(&self, name: &Text) -> bool {
+        self.held.contains_key(name) || self.given_up.contains_key(name)
+    }
+
+    /// All of those.
     fn at_rest(&self) -> impl Iterator<Item = (&Text, &String)> {
         self.held.iter().chain(&self.given_up)
     }
@@ -147,8 +155,7 @@ impl Mending {
     /// Whether a host that is put back is closed, since what was in use is less guarded. One that is
     /// about to be tried is not: that is a matter of moments, and most of them are not at fault.
     fn is_closed(&self, name: &Text, wanted: &Host, good: &Host) -> bool {
-        let is_at_rest = self.held.contains_key(name) || self.given_up.contains_key(name);
-        is_at_rest && names::is_less_guarded(&wanted.body, &good.body)
+        self.is_at_rest(name) && names::is_less_guarded(&wanted.body, &good.body)
     }
 
     /// Goes on with the next group. Says whether there was one: then there is another composition.

@@ -8,7 +8,11 @@ use envoy_types::pb::envoy::config::cluster::v3::{
     cluster::{ClusterDiscoveryType, DiscoveryType},
 };
 use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
-use envoy_types::pb::envoy::config::listener::v3::{FilterChain, Listener};
+use envoy_types::pb::envoy::config::listener::v3::{
+    Filter, FilterChain, Listener, filter::ConfigType,
+};
+use envoy_types::pb::envoy::extensions::filters::network::direct_response::v3::Config as Say;
+use fg_policies::envoy::pack;
 use prost::Message as _;
 
 use super::{Instead, names};
@@ -89,7 +93,24 @@ fn closed_sections(refused: &Resource, good: &Resource) -> Option<Listener> {
     let before = good.filter_chains.len();
     good.filter_chains
         .retain(|chain| checks(&chain) || !checked.contains(&*chain.name));
-    (good.filter_chains.len() < before).then_some(good)
+    let has_less = good.filter_chains.len() < before;
+    if good.filter_chains.is_empty() {
+        // Envoy takes no listener without a chain, and would go on with the one that checks nobody.
+        good.filter_chains.push(nobody());
+    }
+    has_less.then_some(good)
+}
+
+/// A chain that closes every connection, and says nothing before.
+fn nobody() -> FilterChain {
+    FilterChain {
+        name: "closed".to_owned(),
+        filters: vec![Filter {
+            name: "envoy.filters.network.direct_response".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(pack(&Say::default()))),
+        }],
+        ..FilterChain::default()
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +180,11 @@ mod tests {
         let (part, instead) = stand_in(&settings, &refused, &good);
         assert_eq!(part, listener(&[("a", ""), ("c", CHECKED)]));
         assert_eq!(instead, Instead::LastGoodInPart);
+        // A listener without any chain would be refused, too.
+        let refused = listener(&[("a", CHECKED)]);
+        let (part, _) = stand_in(&settings, &refused, &listener(&[("a", "")]));
+        let part = Listener::decode(&*part.body).unwrap();
+        let names = part.filter_chains.iter().map(|chain| &*chain.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["closed"]);
     }
 }

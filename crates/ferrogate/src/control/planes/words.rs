@@ -58,7 +58,7 @@ impl Planes {
         let fences = served.fences_of(id);
         fences
             .into_iter()
-            .flat_map(|fence| rejections(gateway, view, &fence))
+            .flat_map(|fence| rejections(gateway, &fence, served.concerned(&fence, view)))
             .collect()
     }
 
@@ -73,11 +73,11 @@ impl Planes {
 }
 
 /// A refused resource, once for each object whose status says so.
-fn rejections(gateway: &GatewayKey, view: &Ir, fence: &Fence) -> Vec<fleet::Rejection> {
+fn rejections(gateway: &GatewayKey, fence: &Fence, concerned: Concerned) -> Vec<fleet::Rejection> {
     let resource = &fence.resource;
     let name = format!("{:?} {}", resource.kind, resource.name);
     let end = fence.instead.words();
-    let about = about(gateway, view, fence);
+    let about = about(gateway, concerned);
     let several = about.len() > 1;
     let rejection = |(object, listener): (Arc<ObjectRef>, Option<ListenerKey>)| {
         let resource = match &listener {
@@ -97,12 +97,7 @@ fn rejections(gateway: &GatewayKey, view: &Ir, fence: &Fence) -> Vec<fleet::Reje
 
 /// The objects that a refused resource is about: those that have a status, with the listener where
 /// it is one.
-fn about(
-    gateway: &GatewayKey,
-    view: &Ir,
-    fence: &Fence,
-) -> Vec<(Arc<ObjectRef>, Option<ListenerKey>)> {
-    let concerned = Concerned::by(&fence.resource, view);
+fn about(gateway: &GatewayKey, concerned: Concerned) -> Vec<(Arc<ObjectRef>, Option<ListenerKey>)> {
     let own = gateway_object(gateway);
     let listeners = concerned.listeners.into_iter();
     let mut all: Vec<_> = listeners.map(|key| (own.clone(), Some(key))).collect();

@@ -354,11 +354,7 @@ impl Envoy {
                 let words = format!("{how}; it is started again");
                 words::unavailable((&words, None), control, ir, &mut remarks);
             }
-            State::Starting | State::Running => {
-                for fence in self.served.iter().flat_map(|(_, served)| served.fences()) {
-                    words::refused(&fence, control, ir, &mut remarks);
-                }
-            }
+            State::Starting | State::Running => self.say_refused(control, ir, &mut remarks),
         }
         if let Some((_, served)) = &self.served {
             let is_ours = |gateway: &_| control.plane(gateway) == Some(Plane::Envoy);
@@ -366,6 +362,16 @@ impl Envoy {
             remarks.findings.extend(findings);
         }
         remarks
+    }
+
+    fn say_refused(&self, control: &Control, ir: &Ir, remarks: &mut Remarks) {
+        let Some((_, served)) = &self.served else {
+            return;
+        };
+        for fence in served.fences() {
+            let concerned = served.concerned(&fence, ir);
+            words::refused(&fence, concerned, (control, ir), remarks);
+        }
     }
 
     /// Lets requests under way finish, and ends it.

@@ -41,7 +41,12 @@ pub(super) fn unavailable(
 }
 
 /// Envoy has refused a resource: every object behind it says so.
-pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut Remarks) {
+pub(super) fn refused(
+    fence: &Fence,
+    concerned: Concerned,
+    (control, ir): (&Control, &Ir),
+    remarks: &mut Remarks,
+) {
     let resource = &fence.resource;
     let end = fence.instead.words();
     // Envoy's words may have lines of their own.
@@ -52,7 +57,6 @@ pub(super) fn refused(fence: &Fence, control: &Control, ir: &Ir, remarks: &mut R
         resource.name,
         reason.join(" ")
     );
-    let concerned = Concerned::by(resource, ir);
     let mut objects: BTreeSet<Arc<ObjectRef>> = resource.about.iter().cloned().collect();
     // What serves a Gateway's other sockets serves on, as with our own proxy.
     let first = concerned.listeners.first().map(|key| key.section.clone());

@@ -218,6 +218,30 @@ fn a_host_without_a_good_version_is_closed() {
     }
 }
 
+/// Until it is known who is at fault, requests for new hosts get what they got so far, such as the answer
+/// of a wider host.
+#[test]
+fn hosts_that_are_new_disturb_nobody_while_they_are_tried() {
+    let mut ground = Ground::new(false);
+    ground.make(&all("1"));
+    let mut hosts = all("1");
+    hosts.extend([
+        ("new", "!"),
+        ("other", "1"),
+        ("third", "1"),
+        ("fourth", "1"),
+    ]);
+    ground.make(&hosts);
+    assert_eq!(ground.uses("new"), "closed", "it is at fault");
+    for sent in &ground.sent {
+        let mut closed = sent.iter().filter(|(_, written)| *written == "closed");
+        assert!(closed.all(|(name, _)| name == "new"), "{sent:?}");
+    }
+    for name in ["other", "third", "fourth", "a"] {
+        assert_eq!(ground.uses(name), "1", "{name}");
+    }
+}
+
 #[test]
 fn nothing_is_tried_where_no_good_version_is_known() {
     let mut ground = Ground::new(false);
