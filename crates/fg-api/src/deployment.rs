@@ -18,6 +18,9 @@ pub enum Wish {
     Deploy(Arc<Deployment>),
     /// What is deployed stays as it is: the Gateway says something that cannot be used.
     Keep,
+    /// Nothing, since its proxies are somebody else's; they are served. With `metadata.uid` of the
+    /// Gateway.
+    Elsewhere(Text),
 }
 
 /// The proxy that a Gateway wants.

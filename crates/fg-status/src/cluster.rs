@@ -114,6 +114,14 @@ pub struct ServiceAddresses {
 }
 
 impl Addresses {
+    /// The addresses of a Gateway whose proxies are somebody else's: those that it says.
+    pub fn given(asked: &[IpAddr]) -> Self {
+        Self {
+            have: asked.iter().map(|ip| Address::Ip(*ip)).collect(),
+            lack: None,
+        }
+    }
+
     /// The addresses of a Gateway by its Service, `None` while there is no Service.
     ///
     /// A load balancer's addresses are those that it was given, any other Service's are its

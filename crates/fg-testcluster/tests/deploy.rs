@@ -68,6 +68,7 @@ fn the_deployer_on_a_real_api_server() -> anyhow::Result<()> {
         ground.made(&web, &lead).await?;
         ground.kept(&web).await?;
         ground.scaled(&web).await?;
+        Box::pin(ground.unsaid(&web)).await?;
         ground.refused(&web).await?;
         bundle.send(Arc::from("TWO"))?;
         ground
@@ -195,6 +196,38 @@ impl Ground {
         for kind in ["PodDisruptionBudget", "HorizontalPodAutoscaler"] {
             self.until_gone(kind, &name).await?;
         }
+        Ok(())
+    }
+
+    /// A number of pods that is not said any more stays, for whoever scales.
+    async fn unsaid(&mut self, wish: &Deployment) -> anyhow::Result<()> {
+        let name = name(&wish.gateway.name);
+        let replicas = |number: u32| {
+            move |deployment: &Value| deployment["spec"]["replicas"].as_u64() == Some(number.into())
+        };
+        for number in [3, 4] {
+            let mut scaled = wish.clone();
+            scaled.parameters =
+                serde_json::from_value(json!({"deployment": {"replicas": number}}))?;
+            self.wish(&scaled);
+            self.until("Deployment", &name, replicas(number)).await?;
+        }
+        let mut elastic = wish.clone();
+        elastic.parameters = serde_json::from_value(json!({
+            "horizontalPodAutoscaler": {"spec": {"maxReplicas": 9}},
+        }))?;
+        self.wish(&elastic);
+        // It is applied after the Deployment.
+        self.until("HorizontalPodAutoscaler", &name, |_| true)
+            .await?;
+        let deployment = self.api("Deployment").get(&name).await?;
+        ensure!(
+            replicas(4)(&deployment.data),
+            "nobody asked for another number: {}",
+            deployment.data["spec"]["replicas"]
+        );
+        self.wish(wish);
+        self.until_gone("HorizontalPodAutoscaler", &name).await?;
         Ok(())
     }
 

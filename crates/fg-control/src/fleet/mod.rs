@@ -146,7 +146,7 @@ impl Fleet {
     /// A connection ended.
     pub fn disconnected(&mut self, client: ClientId, now: Moment) {
         if let Some(key) = self.clients.remove(&client) {
-            self.with(&key, now, |gateway| gateway.disconnect(client));
+            self.with(&key, now, |gateway| gateway.disconnect(client, now));
             self.drop_idle(&key);
         }
     }
@@ -203,6 +203,13 @@ impl Fleet {
     ) {
         let pods: Vec<ReadyPod> = pods.into_iter().collect();
         self.with(gateway, now, |gateway| gateway.set_ready(pods, now));
+        self.drop_idle(gateway);
+    }
+
+    /// Whether the proxies of a Gateway are somebody else's: no Service says which of them are ready,
+    /// so that those count that are connected.
+    pub fn count_connected(&mut self, gateway: &GatewayKey, on: bool, now: Moment) {
+        self.with(gateway, now, |gateway| gateway.count_connected(on, now));
         self.drop_idle(gateway);
     }
 

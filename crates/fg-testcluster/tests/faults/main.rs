@@ -10,6 +10,7 @@ mod control;
 mod ground;
 mod http;
 mod objects;
+mod ownership;
 mod processes;
 mod proxy;
 mod replicas;
@@ -49,6 +50,8 @@ subjects! {
     "two-replicas" => replicas::two,
     "tokens-and-secrets" => secrets::stay_apart,
     "right-denied" => rights::denied,
+    "class-gone-meanwhile" => ownership::class_gone_meanwhile,
+    "self-managed" => ownership::self_managed,
 }
 
 #[test]

@@ -112,7 +112,8 @@ async fn kill(ground: &Ground<'_>, pod: &Value) -> anyhow::Result<()> {
     ground.delete(&format!("{path}?gracePeriodSeconds=0")).await
 }
 
-async fn scale(ground: &Ground<'_>, replicas: usize) -> anyhow::Result<()> {
+/// As many control planes, ready.
+pub(crate) async fn scale(ground: &Ground<'_>, replicas: usize) -> anyhow::Result<()> {
     let path = format!("/apis/apps/v1/namespaces/{HOME}/deployments/ferrogate");
     ground
         .merge(&path, &json!({"spec": {"replicas": replicas}}))

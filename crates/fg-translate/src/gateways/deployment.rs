@@ -69,8 +69,9 @@ pub(super) fn wish(
             .map_or(nothing.clone(), |found| found.spec.clone())
     };
     let merged = of(&own).over(&of(&class.parameters));
+    let uid = gateway.meta.uid.clone().unwrap_or_default();
     if merged.self_managed.is_some() {
-        return None;
+        return Some(Wish::Elsewhere(uid));
     }
     let none = Infrastructure::default();
     let infrastructure = gateway.spec.infrastructure.as_ref().unwrap_or(&none);
@@ -87,7 +88,7 @@ pub(super) fn wish(
     });
     Some(Wish::Deploy(Arc::new(Deployment {
         gateway: gateway.id.clone(),
-        uid: gateway.meta.uid.clone().unwrap_or_default(),
+        uid,
         class: gateway.spec.gateway_class_name.clone(),
         plane: draft.plane,
         labels: infrastructure.labels.clone(),

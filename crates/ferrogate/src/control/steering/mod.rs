@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fg_ads::{ClientId, Store};
+use fg_api::Resource;
 use fg_api::deployment::Wish;
 use fg_api::report::{Report, Subject};
 use fg_base::Text;
@@ -16,6 +17,8 @@ use fg_sources::kube::Batch;
 use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 
 mod heard;
+#[cfg(test)]
+mod tests;
 
 use super::metrics::Timings;
 use super::planes::Planes;
@@ -48,9 +51,13 @@ pub(crate) struct Steering<O> {
     refusals: BTreeMap<ClientId, BTreeSet<Text>>,
     /// Words on Gateways whose objects could not be applied.
     failures: BTreeMap<GatewayKey, String>,
+    /// Gateways whose proxies are somebody else's.
+    elsewhere: BTreeSet<GatewayKey>,
     /// What no policy could write for Envoy.
     unwritten: Vec<Arc<Finding>>,
     timings: Arc<Timings>,
+    /// Whether the GatewayClasses could be read: else nobody can tell that a Gateway is not ours.
+    knows_classes: bool,
     /// Whether this replica leads, whether it knows everything, and, with both, whether it acts.
     leads: bool,
     synced: bool,
@@ -78,8 +85,10 @@ impl<O: Outlet> Steering<O> {
             pods: Pods::default(),
             refusals: BTreeMap::new(),
             failures: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
             unwritten: Vec::new(),
             timings,
+            knows_classes: false,
             leads: false,
             synced: false,
             acts: false,
@@ -90,6 +99,10 @@ impl<O: Outlet> Steering<O> {
     /// Takes changed objects: proxies are sent what follows from them before anything else is done.
     pub(crate) fn take(&mut self, batch: Batch) {
         let ready = self.pods.take(&batch.upserts, &batch.removed);
+        let gateways = gateways_in(&batch.upserts);
+        if let Some(findings) = &batch.findings {
+            self.knows_classes = !findings.iter().any(|finding| is_about_classes(finding));
+        }
         let state = self.state.clone();
         let mut state = state.lock();
         let begun = Instant::now();
@@ -101,12 +114,21 @@ impl<O: Outlet> Steering<O> {
         self.timings.translated(batch.since, begun);
         self.send(&state.control, &step);
         self.timings.sent(batch.since);
-        for (gateway, wish) in step.deployments {
-            self.outlet.deploy(&gateway, wish);
-        }
-        state.generation += 1;
         let reports = state.control.reports();
         let mut changed: BTreeSet<Arc<ObjectRef>> = BTreeSet::new();
+        for id in gateways {
+            // What was made for it while it was ours, perhaps before the start, goes.
+            let is_foreign = !reports.contains_key(&id) && !step.deployments.contains_key(&id);
+            if is_foreign && self.knows_classes {
+                self.outlet.deploy(&id, None);
+            }
+        }
+        for (gateway, wish) in step.deployments {
+            if self.note_elsewhere(&gateway, wish.as_ref()) {
+                changed.insert(gateway.clone());
+            }
+            self.outlet.deploy(&gateway, wish);
+        }
         for (id, report) in &step.reports {
             self.follow(id, report.as_deref(), reports);
             changed.insert(id.clone());
@@ -131,12 +153,34 @@ impl<O: Outlet> Steering<O> {
         changed.extend(self.remark(&mut state.control));
         self.tell(&changed, state.control.reports());
         tracing::debug!(took = ?batch.since.elapsed(), "objects taken");
+        state.generation += 1;
         drop(state);
         if batch.first {
             self.planes.knows_all();
             self.synced = true;
             self.begin();
         }
+    }
+
+    /// Notes whose proxies a Gateway has; says whether that is new.
+    fn note_elsewhere(&mut self, gateway: &ObjectRef, wish: Option<&Wish>) -> bool {
+        let key = GatewayKey::new(&gateway.namespace, &gateway.name);
+        let is_elsewhere = match wish {
+            Some(Wish::Elsewhere(_)) => true,
+            // As it was: it says something that cannot be used.
+            Some(Wish::Keep) => return false,
+            Some(Wish::Deploy(_)) | None => false,
+        };
+        let is_new = if is_elsewhere {
+            self.elsewhere.insert(key.clone())
+        } else {
+            self.elsewhere.remove(&key)
+        };
+        if is_new {
+            let moment = self.moment();
+            self.fleet.count_connected(&key, is_elsewhere, moment);
+        }
+        is_new
     }
 
     /// Takes the deployer's word: what cannot be applied for a Gateway, or that all is well.
@@ -341,7 +385,11 @@ impl<O: Outlet> Steering<O> {
             Subject::Gateway(gateway) => {
                 let key = GatewayKey::new(&report.object.namespace, &report.object.name);
                 verdicts.refused = self.fleet.refused_listeners(&key);
-                verdicts.addresses = Addresses::of(self.pods.addresses(&key), &gateway.addresses);
+                verdicts.addresses = if self.elsewhere.contains(&key) {
+                    Addresses::given(&gateway.addresses)
+                } else {
+                    Addresses::of(self.pods.addresses(&key), &gateway.addresses)
+                };
                 verdicts.remark = self.fleet.remark(&key);
                 if let Some(words) = self.failures.get(&key) {
                     let pending = fg_status::Confirmation::Pending {
@@ -382,6 +430,22 @@ fn gateways_of(
         }
         Subject::GatewayClass(_) | Subject::Backend | Subject::Policy(_) => BTreeSet::new(),
     }
+}
+
+/// The Gateways among objects.
+fn gateways_in(objects: &[Resource]) -> Vec<Arc<ObjectRef>> {
+    let gateways = objects.iter().filter_map(|resource| match resource {
+        Resource::Gateway(gateway) => Some(gateway.id.clone()),
+        _ => None,
+    });
+    gateways.collect()
+}
+
+/// Whether the source cannot read GatewayClasses.
+fn is_about_classes(finding: &Finding) -> bool {
+    let object = &finding.about.object;
+    let plural = object.name.split_once('.').map_or("", |split| split.0);
+    object.is(kinds::API_RESOURCE) && plural == "gatewayclasses"
 }
 
 pub(crate) fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {

@@ -1,6 +1,8 @@
 //! The deployer: what Gateways want to be deployed, applied and kept so.
 //!
-//! `state` decides, without waiting for anything; `work` asks the API server and tells `state`.
+//! `state` decides, without waiting for anything; `work` asks the API server and tells `state`. Each
+//! Gateway is worked on by itself, so that none waits for what the API server is slow with or refuses
+//! for another.
 //!
 //! Objects are applied server-side as [`fg_deploy::MANAGER`], when what they should be changed, or
 //! when they changed or vanished. What belongs to a Gateway and is not wanted any more is deleted;
@@ -9,6 +11,7 @@
 
 mod kinds;
 mod state;
+mod unit;
 mod work;
 
 #[cfg(test)]

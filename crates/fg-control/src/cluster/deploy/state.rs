@@ -1,6 +1,6 @@
 //! What is wanted, what is there, and what is to be done about the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,26 +11,11 @@ use fg_model::ObjectRef;
 use serde_json::Value;
 
 use super::kinds::{Child, Kind};
-
-/// The pause after the first failure; doubled with each further one up to the other.
-const PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// From which failure in a row on those are told that may pass by themselves.
-const TOLD: u32 = 3;
+use super::unit::{Standing, Unit};
 
 /// The least time between two times that somebody else's change is undone, so that a fight costs
 /// little.
 const TRUCE: Duration = Duration::from_secs(1);
-
-/// What is done together: the ConfigMap of a namespace comes before its Gateways.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unit {
-    /// The ConfigMap of a namespace.
-    Authority(Text),
-    /// The objects of a Gateway.
-    Gateway(Arc<ObjectRef>),
-}
 
 /// An object as it was last seen: of ours by its label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,21 +77,6 @@ pub(super) enum Change {
     Deleted,
 }
 
-/// How a unit stands.
-#[derive(Default)]
-struct Standing {
-    /// There may be something to do.
-    is_dirty: bool,
-    /// Since the last success, or since something else is wanted: the pauses grow with them.
-    failures: u32,
-    /// Since the last success, whatever is wanted meanwhile.
-    in_a_row: u32,
-    not_before: Option<Instant>,
-    last: Option<Instant>,
-    /// What is to be told of the last try; `None` before there is anything to tell.
-    outcome: Option<Option<String>>,
-}
-
 /// A Gateway.
 #[derive(Default)]
 struct Gateway {
@@ -124,6 +94,8 @@ pub(super) struct State {
     standings: BTreeMap<Unit, Standing>,
     seen: BTreeMap<Child, Seen>,
     applied: BTreeMap<Child, Applied>,
+    /// Those that something came of since news was asked for.
+    finished: BTreeSet<Unit>,
 }
 
 impl State {
@@ -135,14 +107,18 @@ impl State {
             standings: BTreeMap::new(),
             seen: BTreeMap::new(),
             applied: BTreeMap::new(),
+            finished: BTreeSet::new(),
         }
     }
 
     /// Takes what a Gateway wants now.
     pub(super) fn wish(&mut self, id: &Arc<ObjectRef>, wish: Option<Wish>) {
         let gateway = self.gateways.entry(id.clone()).or_default();
-        if let Some(Wish::Deploy(deployment)) = &wish {
-            gateway.last = Some(deployment.clone());
+        match &wish {
+            Some(Wish::Deploy(deployment)) => gateway.last = Some(deployment.clone()),
+            // What was deployed before is gone, and does not come back by itself.
+            Some(Wish::Elsewhere(_)) => gateway.last = None,
+            Some(Wish::Keep) | None => {}
         }
         gateway.wish = wish;
         self.touch(Unit::Authority(id.namespace.clone()));
@@ -216,25 +192,43 @@ impl State {
         all.cloned().collect()
     }
 
-    /// What is to be done now.
+    /// What is to be done now, and not being done. A Gateway comes after the ConfigMap of its
+    /// namespace, which its pods need, unless that is refused.
     pub(super) fn due(&self, now: Instant) -> Vec<Unit> {
-        let due = self.standings.iter().filter(|(_, standing)| {
-            standing.is_dirty
-                && standing
-                    .not_before
-                    .is_none_or(|not_before| not_before <= now)
-        });
+        let is_first = |unit: &Unit| match unit {
+            Unit::Authority(_) => true,
+            Unit::Gateway(id) => {
+                let authority = Unit::Authority(id.namespace.clone());
+                let authority = self.standings.get(&authority);
+                authority.is_none_or(|standing| !(standing.is_under_way || standing.is_due(now)))
+            }
+        };
+        let due = self.standings.iter();
+        let due = due.filter(|(unit, standing)| standing.is_due(now) && is_first(unit));
         due.map(|(unit, _)| unit.clone()).collect()
     }
 
-    /// When something is to be done next.
-    pub(super) fn next(&self) -> Option<Instant> {
+    /// When something is to be done that is not to be done now.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let dirty = self.standings.values().filter(|standing| standing.is_dirty);
-        dirty.filter_map(|standing| standing.not_before).min()
+        let later = dirty.filter_map(|standing| standing.not_before);
+        later.filter(|at| *at > now).min()
     }
 
-    /// What is to be done about a unit.
-    pub(super) fn plan(&self, unit: &Unit) -> Vec<Action> {
+    /// What is to be done about a unit; [`Self::finish`] or [`Self::abandon`] has to follow.
+    pub(super) fn start(&mut self, unit: &Unit) -> Vec<Action> {
+        self.standings.entry(unit.clone()).or_default().begin();
+        self.plan(unit)
+    }
+
+    /// Nothing is done any more of what was begun: all of it may or may not have had its effect.
+    pub(super) fn abandon(&mut self) {
+        for standing in self.standings.values_mut() {
+            standing.is_dirty |= std::mem::take(&mut standing.is_under_way);
+        }
+    }
+
+    fn plan(&self, unit: &Unit) -> Vec<Action> {
         match unit {
             Unit::Authority(namespace) => self.plan_authority(namespace).into_iter().collect(),
             Unit::Gateway(id) => self.plan_gateway(id),
@@ -251,7 +245,7 @@ impl State {
             }
             // Nothing is known of what is deployed: nothing is done about it.
             (Some(Wish::Keep), None) => return Vec::new(),
-            (None, _) => Vec::new(),
+            (Some(Wish::Elsewhere(_)) | None, _) => Vec::new(),
         };
         let named: Vec<Child> = wanted.iter().filter_map(Child::of).collect();
         let owned = |seen: &Seen| seen.owners.iter().any(|owner| *owner.name == *id.name);
@@ -288,6 +282,10 @@ impl State {
         {
             match (&gateway.wish, &gateway.last) {
                 (None, _) => {}
+                (Some(Wish::Elsewhere(uid)), _) => owners.push(Owner {
+                    name: id.name.to_string(),
+                    uid: uid.to_string(),
+                }),
                 (Some(Wish::Deploy(deployment)), _) | (Some(Wish::Keep), Some(deployment)) => {
                     owners.push(Owner {
                         name: id.name.to_string(),
@@ -301,7 +299,14 @@ impl State {
             }
         }
         if owners.is_empty() {
-            return None;
+            // It goes by itself with Gateways that are gone, but not with those that are no longer
+            // ours. Of whom nothing is known may yet need it.
+            let seen = seen?;
+            let mut owners = seen.owners.iter();
+            let uid = seen.uid.clone();
+            return owners
+                .all(|owner| self.gateway(namespace, &owner.name).is_some())
+                .then_some(Action::Delete { child, uid });
         }
         let object = authority(namespace, &self.bundle, &owners);
         self.apply(child, object, seen.is_some())
@@ -351,25 +356,8 @@ impl State {
             }
         }
         let standing = self.standings.entry(unit.clone()).or_default();
-        standing.last = Some(now);
-        standing.is_dirty = !failures.is_empty();
-        if failures.is_empty() {
-            standing.failures = 0;
-            standing.in_a_row = 0;
-            standing.not_before = None;
-            standing.outcome = Some(None);
-        } else {
-            let pause = PAUSE.saturating_mul(1_u32 << standing.failures.min(16));
-            standing.failures += 1;
-            standing.not_before = Some(now + pause.min(LONGEST_PAUSE));
-            standing.in_a_row = standing.in_a_row.saturating_add(1);
-            let all = standing.in_a_row >= TOLD;
-            let told = failures.into_iter().filter(|(_, passes)| all || !passes);
-            let told: Vec<String> = told.filter_map(|(words, _)| words).collect();
-            if !told.is_empty() {
-                standing.outcome = Some(Some(told.join("; ")));
-            }
-        }
+        standing.ended(failures, now);
+        self.finished.insert(unit.clone());
         self.forget(unit);
     }
 
@@ -403,30 +391,42 @@ impl State {
 
     /// The words on Gateways that changed since this was last asked.
     pub(super) fn news(&mut self) -> Vec<(Arc<ObjectRef>, Option<String>)> {
+        let mut about: BTreeSet<Arc<ObjectRef>> = BTreeSet::new();
+        for unit in std::mem::take(&mut self.finished) {
+            match unit {
+                Unit::Gateway(id) => {
+                    about.insert(id);
+                }
+                Unit::Authority(namespace) => {
+                    let all = self.gateways.keys();
+                    about.extend(all.filter(|id| id.namespace == namespace).cloned());
+                }
+            }
+        }
         let mut news = Vec::new();
-        for (id, gateway) in &mut self.gateways {
+        for id in about {
             let outcome = |unit| {
                 let standing: Option<&Standing> = self.standings.get(&unit);
                 standing.and_then(|standing| standing.outcome.clone())
             };
             let authority = outcome(Unit::Authority(id.namespace.clone())).flatten();
-            let Some(own) = outcome(Unit::Gateway(id.clone())) else {
+            let (Some(own), Some(gateway)) = (
+                outcome(Unit::Gateway(id.clone())),
+                self.gateways.get_mut(&id),
+            ) else {
                 continue;
             };
             let words = authority.or(own);
             if gateway.told.as_ref() != Some(&words) {
                 gateway.told = Some(words.clone());
-                news.push((id.clone(), words));
+                news.push((id, words));
             }
         }
         news
     }
 
     fn touch(&mut self, unit: Unit) {
-        let standing = self.standings.entry(unit).or_default();
-        standing.is_dirty = true;
-        standing.failures = 0;
-        standing.not_before = None;
+        self.standings.entry(unit).or_default().renew();
     }
 
     fn namespaces(&self) -> Vec<Text> {

@@ -6,27 +6,34 @@ use std::time::{Duration, Instant};
 
 use fg_deploy::{Fleet, MANAGED_BY, MANAGER, Owner};
 use fg_model::ObjectRef;
-use futures::StreamExt as _;
-use futures::stream::{BoxStream, SelectAll, iter, select_all};
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered, SelectAll, select_all};
+use futures::{FutureExt as _, StreamExt as _};
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::Desk;
 use super::kinds::{Child, KINDS, Kind};
-use super::state::{Action, Change, Done, Failure, Seen, State, Unit};
+use super::state::{Action, Change, Done, Failure, Seen, State};
+use super::unit::Unit;
 
-/// How many units are worked on at a time.
-const ABREAST: usize = 8;
+/// How many units are worked on at a time. Each waits for the API server alone, so that what it is
+/// slow with or refuses keeps nothing else from being applied.
+const ABREAST: usize = 64;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The name under which the number of pods is held when our settings say nothing about it any more.
+const KEEPER: &str = "ferrogate-replicas";
+
 type Metadata = PartialObjectMeta<DynamicObject>;
 type Events = SelectAll<BoxStream<'static, (Kind, watcher::Result<Event<Metadata>>)>>;
+type Jobs<'a> = FuturesUnordered<BoxFuture<'a, (Unit, Vec<Done>)>>;
 type Tell = Box<dyn Fn(&Arc<ObjectRef>, Option<String>) + Send + Sync>;
 
 /// The task of the deployer.
@@ -42,6 +49,7 @@ enum Woken {
     Wishes,
     Bundle,
     Lead,
+    Done(Unit, Vec<Done>),
     Event(Kind, Box<watcher::Result<Event<Metadata>>>),
     Due,
     End,
@@ -67,12 +75,20 @@ impl Work {
         let mut listing = Listing::default();
         let mut may_write = *leads.borrow_and_update();
         let mut events = self.events();
+        let mut jobs = Jobs::new();
         loop {
-            let next = state.next().filter(|_| may_write && listing.is_complete());
+            let now = Instant::now();
+            let writes = may_write && listing.is_complete();
+            if writes {
+                self.start(&mut state, &mut jobs, now);
+            }
+            let next = state.next(now).filter(|_| writes);
             let woken = tokio::select! {
+                biased;
+                changed = leads.changed() => changed.map_or(Woken::End, |()| Woken::Lead),
+                Some((unit, done)) = jobs.next() => Woken::Done(unit, done),
                 () = self.desk.changed.notified() => Woken::Wishes,
                 changed = bundle.changed() => changed.map_or(Woken::End, |()| Woken::Bundle),
-                changed = leads.changed() => changed.map_or(Woken::End, |()| Woken::Lead),
                 event = events.next() => match event {
                     Some((kind, event)) => Woken::Event(kind, Box::new(event)),
                     None => Woken::End,
@@ -86,7 +102,15 @@ impl Work {
                     let before = std::mem::replace(&mut may_write, *leads.borrow_and_update());
                     if may_write && !before {
                         state.begin();
+                    } else if !may_write {
+                        // Another may write from now on: what is under way is let go of.
+                        jobs.clear();
+                        state.abandon();
                     }
+                }
+                Woken::Done(unit, done) => {
+                    state.finish(&unit, done, Instant::now());
+                    self.tell(&mut state);
                 }
                 Woken::Event(kind, event) => listing.take(kind, *event, &mut state),
                 Woken::End => return,
@@ -94,37 +118,25 @@ impl Work {
             for (gateway, wish) in self.desk.take() {
                 state.wish(&gateway, wish);
             }
-            if may_write && listing.is_complete() {
-                let mut lead = leads.clone();
-                tokio::select! {
-                    biased;
-                    // Another may write from now on: what is under way is let go of.
-                    _ = lead.wait_for(|leads| !leads) => {}
-                    () = self.settle(&mut state) => {}
-                }
-            }
         }
     }
 
-    /// Does what is due.
+    /// Begins with what is due, as far as there is room.
     ///
-    /// Cancel: requests under way may or may not have had their effect; what they are for stays due.
-    async fn settle(&self, state: &mut State) {
-        let due = state.due(Instant::now());
-        let (first, then): (Vec<Unit>, Vec<Unit>) = due
-            .into_iter()
-            .partition(|unit| matches!(unit, Unit::Authority(_)));
-        for units in [first, then] {
-            let plans = units.into_iter().map(|unit| {
-                let plan = state.plan(&unit);
-                async move { (unit, self.perform(plan).await) }
-            });
-            let plans: Vec<_> = plans.collect();
-            let mut done = iter(plans).buffer_unordered(ABREAST);
-            while let Some((unit, done)) = done.next().await {
-                state.finish(&unit, done, Instant::now());
-            }
+    /// Cancel of a job: its requests may or may not have had their effect.
+    fn start<'a>(&'a self, state: &mut State, jobs: &mut Jobs<'a>, now: Instant) {
+        let room = ABREAST.saturating_sub(jobs.len());
+        if room == 0 {
+            return;
         }
+        for unit in state.due(now).into_iter().take(room) {
+            let plan = state.start(&unit);
+            let job = self.perform(plan).map(move |done| (unit, done));
+            jobs.push(job.boxed());
+        }
+    }
+
+    fn tell(&self, state: &mut State) {
         for (gateway, words) in state.news() {
             if let Some(words) = &words {
                 tracing::warn!(%gateway, words, "not deployed as it should be");
@@ -167,6 +179,7 @@ impl Work {
                 passes: false,
             });
         }
+        self.keep_replicas(&api, child, &object).await?;
         let params = PatchParams::apply(MANAGER).force();
         let patch = Patch::Apply(&object);
         let there = api
@@ -179,6 +192,42 @@ impl Work {
             generation: there.metadata.generation,
             object,
         })
+    }
+
+    /// A Deployment that no longer says how many pods there are keeps those that it has, for whoever
+    /// scales it: a field that nobody holds any more would be 1 again at once.
+    async fn keep_replicas(
+        &self,
+        api: &Api<DynamicObject>,
+        child: &Child,
+        object: &Value,
+    ) -> Result<(), Failure> {
+        if child.kind != Kind::Deployment || object.pointer("/spec/replicas").is_some() {
+            return Ok(());
+        }
+        let Some(there) = api.get_opt(&child.name).await.map_err(failure)? else {
+            return Ok(());
+        };
+        let replicas = there.data.pointer("/spec/replicas");
+        let Some(replicas) = replicas.filter(|_| holds_replicas(&there)) else {
+            return Ok(());
+        };
+        let kept = json!({
+            "apiVersion": object["apiVersion"],
+            "kind": object["kind"],
+            "metadata": { "name": child.name, "namespace": child.namespace, "uid": there.metadata.uid },
+            "spec": { "replicas": replicas },
+        });
+        let params = PatchParams::apply(KEEPER);
+        match api
+            .patch_metadata(&child.name, &params, &Patch::Apply(&kept))
+            .await
+        {
+            Ok(_) => Ok(()),
+            // Somebody has just scaled it, and holds it.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(failure(error)),
+        }
     }
 
     async fn delete(&self, child: &Child, uid: String) -> Result<Change, Failure> {
@@ -314,6 +363,17 @@ fn belongs(there: &Metadata, object: &Value) -> bool {
     let is_owned = wanted.any(|wanted| owners.iter().any(|owner| wanted["name"] == *owner.name));
     let is_shared = Child::of(object).is_some_and(|child| child.is_shared());
     is_managed == Some(MANAGER) && (is_owned || is_shared)
+}
+
+/// Whether it was us who said how many pods a Deployment has.
+fn holds_replicas(there: &DynamicObject) -> bool {
+    let mut managed = there.metadata.managed_fields.iter().flatten();
+    managed.any(|entry| {
+        let fields = entry.fields_v1.as_ref();
+        entry.manager.as_deref() == Some(MANAGER)
+            && entry.operation.as_deref() == Some("Apply")
+            && fields.is_some_and(|fields| fields.0.pointer("/f:spec/f:replicas").is_some())
+    })
 }
 
 /// What the API server says; nothing if it cannot be asked.

@@ -49,6 +49,8 @@ pub(super) struct Gateway {
     proxies: BTreeMap<Text, Proxy>,
     /// What the Service's endpoints said last.
     endpoints: Vec<ReadyPod>,
+    /// Whether those are ready that are connected, whatever endpoints there are.
+    counts_connected: bool,
     /// Ready pods by name, or by address where no name is known; and since when they are ready.
     ready: BTreeMap<Text, Moment>,
     needs: Needs,
@@ -69,6 +71,7 @@ impl Gateway {
             object: Arc::new(ObjectRef::new(group, kind, &key.namespace, &key.name)),
             proxies: BTreeMap::new(),
             endpoints: Vec::new(),
+            counts_connected: false,
             ready: BTreeMap::new(),
             needs: Needs::default(),
             refusals: BTreeMap::new(),
@@ -91,9 +94,12 @@ impl Gateway {
         self.name_ready(now);
     }
 
-    pub(super) fn disconnect(&mut self, client: ClientId) {
+    pub(super) fn disconnect(&mut self, client: ClientId, now: Moment) {
         if let Some(proxy) = self.of(client) {
             proxy.client = None;
+        }
+        if self.counts_connected {
+            self.name_ready(now);
         }
         self.drop_gone();
     }
@@ -144,6 +150,12 @@ impl Gateway {
         self.drop_gone();
     }
 
+    pub(super) fn count_connected(&mut self, on: bool, now: Moment) {
+        self.counts_connected = on;
+        self.name_ready(now);
+        self.drop_gone();
+    }
+
     pub(super) fn need(&mut self, object: &Arc<ObjectRef>, serial: u64, now: Moment) {
         let level = self.level();
         self.needs.set(object, serial, now);
@@ -170,7 +182,8 @@ impl Gateway {
 
     /// Whether nothing is asked, and nobody is there to be asked.
     pub(super) fn is_idle(&self) -> bool {
-        self.needs.is_empty() && self.proxies.is_empty() && self.endpoints.is_empty()
+        let is_asked = !self.needs.is_empty() || self.counts_connected;
+        !is_asked && self.proxies.is_empty() && self.endpoints.is_empty()
     }
 
     /// Adds to `changed` the objects about which something else may be said now.
@@ -366,16 +379,26 @@ impl Gateway {
     /// Gives the endpoints' pods their names, and notes since when they are ready.
     fn name_ready(&mut self, now: Moment) {
         let mut before = std::mem::take(&mut self.ready);
-        for endpoint in &self.endpoints {
-            let mut proxies = self.proxies.iter();
-            let known = proxies
-                .find(|(_, proxy)| proxy.address == endpoint.address)
-                .map(|(pod, _)| pod.clone());
-            let name = known.unwrap_or_else(|| endpoint.address.to_string().into());
+        for name in self.ready_names() {
             let since = before.remove(&name).unwrap_or(now);
             self.ready.insert(name, since);
         }
         self.news.insert(self.object.clone());
+    }
+
+    fn ready_names(&self) -> Vec<Text> {
+        if self.counts_connected {
+            let connected = self.proxies.iter();
+            let connected = connected.filter(|(_, proxy)| proxy.client.is_some());
+            return connected.map(|(pod, _)| pod.clone()).collect();
+        }
+        let name = |endpoint: &ReadyPod| {
+            let mut proxies = self.proxies.iter();
+            let known = proxies.find(|(_, proxy)| proxy.address == endpoint.address);
+            let known = known.map(|(pod, _)| pod.clone());
+            known.unwrap_or_else(|| endpoint.address.to_string().into())
+        };
+        self.endpoints.iter().map(name).collect()
     }
 
     fn level(&self) -> Level {

@@ -179,7 +179,11 @@ fn settings_are_waited_for_and_followed() {
     assert_eq!(outcome.deployments.len(), 1);
     assert_eq!(replicas(&world), Some(3));
     put(&mut world, &parameters("own", "{selfManaged: {}}"));
-    assert_eq!(wish(&world, "g"), None, "the proxies are somebody else's");
+    assert_eq!(
+        wish(&world, "g"),
+        Some(Wish::Elsewhere("uid-g".into())),
+        "the proxies are somebody else's"
+    );
     assert_eq!(listeners(&world, "g"), ["http=0"]);
     remove(&mut world, &parameters("own", "{}"));
     assert_eq!(wish(&world, "g"), Some(Wish::Keep));

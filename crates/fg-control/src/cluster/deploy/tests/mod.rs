@@ -1,8 +1,11 @@
 //! What is done when, without an API server.
 
+mod abreast;
 mod lead;
+mod ownership;
+mod under_way;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +15,8 @@ use fg_model::{ObjectRef, Plane, kinds};
 use serde_json::json;
 
 use super::kinds::{Child, Kind};
-use super::state::{Action, Change, Done, Failure, Seen, State, Unit};
+use super::state::{Action, Change, Done, Failure, Seen, State};
+use super::unit::Unit;
 
 fn state() -> State {
     let fleet = Fleet {
@@ -62,14 +66,16 @@ struct Server {
     refused: BTreeSet<Kind>,
     /// Busy for these.
     busy: BTreeSet<Kind>,
+    /// What is there.
+    there: BTreeMap<Child, Seen>,
 }
 
 impl Server {
     /// Does all that is due; what was done, as `+Service web` or `-Service web`.
     fn settle(&mut self, state: &mut State, now: Instant) -> Vec<String> {
         let mut words = Vec::new();
-        for unit in state.due(now) {
-            let plan = state.plan(&unit);
+        while let Some(unit) = state.due(now).into_iter().next() {
+            let plan = state.start(&unit);
             let done = plan
                 .into_iter()
                 .map(|action| self.perform(action, &mut words));
@@ -81,6 +87,10 @@ impl Server {
             });
             state.finish(&unit, done.collect(), now);
             for (child, seen) in events {
+                match &seen {
+                    Some(seen) => self.there.insert(child.clone(), seen.clone()),
+                    None => self.there.remove(&child),
+                };
                 state.see(child, seen, now);
             }
         }
@@ -220,7 +230,7 @@ fn a_change_of_status_is_none() {
 fn fresh_plan() -> Vec<Action> {
     let mut state = state();
     state.wish(&gateway("web"), deploy("web", &[80]));
-    state.plan(&Unit::Gateway(gateway("web")))
+    state.start(&Unit::Gateway(gateway("web")))
 }
 
 #[test]
@@ -236,7 +246,7 @@ fn a_fight_costs_one_round_a_second() {
     };
     state.see(child(Kind::Service, "web"), Some(seen("theirs")), now);
     assert_eq!(server.settle(&mut state, now), Vec::<String>::new());
-    let next = state.next().expect("there is something to do later");
+    let next = state.next(now).expect("there is something to do later");
     assert!(next > now);
     assert_eq!(server.settle(&mut state, next), ["+Service web"]);
 }
@@ -256,7 +266,12 @@ fn what_is_not_wanted_any_more_is_deleted() {
     state.wish(&gateway("web"), None);
     assert_eq!(
         server.settle(&mut state, now),
-        ["-ServiceAccount web", "-Service web", "-Deployment web"]
+        [
+            "-ConfigMap ferrogate-ca",
+            "-ServiceAccount web",
+            "-Service web",
+            "-Deployment web"
+        ]
     );
     assert_eq!(server.settle(&mut state, now), Vec::<String>::new());
 }
@@ -315,7 +330,7 @@ fn failures_are_told_and_tried_again_less_and_less_often() {
     assert_eq!(state.news(), [(gateway("web"), words)]);
     let mut pauses = Vec::new();
     for _ in 0..12 {
-        let next = state.next().expect("it is tried again");
+        let next = state.next(now).expect("it is tried again");
         pauses.push(next - now);
         now = next;
         assert_eq!(server.settle(&mut state, now), ["+Service web"]);
@@ -347,7 +362,7 @@ fn what_may_pass_by_itself_is_told_from_the_third_time_on() {
         }
     }
     assert_eq!(state.news(), words("Service web: too many requests"));
-    now = state.next().expect("it is tried again");
+    now = state.next(now).expect("it is tried again");
     server.busy.clear();
     assert_eq!(server.settle(&mut state, now), ["+Service web"]);
     assert_eq!(state.news(), [(gateway("web"), None)]);
@@ -363,7 +378,7 @@ fn what_may_pass_by_itself_is_told_from_the_third_time_on() {
 fn the_authority_of_a_namespace_belongs_to_all_of_its_gateways() {
     let (mut state, mut server, now) = deployed();
     state.wish(&gateway("api"), deploy("api", &[80]));
-    let plan = state.plan(&Unit::Authority("shop".into()));
+    let plan = state.start(&Unit::Authority("shop".into()));
     let [
         Action::Apply {
             object,
@@ -379,6 +394,7 @@ fn the_authority_of_a_namespace_belongs_to_all_of_its_gateways() {
         .expect("owners");
     let names: Vec<_> = owners.iter().map(|owner| owner["name"].clone()).collect();
     assert_eq!(names, ["api", "web"]);
+    state.abandon();
     server.settle(&mut state, now);
     state.bundle("PEM\nPEM".into());
     assert_eq!(server.settle(&mut state, now), ["+ConfigMap ferrogate-ca"]);
