@@ -169,11 +169,6 @@ impl<'a> Sink<'a> {
         self.site
     }
 
-    /// Whether the policies are those of one backend, which act after those of its rule.
-    pub fn is_of_backend(&self) -> bool {
-        !matches!(self.target, Target::Route(_))
-    }
-
     /// The route; `None` in the share of one backend, which then gets a route of its own.
     pub fn route(&mut self) -> Option<&mut Route> {
         match &mut self.target {

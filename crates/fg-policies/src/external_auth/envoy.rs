@@ -84,14 +84,11 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         ..ExtAuthz::default()
     };
     let hash = twox_hash::XxHash3_64::oneshot(&pack(&filter).value);
-    // A backend's service is asked after that of its rule: its filters sort behind, too.
-    let of_whom = if sink.is_of_backend() { "share/" } else { "" };
-    let which = format!("{of_whom}{hash:016x}");
     let here = ExtAuthzPerRoute {
         r#override: Some(Override::CheckSettings(CheckSettings::default())),
     };
-    sink.http_filter(format!("external_auth/ask/{which}"), &filter, &here);
-    guard::demand(&which, sink);
+    sink.http_filter(format!("external_auth/ask/{hash:016x}"), &filter, &here);
+    guard::demand(hash, sink);
 }
 
 fn grpc(ir: &Ir, cluster: String) -> GrpcService {
@@ -172,7 +169,6 @@ fn only_own_reason() -> Vec<Mutation> {
 pub fn standing() -> Vec<Standing> {
     vec![
         (ALONE, pack(&HeaderMutation::default())),
-        (guard::OF_RULE, pack(&guard::nobody())),
-        (guard::OF_BACKEND, pack(&guard::nobody())),
+        (guard::NAME, pack(&guard::nobody())),
     ]
 }

@@ -7,7 +7,7 @@
 //!
 //! - one that comes and goes with the asking one, in the same version of a chain: it notes that a
 //!   request came past it, which only those do that were allowed;
-//! - one that is in every chain, and refuses what has no such note; there is another one for backends.
+//! - one that is in every chain, and refuses what has no such note.
 //!
 //! The note is metadata of the request in Envoy; neither clients nor services can write it.
 
@@ -29,18 +29,16 @@ use envoy_types::pb::google::protobuf::{Any, Struct, Value, value::Kind};
 
 use crate::envoy::{GUARD, Sink};
 
-/// For what a rule demands. Sorts behind the filters that ask, and those that note it.
-pub(super) const OF_RULE: &str = "external_auth/guard";
-/// The same for what a backend demands besides: of one filter Envoy would heed the backend's word alone.
-pub(super) const OF_BACKEND: &str = "external_auth/guard/share";
+/// Sorts behind the filters that ask, and those that note it.
+pub(super) const NAME: &str = "external_auth/guard";
 /// What it says of a request that it refuses: the reason that the gateway has for it.
 const REFUSED: &str = "auth_unavailable";
 /// The note.
 const ALLOWED: &str = "allowed";
 
-/// Lets nothing of a place pass but what the filter of this name, behind `external_auth/ask/`, allowed.
-pub(super) fn demand(which: &str, sink: &mut Sink<'_>) {
-    let name = format!("{GUARD}{which}");
+/// Lets nothing of a route pass but what the filter with this hash allowed.
+pub(super) fn demand(hash: u64, sink: &mut Sink<'_>) {
+    let name = format!("{GUARD}{hash:016x}");
     let note = Config {
         metadata: vec![Metadata {
             metadata_namespace: name.clone(),
@@ -64,13 +62,8 @@ pub(super) fn demand(which: &str, sink: &mut Sink<'_>) {
     let guard = RbacPerRoute {
         rbac: Some(denying(unless_noted(&name))),
     };
-    let of_whom = if sink.is_of_backend() {
-        OF_BACKEND
-    } else {
-        OF_RULE
-    };
     sink.http_filter(name, &note, &on);
-    sink.http_filter(of_whom, &nobody(), &guard);
+    sink.http_filter(NAME, &nobody(), &guard);
 }
 
 /// The filter as it stands in chains: where it is on and nobody says what it asks for, nothing

@@ -15,7 +15,7 @@ use envoy_types::pb::envoy::r#type::matcher::v3::{
 };
 use prost::Message as _;
 
-use crate::envoy::testing::{SITE, Written, accepted, said, set, written_alone};
+use crate::envoy::testing::{SITE, Written, accepted, said};
 
 /// A rule with the filter.
 fn asking(fields: &str) -> Written {
@@ -208,23 +208,5 @@ fn nothing_passes_that_was_not_asked_about() {
         stands.map(|(_, config)| config),
         Some(&filters[guard].config),
         "it is the same for all, so it is in every chain"
-    );
-}
-
-#[test]
-fn what_a_backend_demands_stands_beside_what_its_rule_demands() {
-    let rule = asking("protocol: HTTP, http: {}");
-    let yaml = "filters: [{type: ExternalAuth, externalAuth: {backendRef: {name: auth, port: 9000}, protocol: HTTP, http: {path: /x}}}]";
-    let own = written_alone(&set(yaml), rule.route.clone());
-    // By which filters of one policy stand in their order.
-    let name =
-        |written: &Written, name: &str| written.notes.filters[at(written, name)].name.clone();
-    for part in ["ask/", "asked/", "guard"] {
-        assert!(name(&rule, part) < name(&own, part), "{part}");
-    }
-    // Envoy heeds only the closest word that a filter is told.
-    assert_eq!(
-        own.route.typed_per_filter_config,
-        rule.route.typed_per_filter_config
     );
 }
