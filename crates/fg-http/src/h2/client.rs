@@ -151,7 +151,7 @@ fn uri(request: &Request, secure: bool) -> Result<Uri, Fault> {
     target.extend_from_slice(request.path());
     if let Some(query) = request.query() {
         target.push(b'?');
-        target.extend_from_slice(query);
+        write_query(query, &mut target);
     }
     let target = PathAndQuery::from_maybe_shared(Bytes::from(target))
         .map_err(|error| Fault::new(Reason::BadPath).detail(error))?;
@@ -164,6 +164,20 @@ fn uri(request: &Request, secure: bool) -> Result<Uri, Fault> {
         .path_and_query(target)
         .build()
         .map_err(bad(Reason::BadPath))
+}
+
+/// Writes a query. What no URI may hold raw, and clients of HTTP/1 send all the same, is escaped:
+/// HTTP/2 has no other way to say it, and it means the same (URL standard, query percent-encode
+/// set).
+fn write_query(query: &[u8], out: &mut Vec<u8>) {
+    for &byte in query {
+        match byte {
+            b'"' => out.extend_from_slice(b"%22"),
+            b'<' => out.extend_from_slice(b"%3C"),
+            b'>' => out.extend_from_slice(b"%3E"),
+            _ => out.push(byte),
+        }
+    }
 }
 
 impl Response {

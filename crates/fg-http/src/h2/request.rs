@@ -121,8 +121,7 @@ fn index(
         if !h1::is_valid_authority(authority) {
             return Err(Fault::new(Reason::BadHost).detail("malformed :authority"));
         }
-        let lower = authority.to_ascii_lowercase();
-        request.set_authority(&lower);
+        request.set_authority(authority);
     }
     Ok(())
 }

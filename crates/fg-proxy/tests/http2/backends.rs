@@ -69,6 +69,19 @@ fn an_http1_client_is_served() {
 }
 
 #[test]
+fn a_query_that_http2_cannot_say_raw_is_escaped() {
+    let backend = Backend::start(echo);
+    let gateway = gateway(&[&backend]);
+    let mut client = gateway.connect();
+    client.send("GET /p?a=\"<b>\"&c=%22{d}|^` HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    assert_eq!(
+        backend.received()[0].head.uri(),
+        "http://a.example/p?a=%22%3Cb%3E%22&c=%22{d}|^`"
+    );
+}
+
+#[test]
 fn both_sides_keep_trailers_and_te() {
     let backend = Backend::start(echo);
     let gateway = gateway(&[&backend]);

@@ -28,7 +28,7 @@ fn a_request_arrives_in_canonical_form() {
         assert!(reply.field("connection").is_none());
     });
     let request = backend.only_request();
-    assert_eq!(request.line(), "GET a.example:8080 /x/z?q=1&r");
+    assert_eq!(request.line(), "GET A.example:8080 /x/z?q=1&r");
     assert_eq!(request.field("cookie"), Some("a=1; b=2"));
     assert_eq!(request.field("te"), None);
     let ones = request.fields.iter().filter(|(name, _)| name == "x-one");
