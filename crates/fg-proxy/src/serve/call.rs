@@ -89,56 +89,82 @@ async fn one(
     let mut upstream = got.map_err(|refused| (refused.fault, refused.address))?;
     let address = upstream.address;
     let reused = upstream.reused;
-    let mut out = Flow::default();
-    let sent = send(&mut upstream, &mut out, call).await;
+    let mut outgoing = match Outgoing::begin(&mut upstream, call) {
+        Ok(outgoing) => outgoing,
+        Err(fault) => return Err((fault, Some(address))),
+    };
     let mut answer = Answer {
         reply: Reply::new(),
         body: Vec::new(),
         trailers: Vec::new(),
     };
-    // A backend may answer before it has read everything; that answer counts.
-    let received = receive(worker, &mut upstream, call.head.method(), &mut answer).await;
+    let method = call.head.method();
+    let received = receive(worker, &mut upstream, &mut outgoing, method, &mut answer).await;
     let lost = answer.reply.head.bytes().is_empty();
-    match (sent, received) {
-        (Ok(()), Ok(reusable)) => {
-            if reusable {
+    match received {
+        Ok(reusable) => {
+            if reusable && outgoing.is_whole {
                 upstream.release(worker);
             }
             Ok(answer)
         }
-        (Err(_), Ok(_)) => Ok(answer),
-        (_, Err(fault)) if reused && !fresh && lost => {
-            Err((fault.retry(Retry::Stale), Some(address)))
-        }
-        (_, Err(fault)) => Err((fault, Some(address))),
+        Err(fault) if reused && !fresh && lost => Err((fault.retry(Retry::Stale), Some(address))),
+        Err(fault) => Err((fault, Some(address))),
     }
 }
 
-async fn send(upstream: &mut Upstream, out: &mut Flow, call: &Call) -> Result<(), Fault> {
-    let body = Framing::Length(call.body.len() as u64);
-    if upstream.is_http2() {
-        let sending = Sending {
-            body,
-            upgrade: false,
-            trailers: true,
-            secure: upstream.is_secure(),
-        };
-        upstream.open(&call.head, sending)?;
-        out.put_head(Sink::Frames, |_| ());
-    } else {
-        out.put_head(Sink::Raw, |output| {
-            write_request_head(&call.head, body, false, output);
-        });
+/// What is sent, while the answer is waited for: whoever is called may answer before it has read
+/// everything, and that answer counts.
+struct Outgoing {
+    flow: Flow,
+    /// Nothing more will be sent.
+    is_over: bool,
+    /// Everything was sent.
+    is_whole: bool,
+}
+
+impl Outgoing {
+    fn begin(upstream: &mut Upstream, call: &Call) -> Result<Self, Fault> {
+        let body = Framing::Length(call.body.len() as u64);
+        let mut flow = Flow::default();
+        if upstream.is_http2() {
+            let sending = Sending {
+                body,
+                upgrade: false,
+                trailers: true,
+                secure: upstream.is_secure(),
+            };
+            upstream.open(&call.head, sending)?;
+            flow.put_head(Sink::Frames, |_| ());
+        } else {
+            flow.put_head(Sink::Raw, |output| {
+                write_request_head(&call.head, body, false, output);
+            });
+        }
+        flow.output.extend_from_slice(&call.body);
+        Ok(Self {
+            flow,
+            is_over: false,
+            is_whole: false,
+        })
     }
-    out.output.extend_from_slice(&call.body);
-    let sent = std::future::poll_fn(|context| out.poll_output(context, upstream.stream())).await;
-    sent.map_err(|error| fault_of(&error))
+
+    /// Sends what can be sent now.
+    fn poll(&mut self, context: &mut Context<'_>, upstream: &mut Upstream) {
+        if !self.is_over
+            && let Poll::Ready(sent) = self.flow.poll_output(context, upstream.stream())
+        {
+            self.is_over = true;
+            self.is_whole = sent.is_ok();
+        }
+    }
 }
 
 /// Receives the whole answer; says whether the connection can be used again.
 async fn receive(
     worker: &Worker,
     upstream: &mut Upstream,
+    outgoing: &mut Outgoing,
     method: Method,
     answer: &mut Answer,
 ) -> Result<bool, Fault> {
@@ -148,6 +174,7 @@ async fn receive(
         let mut scan = HeadScan::new();
         let reply = &mut answer.reply;
         let parsed = std::future::poll_fn(|context| {
+            outgoing.poll(context, upstream);
             poll_head(context, worker, upstream, method, &mut scan, reply)
         })
         .await?;
@@ -173,10 +200,11 @@ async fn receive(
         let rest = bytes.get(parsed.head_len..).unwrap_or_default();
         body.input.extend_from_slice(rest);
     }
-    let gathered =
-        std::future::poll_fn(|context| body.poll_collect(context, upstream.stream(), ROOM, || ()))
-            .await;
-    gathered.map_err(|error| fault_of(&error))?;
+    let gathered = std::future::poll_fn(|context| {
+        outgoing.poll(context, upstream);
+        body.poll_collect(context, upstream.stream(), ROOM, || ())
+    });
+    gathered.await.map_err(|error| fault_of(&error))?;
     answer.body = std::mem::take(&mut body.output);
     answer.trailers = body.take_trailers();
     let over = body.at >= body.input.len() && parsed.body != Framing::UntilClose;

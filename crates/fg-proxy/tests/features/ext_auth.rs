@@ -12,6 +12,9 @@ use fg_testkit::{Upstream, address, ir, upstream};
 use crate::gateway::{Gateway, plain};
 use crate::peer::Backend;
 
+/// More than the sockets on the way to a service hold. Units: bytes.
+const MUCH: usize = 24 * 1024 * 1024;
+
 /// Asks the backend `auth` by HTTP.
 fn by_http() -> Ir {
     Ir {
@@ -212,6 +215,31 @@ fn a_body_that_the_service_sees_reaches_the_backend_too() {
         assert_eq!(client.reply().status, 413);
     }
     assert_eq!((auth.requests().len(), web.requests().len()), (5, 5));
+}
+
+#[test]
+fn a_service_may_decide_before_it_has_read_the_body() {
+    let web = Upstream::echo();
+    let auth = Upstream::start(|connection, _| {
+        connection.request_head();
+        connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno");
+        // It neither reads on nor closes.
+        connection.stall(1);
+    });
+    let with_body = Ir {
+        body: MUCH as u32,
+        ..by_http()
+    };
+    let gateway = serving(rule(with_body), &web, &auth);
+    let mut client = gateway.connect();
+    let body = vec![b'x'; MUCH];
+    client.send(format!(
+        "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {MUCH}\r\n\r\n"
+    ));
+    client.send(&body);
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.text()), (401, "no"));
+    auth.release();
 }
 
 #[test]

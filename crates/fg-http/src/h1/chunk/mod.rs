@@ -235,9 +235,17 @@ fn trim_blanks(mut value: &[u8]) -> &[u8] {
 }
 
 /// Framing, routing, credentials, forwarding and request modifiers never pass as trailers: a
-/// receiver that merges trailers into the head would take them for checked ones.
-/// Source: RFC 9110 §6.5.1.
+/// receiver that merges trailers into the head would take them for checked ones, and one that takes
+/// an underscore for a dash would take more for them. Source: RFC 9110 §6.5.1.
 pub(crate) fn may_be_trailer(name: &[u8]) -> bool {
+    if !name.contains(&b'_') {
+        return is_harmless(name);
+    }
+    let dash = |&byte: &u8| if byte == b'_' { b'-' } else { byte };
+    is_harmless(&name.iter().map(dash).collect::<Vec<u8>>())
+}
+
+fn is_harmless(name: &[u8]) -> bool {
     const REFUSED: &[&str] = &[
         "age",
         "alt-svc",
@@ -267,7 +275,6 @@ pub(crate) fn may_be_trailer(name: &[u8]) -> bool {
         "access-control-expose-headers",
     ];
     Name::resolve(name) == Name::Other
-        && !name.contains(&b'_')
         && !REFUSED
             .iter()
             .any(|refused| refused.as_bytes().eq_ignore_ascii_case(name))

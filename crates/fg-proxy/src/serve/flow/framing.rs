@@ -39,7 +39,7 @@ impl Flow {
                     }
                     Event::End { consumed } => {
                         self.at += consumed;
-                        let trailers = without(decoder.trailers(), &self.refused_trailers);
+                        let trailers = self.refused_trailers.without(decoder.trailers());
                         self.source = Source::Done;
                         self.finish_with_trailers(&trailers)?;
                         return Ok(0);
@@ -129,19 +129,32 @@ impl Flow {
     }
 }
 
-/// Trailer lines but those of refused names.
-pub(super) fn without(trailers: &[u8], refused: &[Box<str>]) -> Vec<u8> {
-    let is_refused = |line: &[u8]| {
-        let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
-        refused
-            .iter()
-            .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))
-    };
-    trailers
-        .split_inclusive(|&byte| byte == b'\n')
-        .filter(|line| !is_refused(line))
-        .collect::<Vec<_>>()
-        .concat()
+/// What may not stand in trailers.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// These names, lower-case.
+    pub(super) names: Vec<Box<str>>,
+    /// Names with an underscore.
+    pub(super) underscores: bool,
+}
+
+impl Refused {
+    /// Trailer lines but those that are refused.
+    pub(super) fn without(&self, trailers: &[u8]) -> Vec<u8> {
+        let is_refused = |line: &[u8]| {
+            let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+            (self.underscores && name.contains(&b'_'))
+                || self
+                    .names
+                    .iter()
+                    .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))
+        };
+        trailers
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| !is_refused(line))
+            .collect::<Vec<_>>()
+            .concat()
+    }
 }
 
 /// Puts data into the form of the sink.

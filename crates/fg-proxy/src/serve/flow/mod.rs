@@ -18,7 +18,7 @@ use fg_http::Limits;
 use fg_http::h1::Framing;
 use fg_http::h1::chunk::Decoder;
 
-use self::framing::frame;
+use self::framing::{Refused, frame};
 use super::mirror::Tap;
 
 /// Where the body ends on the receiving side.
@@ -58,8 +58,8 @@ pub(crate) struct Flow {
     taps: Vec<Tap>,
     /// How much of the output is the head.
     head_len: usize,
-    /// Names that may not stand in trailers, lower-case.
-    refused_trailers: Vec<Box<str>>,
+    /// What may not stand in trailers.
+    refused_trailers: Refused,
     /// Trailers that came and did not go into the output: [`Sink::Frames`] sends them after it.
     trailers: Vec<u8>,
     /// Bytes of the body received so far.
@@ -107,7 +107,7 @@ impl Default for Flow {
             steps: Vec::new(),
             taps: Vec::new(),
             head_len: 0,
-            refused_trailers: Vec::new(),
+            refused_trailers: Refused::default(),
             trailers: Vec::new(),
             body_bytes: 0,
             gone: false,
@@ -131,7 +131,7 @@ impl Flow {
         self.sink = Sink::Raw;
         self.steps.clear();
         self.taps.clear();
-        self.refused_trailers.clear();
+        self.refused_trailers = Refused::default();
         self.trailers.clear();
         self.body_bytes = 0;
         self.keep = 0;
@@ -228,9 +228,17 @@ impl Flow {
         matches!(self.source, Source::Done)
     }
 
-    /// Drops trailers of these names, which are lower-case.
-    pub(crate) fn refuse_trailers<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        self.refused_trailers = names.map(Into::into).collect();
+    /// Drops trailers of these names, which are lower-case, and those with an underscore too if so
+    /// wished.
+    pub(crate) fn refuse_trailers<'a>(
+        &mut self,
+        names: impl Iterator<Item = &'a str>,
+        underscores: bool,
+    ) {
+        self.refused_trailers = Refused {
+            names: names.map(Into::into).collect(),
+            underscores,
+        };
     }
 
     /// The trailers that came after a body that is not sent on in chunks.

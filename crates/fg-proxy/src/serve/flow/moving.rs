@@ -3,7 +3,6 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use super::framing::without;
 use super::steps::{copy, give_way};
 use super::{Flow, FlowError, Sink, Source};
 use crate::serve::mirror::Tap;
@@ -171,7 +170,7 @@ impl Flow {
                     None => Vec::new(),
                 };
                 self.source = Source::Done;
-                let trailers = without(&trailers, &self.refused_trailers);
+                let trailers = self.refused_trailers.without(&trailers);
                 self.finish_with_trailers(&trailers)?;
                 Poll::Ready(Ok(()))
             }

@@ -202,7 +202,9 @@ impl Job<'_> {
         };
         if parsed.body != Framing::Length(0) {
             let names = route::owned_fields(self.route, &self.backend.chain, false);
-            self.exchange.up.refuse_trailers(names);
+            // As in the head.
+            let underscores = !self.connection.worker.shared.settings.underscore_names;
+            self.exchange.up.refuse_trailers(names, underscores);
         }
         let collecting = !steps.is_empty();
         let up = &mut self.exchange.up;

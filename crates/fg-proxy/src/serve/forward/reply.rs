@@ -42,7 +42,7 @@ impl Job<'_> {
             let owned = route::owned_fields(self.route, &self.backend.chain, true);
             // The gateway alone says why it answered, also behind a body.
             let reason = std::iter::once(Name::XFerrogateReason.text());
-            down.refuse_trailers(owned.chain(reason));
+            down.refuse_trailers(owned.chain(reason), false);
         }
         down.restart_output();
         if collecting {
