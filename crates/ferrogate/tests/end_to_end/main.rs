@@ -17,6 +17,7 @@ mod lifecycle;
 mod logs;
 mod refused;
 mod reload;
+mod rotation;
 #[cfg(target_os = "linux")]
 mod scarcity;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use fg_testkit::certificates::{Authority, secret};
+use fg_testkit::certificates::{Authority, Issued, secret};
 use fg_testkit::tls::Handshake;
 
 use crate::ground::{
@@ -150,4 +150,39 @@ fn a_certificate_that_envoy_refuses_holds_nothing_else_back() {
         "True/Programmed"
     );
     assert_eq!(child(&gateway), process);
+}
+
+#[test]
+fn a_pair_that_does_not_fit_never_comes_to_envoy() {
+    let ip = "127.34.4.6";
+    let authority = Authority::new("the shop's");
+    let [first, second] = [(); 2].map(|()| authority.issue(&["shop.test"]));
+    let folder = folder(ip);
+    folder.write("secure.yaml", &secure(ip));
+    folder.write("secret.yaml", &secret("shop", &first));
+    let gateway = start(ip, &folder, &["--port-map", "443=8443"]);
+    let shown = || Handshake::new().connect(gateway.socket(8443), "shop.test");
+    assert!(shown().was_shown(&first));
+    let mixed = Issued {
+        certificate: second.certificate.clone(),
+        key: first.key.clone(),
+    };
+    folder.write("secret.yaml", &secret("shop", &mixed));
+    let said = wait_for_words(&gateway, "its last good certificate (serial number ");
+    assert!(said.contains("error: Gateway default/secure"), "{said}");
+    until("the word on all", || is_confirmed(&gateway).then_some(()));
+    assert_eq!(
+        condition(&gateway, "Gateway", "secure", "ResolvedRefs"),
+        "False/ListenersNotResolved"
+    );
+    assert_eq!(
+        condition(&gateway, "Gateway", "secure", "Programmed"),
+        "True/Programmed"
+    );
+    assert!(shown().was_shown(&first));
+    folder.write("secret.yaml", &secret("shop", &second));
+    until("the repaired pair", || {
+        shown().was_shown(&second).then_some(())
+    });
+    wait_for_words(&gateway, "resolved: ");
 }
