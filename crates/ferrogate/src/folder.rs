@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use fg_api::Resource;
 use fg_base::Text;
 use fg_control::Objects;
-use fg_control::explain::Asking;
-use fg_model::{HostPattern, ObjectRef, Origin, Place, kinds};
+use fg_control::explain::{Asking, Rival};
+use fg_model::{Finding, FindingKind, HostPattern, ObjectRef, Origin, Place, ascii_host, kinds};
 use fg_sources::Limits;
-use fg_sources::files::{self, Delta};
+use fg_sources::files::{self, Asks, Delta};
 use fg_sources::watch::Changes;
 use fg_translate::Options;
 
@@ -56,9 +56,9 @@ impl Source {
         (!delta.is_empty()).then(|| self.objects_of(delta, false))
     }
 
-    /// Folders outside that links lead to.
-    pub(crate) fn outside(&self) -> std::collections::BTreeSet<std::path::PathBuf> {
-        self.0.outside().clone()
+    /// What links lead to.
+    pub(crate) fn links(&self) -> files::Links {
+        self.0.links()
     }
 
     /// How many objects are written in it.
@@ -78,8 +78,9 @@ impl Source {
     /// What routes ask of a host (lower-case, without port), served or not.
     pub(crate) fn asking(&self, host: &str) -> Asking {
         let mut asking = asking(self.0.resources(), host);
-        for (route, hostnames) in self.0.refused_routes() {
-            ask(&mut asking, &Origin::of(route.clone(), 0), hostnames, host);
+        for (route, asks) in self.0.refused_routes() {
+            let origin = Origin::of(route.clone(), 0);
+            ask(&mut asking, &origin, asks.clone(), host);
         }
         asking.by_name.sort();
         asking
@@ -108,6 +109,56 @@ impl Source {
         }
     }
 
+    /// Adds to findings about references to certificates where the object with these is written:
+    /// there is what is wrong.
+    pub(crate) fn add_places_behind(&self, findings: &mut [Arc<Finding>]) {
+        for finding in findings {
+            if let Some((object, place)) = self.behind(finding) {
+                let mut more = Finding::clone(finding);
+                more.also(&format!("{} `{}` is at {place}", object.kind, object.name));
+                *finding = Arc::new(more);
+            }
+        }
+    }
+
+    /// The object with certificates that a finding is about, and where it is written.
+    fn behind(&self, finding: &Finding) -> Option<(ObjectRef, Place)> {
+        let is_of_content = matches!(
+            finding.kind,
+            FindingKind::InvalidCertificateRef
+                | FindingKind::InvalidClientCertificateRef
+                | FindingKind::InvalidCaCertificateRef
+                | FindingKind::CertificateExpired
+                | FindingKind::CertificateMismatch
+        );
+        let about = &finding.about;
+        let resource = self.0.resource(&about.object).filter(|_| is_of_content)?;
+        let spec = match resource {
+            Resource::Gateway(gateway) => serde_json::to_value(&gateway.spec),
+            Resource::ListenerSet(set) => serde_json::to_value(&set.spec),
+            Resource::BackendTlsPolicy(policy) => serde_json::to_value(&policy.spec),
+            _ => return None,
+        };
+        let spec = spec.ok()?;
+        let found = field(&spec, about.path.strip_prefix("spec.")?)?;
+        // What is said of a list is about its only entry.
+        let reference = match found.as_array().map(Vec::as_slice) {
+            None => found,
+            Some([only]) => only,
+            Some(_) => return None,
+        };
+        let word = |name: &str| reference.get(name).and_then(serde_json::Value::as_str);
+        let (group, kind) = kinds::SECRET;
+        let object = ObjectRef::new(
+            word("group").unwrap_or(group),
+            word("kind").unwrap_or(kind),
+            word("namespace").unwrap_or(&about.object.namespace),
+            word("name")?,
+        );
+        let place = self.0.place(&object)?.clone();
+        Some((object, place))
+    }
+
     fn objects_of(&self, delta: Delta, all: bool) -> Objects {
         let findings = (all || delta.findings_changed)
             .then(|| self.0.findings().into_iter().map(Arc::new).collect());
@@ -127,36 +178,79 @@ impl Source {
     }
 }
 
+/// The value of a field path such as `listeners[0].tls`.
+fn field<'a>(value: &'a serde_json::Value, path: &str) -> Option<&'a serde_json::Value> {
+    path.split('.').try_fold(value, |value, part| {
+        let (name, index) = match part.split_once('[') {
+            Some((name, index)) => (name, Some(index.trim_end_matches(']'))),
+            None => (part, None),
+        };
+        let value = value.get(name)?;
+        match index {
+            Some(index) => value.get(index.parse::<usize>().ok()?),
+            None => Some(value),
+        }
+    })
+}
+
 /// What routes among objects ask of a host (lower-case, without port).
 pub(crate) fn asking<'a>(resources: impl IntoIterator<Item = &'a Resource>, host: &str) -> Asking {
     let mut asking = Asking::default();
     for resource in resources {
-        let (hostnames, origin) = match resource {
-            Resource::HttpRoute(route) => (&route.spec.hostnames, route.origin()),
-            Resource::GrpcRoute(route) => (&route.spec.hostnames, route.origin()),
+        let (hostnames, parents, origin) = match resource {
+            Resource::HttpRoute(route) => {
+                let spec = &route.spec;
+                (&spec.hostnames, &spec.parent_refs, route.origin())
+            }
+            Resource::GrpcRoute(route) => {
+                let spec = &route.spec;
+                (&spec.hostnames, &spec.parent_refs, route.origin())
+            }
             _ => continue,
         };
-        ask(&mut asking, &origin, hostnames, host);
+        let parents = parents.iter().map(|parent| {
+            let namespace = parent.namespace.as_ref();
+            let namespace = namespace.unwrap_or(&origin.object.namespace);
+            (namespace.clone(), parent.name.clone())
+        });
+        let asks = Asks {
+            hostnames: Some(hostnames.to_vec()),
+            parents: parents.collect(),
+        };
+        ask(&mut asking, &origin, asks, host);
     }
     asking.by_name.sort();
     asking
 }
 
 /// Takes note of what a route asks of a host.
-fn ask(asking: &mut Asking, route: &Origin, hostnames: &[Text], host: &str) {
-    let fits = |written: &str| {
-        HostPattern::parse(Some(written)).is_ok_and(|pattern| pattern.matches(host))
+fn ask(asking: &mut Asking, route: &Origin, asks: Asks, host: &str) {
+    // Also a name that is refused for its letters is the host that was meant.
+    let pattern = |written: &Text| {
+        let ascii = ascii_host(written).ok()?;
+        HostPattern::parse(Some(&ascii)).ok()
     };
-    match hostnames.iter().position(|written| fits(written)) {
-        Some(at) => {
+    let fits = |written: &Text| pattern(written).filter(|pattern| pattern.matches(host));
+    let Asks { hostnames, parents } = asks;
+    let hostname = match &hostnames {
+        None => None,
+        Some(none) if none.is_empty() => Some(HostPattern::Any),
+        Some(hostnames) => {
+            let Some(at) = hostnames.iter().position(|one| fits(one).is_some()) else {
+                asking.others.insert(route.object.clone());
+                return;
+            };
             let named = route.at(format!("spec.hostnames[{at}]"));
             asking.by_name.push(named);
+            let fitting = hostnames.iter().filter_map(fits);
+            fitting.min_by(HostPattern::cmp_specificity)
         }
-        None if hostnames.is_empty() => {}
-        None => {
-            asking.others.insert(route.object.clone());
-        }
-    }
+    };
+    asking.rivals.push(Rival {
+        route: route.object.clone(),
+        hostname,
+        parents,
+    });
 }
 
 /// What time it is. Units: seconds since the epoch.

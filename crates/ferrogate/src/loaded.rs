@@ -82,7 +82,11 @@ impl Loaded {
     /// Everything that is wrong; of a folder by file and line.
     pub(crate) fn findings(&self) -> Vec<Arc<Finding>> {
         match &self.from {
-            From::Folder(folder) => self.control.placed_findings(&folder.places()),
+            From::Folder(folder) => {
+                let mut findings = self.control.placed_findings(&folder.places());
+                folder.add_places_behind(&mut findings);
+                findings
+            }
             From::Cluster { .. } => self.control.placed_findings(&|_| None),
         }
     }

@@ -20,7 +20,6 @@ mod native;
 mod pages;
 mod parents;
 mod proxy;
-mod punycode;
 mod question;
 mod quickstart;
 mod report;

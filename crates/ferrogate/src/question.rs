@@ -7,10 +7,8 @@ use fg_control::explain::{Answer, Asking, Explanation, Question, explain};
 use fg_exchange::{Fault, Request, Scheme};
 use fg_http::h1::parse_request;
 use fg_ir::{GatewayKey, Ir, Protocol};
-use fg_model::{Finding, Origin, Place, Plane};
+use fg_model::{Finding, Origin, Place, Plane, ascii_host};
 use fg_proxy::{Settings, trust};
-
-use crate::punycode::ascii_host;
 
 /// A request that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use fg_admin::{AdminSite, AdminSource, Readiness, ReadinessSite, Site};
 
 use crate::cli::SocketArgs;
-use crate::exit;
 use crate::signals::{Asked, Signals};
 
 /// Binds a socket of the process itself.
@@ -87,7 +86,7 @@ async fn pass_on(mut signals: Signals, told: impl Fn(Asked) -> bool) {
         let asked = signals.next().await;
         if asked == Asked::End {
             if ending {
-                exit::say("ferrogate: ended without draining, as asked by a second signal");
+                tracing::warn!("ended without draining, as asked by a second signal");
                 std::process::exit(1);
             }
             ending = true;

@@ -161,6 +161,16 @@ pub enum FindingKind {
     RefusedByPlane,
 }
 
+impl FindingKind {
+    /// Whether an object with an error of this kind is refused as a whole.
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable | Self::SchemaViolation | Self::UnknownField | Self::RuleViolation
+        )
+    }
+}
+
 /// One thing that is wrong, or good to know, about one field of one object.
 ///
 /// Shape: ordered by origin, then severity and kind.

@@ -10,6 +10,7 @@ mod object;
 pub mod path;
 mod pattern;
 mod plane;
+mod punycode;
 pub mod secret;
 
 pub use backend_key::BackendKey;
@@ -20,3 +21,4 @@ pub use matcher::{GrpcMatch, HeaderMatch, Match, PathMatch, QueryMatch, ValueMat
 pub use object::{Age, ObjectRef, Origin, kinds};
 pub use pattern::{Pattern, PatternError};
 pub use plane::Plane;
+pub use punycode::ascii_host;

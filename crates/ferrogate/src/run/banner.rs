@@ -19,7 +19,12 @@ pub(crate) fn print(serving: &Serving, args: &RunArgs, quickstart: bool) {
             &format!("listener {listener} serves on {}", list.join(", ")),
         );
     }
-    if state.control.bound().is_empty() {
+    if state.control.bound().is_empty() && quickstart {
+        line(
+            &mut text,
+            "the example does not serve: the error above says why; `--port-map 8080=PORT` gives its listener a port that is free",
+        );
+    } else if state.control.bound().is_empty() {
         line(
             &mut text,
             "no listener serves yet: the folder needs a Gateway of class `ferrogate` or `ferrogate-envoy`; if it has one, the errors above say why that does not serve",

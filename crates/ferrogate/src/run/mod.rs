@@ -107,7 +107,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     };
     let native = Native::new(proxy, registry);
     let of_envoy = envoy::Options::new(args, &settings);
-    let planes = Planes::new(native, of_envoy, Arc::new(tell), envoy_admin);
+    let port_map = settings.port_map.clone();
+    let planes = Planes::new(native, port_map, of_envoy, Arc::new(tell), envoy_admin);
     let options = options(args.translation, args.served_by);
     let mut serving = Serving::new(planes, state, options);
     match (folder, &example) {
@@ -194,7 +195,7 @@ fn follow(
     watch: Option<&Watch>,
 ) {
     if let Some(watch) = watch {
-        watch.follow(serving.outside());
+        watch.follow(serving.links());
     }
     let mut clock = Instant::now();
     loop {
@@ -230,7 +231,7 @@ fn follow(
             tracing::info!("nothing changed");
         }
         if let Some(watch) = watch {
-            watch.follow(serving.outside());
+            watch.follow(serving.links());
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What the admin pages show of a running process.
 
+use std::sync::Arc;
+
 use fg_admin::{AdminSource, ExplainQuery};
 use fg_control::Control;
-use fg_model::{Origin, Place};
+use fg_model::{Finding, Origin, Place};
 use fg_proxy::Settings;
 
 use crate::folder::Source;
@@ -48,9 +50,7 @@ impl AdminSource for Pages {
     fn status(&self) -> String {
         let report = {
             let state = self.state.lock();
-            let findings = state
-                .control
-                .placed_findings(&|origin| place(&state, origin));
+            let findings = findings(&state);
             Report::new(state.control.documents(), &findings)
         };
         json(&report)
@@ -60,9 +60,7 @@ impl AdminSource for Pages {
         // The lock is held for copying and for looking up lines, not while tables are compiled.
         let (ir, findings) = {
             let state = self.state.lock();
-            let findings = state
-                .control
-                .placed_findings(&|origin| place(&state, origin));
+            let findings = findings(&state);
             (state.control.ir().clone(), findings)
         };
         pages::explanation(query, |asked| {
@@ -91,6 +89,16 @@ impl AdminSource for Pages {
     fn set_log_level(&self, level: &str) -> Result<(), String> {
         self.level.set(level)
     }
+}
+
+/// Everything that is wrong, each with its place.
+fn findings(state: &State) -> Vec<Arc<Finding>> {
+    let locate = |origin: &Origin| place(state, origin);
+    let mut findings = state.control.placed_findings(&locate);
+    if let Some(source) = &state.source {
+        source.add_places_behind(&mut findings);
+    }
+    findings
 }
 
 /// The file of an object and its first line there: cheap, unlike the line of a field.

@@ -40,6 +40,8 @@ pub(crate) struct Planes {
     failure: Option<String>,
     /// Why not all of its listeners serve, if that is known.
     lack: Option<String>,
+    /// The port that is bound for a listener's port.
+    port_map: BTreeMap<u16, u16>,
     options: envoy::Options,
     tell: Tell,
     admin: EnvoyAdmin,
@@ -50,6 +52,7 @@ impl Planes {
     /// until the end.
     pub(crate) fn new(
         native: Native,
+        port_map: BTreeMap<u16, u16>,
         options: envoy::Options,
         tell: Tell,
         admin: EnvoyAdmin,
@@ -63,6 +66,7 @@ impl Planes {
             envoy: None,
             failure: None,
             lack: None,
+            port_map,
             options,
             tell,
             admin,
@@ -207,6 +211,14 @@ impl Planes {
         let mut bound = self.bound.clone();
         // Of these it is said what Envoy does.
         bound.retain(|one| !self.leaving.contains_key(&GatewayKey::from(&one.listener)));
+        for one in &mut bound {
+            if let (Err(words), Some(listener)) = (
+                &mut one.addresses,
+                control.ir().listeners.get(&one.listener),
+            ) {
+                advise(words, listener.port, &self.port_map);
+            }
+        }
         let mut remarks = Remarks::default();
         self.lack = self.envoy.as_ref().and_then(|envoy| envoy.lack(ir));
         if let Some(envoy) = &self.envoy {
@@ -266,6 +278,18 @@ impl Planes {
             native.drain(timeout);
         });
     }
+}
+
+/// Adds how to have a listener elsewhere whose port is taken.
+fn advise(words: &mut String, port: u16, port_map: &BTreeMap<u16, u16>) {
+    if !words.contains("another process") {
+        return;
+    }
+    let bound = port_map.get(&port).copied().unwrap_or(port);
+    let free = bound.checked_add(10_000).unwrap_or(bound / 2);
+    words.push_str(&format!(
+        "; `--port-map {port}={free}` serves this listener on port {free} instead"
+    ));
 }
 
 /// The ports that are bound.

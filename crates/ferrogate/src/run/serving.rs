@@ -1,11 +1,11 @@
 //! From changed files to changed data planes.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use fg_control::{Control, News, Objects};
 use fg_ir::Change;
+use fg_model::Severity;
+use fg_sources::files::Links;
 use fg_sources::watch::Changes;
 use fg_status::summary;
 use fg_telemetry::FindingCounts;
@@ -14,12 +14,14 @@ use fg_translate::Options;
 use super::pages::{Shared, State};
 use super::planes::Planes;
 use super::{addresses, envoy};
-use crate::exit;
 use crate::folder::{Source, now};
 use crate::report::counted;
 
 /// Findings told at once; whoever has more is better served by `ferrogate check`.
 const TOLD: usize = 50;
+
+/// The log's name for what is wrong with the configuration, so that filters can have or leave it.
+const FINDINGS: &str = "findings";
 
 /// The control plane and the data planes that follow it.
 pub(crate) struct Serving {
@@ -156,7 +158,11 @@ impl Serving {
             );
         }
         let news = match source {
-            Some(source) => control.news(&source.places()),
+            Some(source) => {
+                let mut news = control.news(&source.places());
+                source.add_places_behind(&mut news.appeared);
+                news
+            }
             None => control.news(&|_| None),
         };
         tell(&news);
@@ -192,14 +198,10 @@ impl Serving {
         });
     }
 
-    /// Folders outside of the source that want to be watched, too.
-    pub(crate) fn outside(&self) -> BTreeSet<PathBuf> {
+    /// What links in the source lead to, which wants to be watched, too.
+    pub(crate) fn links(&self) -> Links {
         let state = self.state.lock();
-        state
-            .source
-            .as_ref()
-            .map(Source::outside)
-            .unwrap_or_default()
+        state.source.as_ref().map(Source::links).unwrap_or_default()
     }
 
     /// The state that the admin pages see.
@@ -213,17 +215,24 @@ impl Serving {
     }
 }
 
-/// Prints findings once, and once more when they are resolved.
+/// Logs findings once, as `check` prints them, and once more when they are resolved.
 fn tell(news: &News) {
-    for (word, findings) in [("", &news.appeared), ("resolved: ", &news.resolved)] {
-        for finding in findings.iter().take(TOLD) {
-            exit::say(&format!("{word}{finding}"));
+    for finding in news.appeared.iter().take(TOLD) {
+        match finding.severity {
+            Severity::Error => tracing::error!(target: FINDINGS, "{finding}"),
+            Severity::Warning => tracing::warn!(target: FINDINGS, "{finding}"),
+            Severity::Info => tracing::info!(target: FINDINGS, "{finding}"),
         }
-        if findings.len() > TOLD {
-            let more = findings.len() - TOLD;
-            exit::say(&format!(
+    }
+    for finding in news.resolved.iter().take(TOLD) {
+        tracing::info!(target: FINDINGS, "resolved: {finding}");
+    }
+    for (word, findings) in [("", &news.appeared), ("resolved: ", &news.resolved)] {
+        if let Some(more) = findings.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            tracing::warn!(
+                target: FINDINGS,
                 "{word}… and {more} more; `ferrogate check` lists them all"
-            ));
+            );
         }
     }
 }

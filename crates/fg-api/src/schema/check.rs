@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use fg_model::FindingKind;
+use fg_model::{FindingKind, ascii_host};
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::SchemaFinding;
 use super::catalog::Kind;
-use super::nearest::{ending, nearest};
+use super::nearest::{nearest, shortened};
 use super::node::{List, Node, Type};
 use super::text::{describe, how_many, one_of, push_field, push_index, push_key, quote};
 use super::words::words;
@@ -192,12 +193,54 @@ impl Walk<'_> {
                 Some(words) => format!("must be {words}"),
                 None => format!("must match {}", pattern.source),
             };
-            self.violation(if self.secret {
-                must
-            } else {
-                format!("{must}, not {}", quote(text))
+            let finding = match self.secret {
+                true => SchemaFinding::violation(self.path.clone(), must),
+                false => {
+                    let text = format!("{must}, not {}", quote(text));
+                    SchemaFinding::violation(self.path.clone(), text)
+                }
+            };
+            self.found
+                .push(match self.hostname_meant(text, &pattern.regex) {
+                    Some(hint) => finding.hint(hint),
+                    None => finding,
+                });
+        }
+    }
+
+    /// What to write instead of a hostname that is none, when that can be told.
+    fn hostname_meant(&self, text: &str, good: &Regex) -> Option<String> {
+        let path = self
+            .path
+            .trim_end_matches(|c: char| c.is_ascii_digit() || "[]".contains(c));
+        let field = path.rsplit('.').next()?;
+        if !matches!(field, "hostname" | "hostnames") {
+            return None;
+        }
+        if !text.is_ascii() {
+            return Some(match ascii_host(&text.to_lowercase()) {
+                Ok(ascii) => format!("write it in ASCII, as clients send it: `{ascii}`"),
+                Err(_) => "write it in ASCII, as clients send it: `xn--…`".to_owned(),
             });
         }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let end = rest.find(['/', ':']).unwrap_or(rest.len());
+        let (name, rest) = rest.split_at(end);
+        let lower = name.to_ascii_lowercase();
+        let may_be_any = self.path.starts_with("spec.listeners") || field == "hostnames";
+        if lower == "*" && may_be_any {
+            return Some("leave it out: then it is for every host".to_owned());
+        }
+        let left = [
+            (!scheme.is_empty()).then_some("a scheme"),
+            rest.starts_with(':').then_some("a port"),
+            rest.contains('/').then_some("a path"),
+        ];
+        let left: Vec<&str> = left.into_iter().flatten().collect();
+        good.is_match(&lower).then(|| match left.as_slice() {
+            [] => format!("write `{lower}`"),
+            left => format!("write `{lower}`: it has no room for {}", left.join(" or ")),
+        })
     }
 
     fn integer(&mut self, node: &Node, value: &mut Value) {
@@ -236,7 +279,7 @@ impl Walk<'_> {
         let mut finding = SchemaFinding::violation(self.path.clone(), text);
         let words = || words.iter().map(String::as_str);
         let written = plain(value);
-        if let Some(near) = nearest(&written, words()).or_else(|| ending(&written, words())) {
+        if let Some(near) = nearest(&written, words()).or_else(|| shortened(&written, words())) {
             finding = finding.hint(format!("did you mean `{near}`?"));
         }
         self.found.push(finding);

@@ -15,12 +15,32 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, name)| name)
 }
 
-/// The only name that ends with a word, such as `PathPrefix` for `Prefix`.
-pub(super) fn ending<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let mut names = names.into_iter();
-    let is_meant = |name: &&str| !word.is_empty() && name.ends_with(word);
-    let first = names.find(is_meant)?;
-    names.all(|name| !is_meant(&name)).then_some(first)
+/// The only name of which a word is a short form: one that ends with it, such as `PathPrefix` for
+/// `prefix`, or one that begins as it does and has its other letters in the same order, such as
+/// `RegularExpression` for `Regex`.
+pub(super) fn shortened<'a>(
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    if lower.chars().count() < 3 {
+        return None;
+    }
+    let names: Vec<(&str, String)> = names
+        .into_iter()
+        .map(|name| (name, name.to_lowercase()))
+        .collect();
+    let is_within = |name: &str| {
+        let mut letters = name.chars();
+        name.chars().next() == lower.chars().next()
+            && lower.chars().all(|one| letters.any(|letter| letter == one))
+    };
+    let only = |is_meant: &dyn Fn(&str) -> bool| {
+        let mut meant = names.iter().filter(|(_, name)| is_meant(name));
+        let first = meant.next()?;
+        meant.next().is_none().then_some(first.0)
+    };
+    only(&|name| name.ends_with(&lower)).or_else(|| only(&is_within))
 }
 
 /// How many letters must be inserted, removed, replaced, or swapped with their neighbour.
@@ -59,11 +79,26 @@ mod tests {
         // Of so few letters anything would be near.
         assert_eq!(nearest("b", ["a", "c"]), None);
         assert_eq!(nearest("TO", ["to", "on"]), Some("to"));
-        assert_eq!(
-            ending("Prefix", ["Exact", "PathPrefix"]),
-            Some("PathPrefix")
-        );
-        assert_eq!(ending("x", ["ax", "bx"]), None);
+    }
+
+    #[test]
+    fn short_forms_are_understood() {
+        let kinds = ["Exact", "PathPrefix", "RegularExpression"];
+        for (word, meant) in [
+            ("Prefix", Some("PathPrefix")),
+            ("prefix", Some("PathPrefix")),
+            ("Regex", Some("RegularExpression")),
+            ("regexp", Some("RegularExpression")),
+            ("", None),
+            ("Pr", None),
+            ("Wildcard", None),
+        ] {
+            assert_eq!(shortened(word, kinds), meant, "{word}");
+        }
+        assert_eq!(shortened("Fix", ["APre-Fix", "BPost-Fix"]), None);
+        let filters = ["RequestRedirect", "RequestMirror", "URLRewrite"];
+        assert_eq!(shortened("Redirect", filters), Some("RequestRedirect"));
+        assert_eq!(shortened("Request", filters), None);
     }
 
     #[test]

@@ -231,7 +231,7 @@ pub(super) fn of_plane(
 }
 
 /// The listeners that serve a route.
-fn attached<'a>(ir: &'a Ir, route: &ObjectRef) -> BTreeSet<&'a ListenerKey> {
+pub(super) fn attached<'a>(ir: &'a Ir, route: &ObjectRef) -> BTreeSet<&'a ListenerKey> {
     let rules = ir.rules.iter();
     rules
         .filter(|(key, _)| *key.route == *route)
@@ -240,7 +240,8 @@ fn attached<'a>(ir: &'a Ir, route: &ObjectRef) -> BTreeSet<&'a ListenerKey> {
         .collect()
 }
 
-fn hint(finding: &Finding, question: &Question<'_>) -> Hint {
+/// A finding as something to look at.
+pub(super) fn hint(finding: &Finding, question: &Question<'_>) -> Hint {
     let advice = finding.hint.iter().map(|hint| format!(" ({hint})"));
     Hint {
         text: format!("{}{}", finding.text, advice.collect::<String>()),

@@ -7,6 +7,7 @@ mod choose;
 mod envoy;
 mod misses;
 mod owner;
+mod rivals;
 mod text;
 mod tls;
 mod walk;
@@ -19,9 +20,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fg_base::Text;
 use fg_exchange::Request;
 use fg_ir::GatewayKey;
-use fg_model::{Finding, ObjectRef, Origin, Place, Plane};
+use fg_model::{Finding, HostPattern, ObjectRef, Origin, Place, Plane};
 use serde::Serialize;
 
 pub use walk::explain;
@@ -58,6 +60,19 @@ pub struct Asking {
     pub by_name: Vec<Origin>,
     /// Routes that ask for other hosts by name, and not for it.
     pub others: BTreeSet<Arc<ObjectRef>>,
+    /// All routes that ask for it, by name or not, and those of which that is not known.
+    pub rivals: Vec<Rival>,
+}
+
+/// A route that asks for a host, served or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// The route.
+    pub route: Arc<ObjectRef>,
+    /// The most specific of its hostnames that cover the host; `None` when they cannot be read.
+    pub hostname: Option<HostPattern>,
+    /// Namespace and name of each parent that it names; empty when they cannot be read.
+    pub parents: Vec<(Text, Text)>,
 }
 
 /// The answer to a [`Question`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fg_exchange::{Facts, Request, Scheme};
 use fg_ir::{Protocol, Rule};
-use fg_model::{Match, Plane};
+use fg_model::{HostPattern, Match, Plane};
 use fg_router::{Found, ListenerTable, Outcome};
 
 use super::walk::{LISTED, rule_step};
@@ -15,6 +15,8 @@ use super::{Explanation, Other, Question, envoy};
 pub(super) struct Owned {
     pub(super) rule: Arc<Rule>,
     pub(super) facts: Facts,
+    /// The hostname under which it was found.
+    pub(super) hostname: HostPattern,
     /// What of the match Envoy cannot ask, where that closes the rule.
     pub(super) closed: Option<&'static str>,
 }
@@ -118,6 +120,7 @@ pub(super) fn find(
     Some(Owned {
         rule: found.rule.clone(),
         facts,
+        hostname: found.hostname.clone(),
         closed: *closed,
     })
 }

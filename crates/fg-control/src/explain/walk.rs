@@ -19,7 +19,7 @@ use super::owner::{self, Owned};
 use super::words::of_match;
 use super::{
     Answer, BackendStep, Explanation, Hint, PolicyStep, Question, RuleStep, Source, choose, envoy,
-    misses, name_of, tls,
+    misses, name_of, rivals, tls,
 };
 
 /// The most other matches, near misses and findings that an explanation lists.
@@ -73,12 +73,7 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
     let plane = listener.plane;
     explanation.listener = Some(listener);
     let routed = as_routed(&table, question, &mut explanation);
-    let Some(Owned {
-        rule,
-        facts,
-        closed,
-    }) = owner::find(&table, plane, question, &routed, &mut explanation)
-    else {
+    let Some(owned) = owner::find(&table, plane, question, &routed, &mut explanation) else {
         explanation.answer = Some(refused(Reason::NoRoute, Reason::NoRoute.words()));
         misses::near(&table, question, &request, &mut explanation);
         misses::suspects(
@@ -90,18 +85,33 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
         );
         return explanation;
     };
+    let Owned {
+        rule,
+        facts,
+        closed,
+        ..
+    } = &owned;
     let chain = Chain::new(&rule.policies, &rule.origin, question);
     explanation.policies.clone_from(&chain.steps);
-    misses::of_rule(&rule, question, &mut explanation);
-    misses::of_plane(table.listener(), &rule, question, &mut explanation);
+    misses::of_rule(rule, question, &mut explanation);
+    let host = lossy(request.host());
+    rivals::tell(
+        ir,
+        table.listener(),
+        &owned,
+        &host,
+        question,
+        &mut explanation,
+    );
+    misses::of_plane(table.listener(), rule, question, &mut explanation);
     if plane == Plane::Envoy
-        && let Some(answer) = envoy::of_rule(&rule, closed)
+        && let Some(answer) = envoy::of_rule(rule, *closed)
     {
         explanation.answer = Some(answer);
         return explanation;
     }
     let mut passed = announced(question);
-    if let Some(answer) = chain.run(&mut passed, &facts) {
+    if let Some(answer) = chain.run(&mut passed, facts) {
         explanation.answer = Some(answer);
         return explanation;
     }
@@ -117,12 +127,12 @@ fn walk(ir: &Ir, question: &Question<'_>) -> Explanation {
             let total: u64 = backends.iter().map(|b| u64::from(b.weight)).sum();
             for backend in backends {
                 let closed = (plane == Plane::Envoy)
-                    .then(|| envoy::of_backend(&rule, backend))
+                    .then(|| envoy::of_backend(rule, backend))
                     .flatten();
                 let way = Way {
                     kind: rule.kind,
                     chain: &chain,
-                    facts: &facts,
+                    facts,
                     closed,
                     total,
                 };

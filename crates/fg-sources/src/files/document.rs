@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_api::Resource;
-use fg_api::schema::{Decoded, Identity, Refusal, SchemaFinding, decode, identify};
+use fg_api::schema::{Decoded, Identity, Refusal, SchemaFinding, decode, identify, named};
 use fg_base::Text;
 use fg_model::{Finding, FindingKind, ObjectRef, Origin, Place, kinds};
 use serde_json::Value;
@@ -33,8 +33,41 @@ pub(crate) struct Written {
     pub(crate) good: Option<Decoded>,
     /// Whether this version of it was refused.
     pub(crate) refused: bool,
-    /// The hostnames that a route asks for that was refused.
-    pub(crate) hostnames: Vec<Text>,
+    /// What a route asks for that was refused.
+    pub(crate) asks: Asks,
+}
+
+/// What a route asks for, as far as it can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Its hostnames; none means every host. `None` when they cannot be read.
+    pub hostnames: Option<Vec<Text>>,
+    /// Namespace and name of each parent that it names.
+    pub parents: Vec<(Text, Text)>,
+}
+
+impl Asks {
+    fn read(route: &Value, namespace: &Text) -> Self {
+        let hostnames = match route.pointer("/spec/hostnames") {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::String(one)) => Some(vec![one.as_str().into()]),
+            Some(Value::Array(all)) => {
+                let names = all.iter().map(|one| Some(one.as_str()?.into()));
+                names.collect()
+            }
+            Some(_) => None,
+        };
+        let parents = route.pointer("/spec/parentRefs").and_then(Value::as_array);
+        let parents = parents.into_iter().flatten().filter_map(|parent| {
+            let word = |field: &str| parent.get(field).and_then(Value::as_str);
+            let namespace = word("namespace").map_or_else(|| namespace.clone(), Text::from);
+            Some((namespace, word("name")?.into()))
+        });
+        Self {
+            hostnames,
+            parents: parents.collect(),
+        }
+    }
 }
 
 /// What a file says.
@@ -86,15 +119,6 @@ fn about_syntax(file: &Text, error: YamlError) -> Finding {
         false => FindingKind::Unreadable,
     };
     about_file(file, error.line, kind, error.text)
-}
-
-/// The hostnames that a route asks for, as far as they can be read.
-fn hostnames(route: &Value) -> Vec<Text> {
-    let written = route.pointer("/spec/hostnames").and_then(Value::as_array);
-    let written = written.into_iter().flatten();
-    written
-        .filter_map(|one| Some(one.as_str()?.into()))
-        .collect()
 }
 
 /// The parts of a text between its lines `---`, each with the number of lines before it. Such a
@@ -238,7 +262,7 @@ impl<'a> Reading<'a> {
                 line: self.before + 1,
                 good: None,
                 refused: true,
-                hostnames: Vec::new(),
+                asks: Asks::default(),
             });
         }
         // Its lines may mislead.
@@ -318,7 +342,7 @@ impl<'a> Reading<'a> {
                 })
             })
             .collect();
-        let hostnames = hostnames(&value);
+        let written = named(&value).map(|id| Asks::read(&value, &id.namespace));
         let closing = closing(&value);
         let decoded = decode(value).and_then(|decoded| match twice.is_empty() {
             true => Ok(decoded),
@@ -345,12 +369,12 @@ impl<'a> Reading<'a> {
                         generation_given,
                     }),
                     refused: false,
-                    hostnames: Vec::new(),
+                    asks: Asks::default(),
                 });
             }
             Err(refusal) => {
                 let instead = closing.and_then(Closing::decoded);
-                self.refused(refusal, twice, (hostnames, instead), spot);
+                self.refused(refusal, twice, (written.unwrap_or_default(), instead), spot);
             }
         }
     }
@@ -359,7 +383,7 @@ impl<'a> Reading<'a> {
         &mut self,
         refusal: Refusal,
         twice: Vec<SchemaFinding>,
-        (hostnames, instead): (Vec<Text>, Option<Decoded>),
+        (asks, instead): (Asks, Option<Decoded>),
         spot: &Spot<'_>,
     ) {
         let line = spot.line;
@@ -374,7 +398,7 @@ impl<'a> Reading<'a> {
                 good: instead.filter(|one| *one.resource.id() == id),
                 id,
                 refused: true,
-                hostnames,
+                asks,
             }),
             None => self.content.unidentified = true,
         }

@@ -7,6 +7,7 @@
 mod closing;
 mod document;
 mod keep;
+mod links;
 mod listing;
 mod meant;
 mod reading;
@@ -23,14 +24,17 @@ use std::sync::Arc;
 
 use fg_api::Resource;
 use fg_base::Text;
-use fg_model::{Finding, FindingKind, ObjectRef, Place};
+use fg_model::{Finding, FindingKind, ObjectRef, Place, kinds};
 
 use crate::watch::Changes;
 use crate::{Limits, yaml};
 pub use closing::HARMLESS;
+pub use document::Asks;
 use document::{Others, about_file};
 use keep::{keep_last_good, say_what_is_missing, unreadable};
-use listing::{Listing, Trouble, is_hidden, is_ours, join, walk};
+pub use links::Links;
+pub(crate) use listing::is_ours;
+use listing::{Listing, Trouble, is_hidden, join, walk};
 use reading::{File, Fresh, Reading, hash};
 use store::Store;
 
@@ -116,8 +120,14 @@ impl Folder {
         let mut below = BTreeSet::new();
         // Behind a link, or beyond a limit, a change may matter elsewhere.
         let entangled = self.listing.links || self.listing.troubles.contains(&Trouble::TooMany);
-        let mut everything = changes.rescan || (entangled && !changes.paths.is_empty());
-        for path in &changes.paths {
+        let links = self.links();
+        let paths = changes
+            .paths
+            .iter()
+            .filter(|path| !(entangled && links.pass_over(path)));
+        let paths: Vec<&PathBuf> = paths.collect();
+        let mut everything = changes.rescan || (entangled && !paths.is_empty());
+        for path in paths {
             let path = path
                 .strip_prefix(&canonical)
                 .or_else(|_| path.strip_prefix(&root));
@@ -368,14 +378,19 @@ impl Folder {
         self.store.resources()
     }
 
-    /// Routes that are written, and refused without ever having been good, each with the hostnames that
-    /// it asks for.
-    pub fn refused_routes(&self) -> impl Iterator<Item = (&Arc<ObjectRef>, &[Text])> {
+    /// The object of that name that exists now.
+    pub fn resource(&self, id: &ObjectRef) -> Option<&Resource> {
+        self.store.resource(id)
+    }
+
+    /// Routes that are written, and refused without ever having been good, each with what it asks for.
+    pub fn refused_routes(&self) -> impl Iterator<Item = (&Arc<ObjectRef>, &Asks)> {
         let written = self.files.values().flat_map(|file| &file.content.written);
-        let refused = written.filter(|object| object.good.is_none());
+        let refused = written.filter(|object| object.refused && object.good.is_none());
+        let is_route = |id: &ObjectRef| id.is(kinds::HTTP_ROUTE) || id.is(kinds::GRPC_ROUTE);
         refused
-            .filter(|object| !object.hostnames.is_empty())
-            .map(|object| (&object.id, &*object.hostnames))
+            .filter(move |object| is_route(&object.id))
+            .map(|object| (&object.id, &object.asks))
     }
 
     /// Everything that is wrong now, ordered by file, line and field.
@@ -471,11 +486,6 @@ impl Folder {
             *all.entry(kind.clone()).or_default() += count;
         }
         all
-    }
-
-    /// Folders outside of this one that links led to: they want to be watched, too.
-    pub fn outside(&self) -> &BTreeSet<PathBuf> {
-        &self.listing.outside
     }
 
     /// The name of a file for people.

@@ -207,6 +207,11 @@ impl Store {
         self.serving.values().map(|serving| &serving.resource)
     }
 
+    /// The object that serves under a name.
+    pub(crate) fn resource(&self, id: &ObjectRef) -> Option<&Resource> {
+        Some(&self.serving.get(id)?.resource)
+    }
+
     /// Where the object that serves is written.
     pub(crate) fn place(&self, id: &ObjectRef) -> Option<&Place> {
         self.serving.get(id)?.place.as_ref()

@@ -6,16 +6,21 @@
 
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::files::Links;
+use wanted::{Wanted, is_of_text, is_plain_file, lock};
 
 /// Changes are handed on after this much silence.
 const QUIET: Duration = Duration::from_millis(5);
@@ -63,7 +68,7 @@ impl Changes {
 
 enum Message {
     Event(notify::Result<Event>),
-    Follow(BTreeSet<PathBuf>),
+    Follow(Links),
     Stop,
 }
 
@@ -100,6 +105,7 @@ impl Watch {
             lost: true,
             system: None,
             outside: BTreeSet::new(),
+            wanted: Arc::default(),
             warning: None,
             messages: messages.clone(),
         };
@@ -113,11 +119,11 @@ impl Watch {
         })
     }
 
-    /// Watches these folders, too: see [`Folder::outside`](crate::files::Folder::outside). They
-    /// replace those of an earlier call.
-    pub fn follow(&self, folders: BTreeSet<PathBuf>) {
+    /// Watches what links lead to, too: see [`Folder::links`](crate::files::Folder::links). It
+    /// replaces that of an earlier call.
+    pub fn follow(&self, links: Links) {
         // The thread ends only when nobody wants changes any more.
-        let _ = self.messages.send(Message::Follow(folders));
+        let _ = self.messages.send(Message::Follow(links));
     }
 }
 
@@ -142,6 +148,8 @@ struct Watched {
     /// The system's watcher; `None` when there can be none.
     system: Option<RecommendedWatcher>,
     outside: BTreeSet<PathBuf>,
+    /// The files whose text matters; the system's own thread asks, too.
+    wanted: Arc<Mutex<Wanted>>,
     /// Why there is none, or not for everything.
     warning: Option<String>,
     messages: Sender<Message>,
@@ -150,9 +158,14 @@ struct Watched {
 impl Watched {
     fn begin(&mut self) {
         let messages = self.messages.clone();
+        let wanted = self.wanted.clone();
         let handler = move |event: notify::Result<Event>| {
-            // Reading causes events, too, one each file: they end here.
-            if !event.as_ref().is_ok_and(is_reading) {
+            // Reading causes events, too, one each file, and others may write beside what is ours,
+            // such as a log line by line: those end here.
+            let is_idle = |event: &Event| {
+                is_reading(event) || (is_of_text(event) && !lock(&wanted).has_any(&event.paths))
+            };
+            if !event.as_ref().is_ok_and(is_idle) {
                 let _ = messages.send(Message::Event(event));
             }
         };
@@ -169,6 +182,11 @@ impl Watched {
         self.lost = leads_to.is_err();
         if let Ok(canonical) = leads_to {
             self.canonical = canonical;
+        }
+        {
+            let mut wanted = lock(&self.wanted);
+            wanted.roots = [self.given.clone(), self.canonical.clone()].into();
+            wanted.is_dir = self.is_dir;
         }
         // The folders around tell when the path itself is replaced.
         for path in [self.given.clone(), self.canonical.clone()] {
@@ -208,10 +226,15 @@ impl Watched {
         ));
     }
 
-    /// Watches other folders outside. Tells whether there are new ones, in which something may have
-    /// changed already.
-    fn follow(&mut self, folders: BTreeSet<PathBuf>) -> bool {
-        let old = std::mem::replace(&mut self.outside, folders);
+    /// Watches what links lead to. Tells whether some of it is new: something may have changed there
+    /// already.
+    fn follow(&mut self, links: Links) -> bool {
+        let (now, before) = {
+            let mut wanted = lock(&self.wanted);
+            let before = std::mem::replace(&mut wanted.files, links.files);
+            (wanted.files.clone(), before)
+        };
+        let old = std::mem::replace(&mut self.outside, links.folders);
         if let Some(system) = &mut self.system {
             for folder in old.difference(&self.outside) {
                 // Gone already, perhaps.
@@ -222,7 +245,7 @@ impl Watched {
         for folder in &new {
             self.watch(folder, RecursiveMode::NonRecursive);
         }
-        !new.is_empty()
+        !new.is_empty() || !now.is_subset(&before)
     }
 
     /// Whether a path is the watched one itself.
@@ -406,11 +429,16 @@ fn hear(watcher: &mut Watched, heard: &mut Heard, event: Event) {
     }
     let written = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
     let new_folder = matches!(event.kind, EventKind::Create(CreateKind::Folder));
+    let new_file = matches!(event.kind, EventKind::Create(CreateKind::File));
     let moved = matches!(
         event.kind,
         EventKind::Modify(ModifyKind::Name(_)) | EventKind::Create(_) | EventKind::Remove(_)
     );
     for path in event.paths {
+        // A link is made by the same kind of event, and may lead to a folder.
+        if new_file && !lock(&watcher.wanted).has(&path) && is_plain_file(&path) {
+            continue;
+        }
         let root = watcher.is_root(&path);
         if root && moved {
             watcher.place();

@@ -30,7 +30,7 @@ impl Desk {
         let watch = Watch::start(path, move |changes| sender.send(changes).is_ok()).unwrap();
         let mut folder = Folder::open(path, Limits::default()).unwrap();
         folder.load();
-        watch.follow(folder.outside().clone());
+        watch.follow(folder.links());
         Self {
             watch,
             changes,
@@ -59,7 +59,7 @@ impl Desk {
             if let Ok(changes) = self.changes.recv_timeout(Duration::from_secs(1)) {
                 assert_eq!(changes.warning, None);
                 self.folder.apply(&changes);
-                self.watch.follow(self.folder.outside().clone());
+                self.watch.follow(self.folder.links());
             }
         }
     }
@@ -207,6 +207,7 @@ fn without_the_system_everything_is_looked_at_now_and_then() {
         lost: false,
         system: None,
         outside: BTreeSet::new(),
+        wanted: Arc::default(),
         warning: Some("no watches left".to_owned()),
         messages: messages.clone(),
     };
@@ -229,6 +230,68 @@ fn an_edit_is_no_reason_to_look_at_everything() {
     let changes = desk.changes.recv_timeout(LONG).unwrap();
     assert!(!changes.rescan, "{changes:?}");
     assert_eq!(changes.paths.len(), 1, "{changes:?}");
+}
+
+/// Whoever keeps a log, or an editor its notes, beside the configuration.
+#[test]
+fn what_others_write_beside_it_wakes_nobody() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (at, there) = (
+        |name: &str| dir.path().join(name),
+        |name: &str| other.path().join(name),
+    );
+    write(there("plain"), config("linked")).unwrap();
+    symlink(there("plain"), at("linked.yaml")).unwrap();
+    write(at("notes.txt"), "").unwrap();
+    let mut desk = Desk::new(dir.path());
+    desk.until(&["linked"]);
+    let first = desk.changes.recv_timeout(LONG).unwrap();
+    assert!(first.rescan, "what the link leads to is new: {first:?}");
+    for text in ["one", "two", "three"] {
+        write(at("notes.txt"), text).unwrap();
+        write(at(&format!("{text}.log")), text).unwrap();
+        write(at(".a.yaml.swp"), text).unwrap();
+        write(there("notes.txt"), text).unwrap();
+        write(there("log"), text).unwrap();
+    }
+    write(at("b.yaml"), config("b")).unwrap();
+    let changes = desk.changes.recv_timeout(LONG).unwrap();
+    let paths: Vec<_> = changes.paths.iter().collect();
+    assert_eq!(paths, [&at("b.yaml")], "{changes:?}");
+    assert!(!changes.rescan, "{changes:?}");
+    // What a link leads to may be called anything.
+    write(there("plain"), config("other")).unwrap();
+    desk.folder.apply(&changes);
+    desk.until(&["b", "other"]);
+}
+
+#[test]
+fn beside_one_file_only_that_file_matters() {
+    let dir = TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    write(at("conf"), config("a")).unwrap();
+    write(at("other.yaml"), config("x")).unwrap();
+    let (sender, events) = channel();
+    let wanted: Arc<Mutex<Wanted>> = Arc::default();
+    let mut watcher = Watched {
+        given: at("conf"),
+        is_dir: false,
+        canonical: PathBuf::new(),
+        lost: true,
+        system: None,
+        outside: BTreeSet::new(),
+        wanted: wanted.clone(),
+        warning: None,
+        messages: sender,
+    };
+    watcher.begin();
+    write(at("other.yaml"), config("y")).unwrap();
+    write(at("conf"), config("b")).unwrap();
+    let heard = events.recv_timeout(LONG).unwrap();
+    let Message::Event(Ok(event)) = heard else {
+        panic!("it is an event");
+    };
+    assert_eq!(event.paths, [at("conf")]);
 }
 
 #[test]

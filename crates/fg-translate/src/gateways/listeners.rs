@@ -2,6 +2,7 @@
 
 use fg_api::Object;
 use fg_api::gateway::{GatewaySpec, Listener};
+use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::{ListenerKey, Protocol};
 use fg_model::{FindingKind, HostPattern, Origin, Scope, kinds};
@@ -157,14 +158,14 @@ fn protocol(listener: &Listener, path: &str, notes: &mut Notes) -> Option<Protoc
         "HTTPS" => return Some(Protocol::Https),
         "TLS" | "TCP" | "UDP" => (
             format!("listeners of protocol {protocol} are not supported yet"),
-            None,
+            Some("use `HTTP` or `HTTPS`".to_owned()),
         ),
         _ => (
             format!("there is no protocol `{protocol}`"),
-            ["HTTP", "HTTPS"]
-                .into_iter()
-                .find(|known| protocol.eq_ignore_ascii_case(known))
-                .map(|known| format!("did you mean `{known}`?")),
+            Some(match nearest(protocol, ["HTTP", "HTTPS"]) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "use `HTTP` or `HTTPS`".to_owned(),
+            }),
         ),
     };
     notes

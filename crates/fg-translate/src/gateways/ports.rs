@@ -38,6 +38,8 @@ pub(crate) struct Loss {
     pub(crate) winner: ListenerKey,
     /// What the two cannot share.
     pub(crate) over: Over,
+    /// Whether its Gateway is older; else it comes first by namespace and name.
+    pub(crate) is_older: bool,
 }
 
 /// What two listeners cannot share.
@@ -62,13 +64,18 @@ impl Loss {
             (Over::Hostname, Some(hostname)) => format!("hostname `{hostname}`"),
         };
         let winner = &self.winner;
+        let gateway = format!("Gateway {}/{}", winner.namespace, winner.gateway);
+        let whose = match self.is_older {
+            true => format!("the older {gateway}"),
+            false => format!("{gateway}, which goes first by namespace and name"),
+        };
         notes
             .error(
                 &loser.origin.path.clone(),
                 FindingKind::PortUnavailable,
                 format!(
-                    "port {} with {what} belongs to listener `{}` of the older Gateway {}/{}",
-                    loser.port, winner.section, winner.namespace, winner.gateway,
+                    "port {} with {what} belongs to listener `{}` of {whose}",
+                    loser.port, winner.section,
                 ),
             )
             .hint("choose another port, hostname or address, or attach to that Gateway");
@@ -102,6 +109,7 @@ pub(crate) fn across<'a>(claims: impl Iterator<Item = Claim<'a>>) -> BTreeMap<Li
             Some(holder) => {
                 let loss = Loss {
                     winner: holder.key.clone(),
+                    is_older: holder.age.created < claim.age.created,
                     over: match holder {
                         other if other.protocol != claim.protocol => Over::Protocol,
                         other if other.plane != claim.plane => Over::Plane,

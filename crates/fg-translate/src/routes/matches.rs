@@ -252,6 +252,6 @@ fn dropped<'a>(place: &str, text: String, notes: &'a mut Notes) -> Hint<'a> {
     notes.error(
         place,
         FindingKind::RuleDropped,
-        format!("{text}; this match is left out"),
+        format!("{text}; this match is left out: its requests go to the rules that fit without it"),
     )
 }

@@ -144,7 +144,7 @@ fn translate_rule(
         notes.error(
             &path,
             FindingKind::RuleDropped,
-            "none of its matches can work, so that the rule is left out",
+            "none of its matches can work, so that the rule is left out: its requests go to the rules that fit without it, and are answered 404 where there is none",
         );
         fenced = Some(FindingKind::UnsupportedValue);
     }

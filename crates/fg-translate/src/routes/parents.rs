@@ -138,11 +138,16 @@ fn gateway(
             return None;
         }
         _ => {
-            notes.info(
-                path,
-                FindingKind::UnsupportedValue,
-                format!("parents of kind {kind} are not served here"),
-            );
+            let (text, hint) = strange(group, kind);
+            match hint {
+                // Hardly somebody else's.
+                Some(hint) => notes
+                    .warning(path, FindingKind::UnsupportedValue, text)
+                    .hint(hint),
+                None => notes
+                    .info(path, FindingKind::UnsupportedValue, text)
+                    .hint("a Gateway is `{name: …}`; other parents are somebody else's to serve"),
+            }
             return None;
         }
     }
@@ -166,6 +171,21 @@ fn gateway(
             .hint_if(hint);
     }
     found
+}
+
+/// A parent of a kind that is not ours, and what was meant if it is nearly one.
+fn strange(group: &str, kind: &str) -> (String, Option<String>) {
+    let known = [kinds::GATEWAY.1, kinds::LISTENER_SET.1];
+    if let Some(meant) = known.into_iter().find(|known| *known == kind) {
+        let text = format!("there is no kind {meant} in group `{group}`");
+        let hint = format!("leave `group` out, or write `{}`", kinds::GATEWAY_API);
+        return (text, Some(hint));
+    }
+    let meant = nearest(kind, known).filter(|_| group == kinds::GATEWAY_API);
+    (
+        format!("parents of kind {kind} are not served here"),
+        meant.map(|meant| format!("did you mean `{meant}`?")),
+    )
 }
 
 /// The listeners that the reference names and that allow the route; none with a finding.
@@ -353,7 +373,7 @@ fn attach(
 fn taken(lost: &[(&ListenerView, Arc<ObjectRef>)], any_left: bool, path: &str, notes: &mut Notes) {
     for (listener, winner) in lost {
         let text = format!(
-            "hosts of this route belong to {winner} on listener `{}`: routes of two kinds never share a host, and the older one has it",
+            "hosts of this route belong to {winner} on listener `{}`: routes of two kinds never share a host, and the older one has it, or of equally old ones the first by name",
             listener.key.section
         );
         let noted = if any_left {

@@ -151,7 +151,7 @@ fn types_bounds_and_enums_are_told_in_words() {
         ),
         (
             "hostnames: ['A.com']",
-            "spec.hostnames[0]: must be a DNS name in lower-case letters, digits and `-`, with `*` only as the whole first label, not `A.com`",
+            "spec.hostnames[0]: must be a DNS name in lower-case letters, digits and `-`, with `*` only as the whole first label, not `A.com` (write `a.com`)",
         ),
         ("parentRefs: [{}]", "spec.parentRefs[0].name: is required"),
         (

@@ -234,7 +234,7 @@ fn namespaces_that_are_mentioned_exist() {
     let labels = |folder: &Folder| {
         let found = folder
             .resources()
-            .find(|resource| resource.id().is(fg_model::kinds::NAMESPACE));
+            .find(|resource| resource.id().is(kinds::NAMESPACE));
         let labels = found.expect("a namespace").meta().labels.clone();
         labels
             .iter()

@@ -271,7 +271,7 @@ fn links_to_outside_are_followed_and_named() {
     desk.folder.load();
     assert_eq!(desk.names(), ["ConfigMap default/a"]);
     let outside = other.dir.path().canonicalize().unwrap();
-    assert_eq!(desk.folder.outside(), &BTreeSet::from([outside]));
+    assert_eq!(desk.folder.links().folders, BTreeSet::from([outside]));
     other.write("x.yaml", &config("a", "x22"));
     let delta = desk.folder.apply(&Changes::everything());
     assert_eq!(told(&delta), ["+ConfigMap default/a"]);

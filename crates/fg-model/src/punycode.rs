@@ -16,7 +16,7 @@ const BIAS: u32 = 72;
 ///
 /// # Errors
 /// When it holds something beyond ASCII that is no letter or digit, in the user's words.
-pub(crate) fn ascii_host(host: &str) -> Result<String, String> {
+pub fn ascii_host(host: &str) -> Result<String, String> {
     if host.is_ascii() {
         return Ok(host.to_owned());
     }
