@@ -15,6 +15,7 @@ mod grpc;
 mod hostile;
 mod lifecycle;
 mod logs;
+mod mistakes;
 mod refused;
 mod reload;
 mod rotation;
