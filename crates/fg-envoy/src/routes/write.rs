@@ -340,9 +340,14 @@ impl<'a> Writer<'a> {
             before.extend(outcome.before);
             before.push(copy);
         }
+        // What a backend's policy answers, the filters of the rule have seen before.
+        let of_rule = block.route.typed_per_filter_config.clone();
         let outcome = self.map(policies, Into::Own(&mut block.route), prefix)?;
         before.extend(outcome.before);
-        block.preflights.extend(outcome.preflights);
+        for mut preflight in outcome.preflights {
+            preflight.typed_per_filter_config.extend(of_rule.clone());
+            block.preflights.push(preflight);
+        }
         Ok(Block { before, ..block })
     }
 
@@ -425,9 +430,7 @@ fn may_carry_calls(ir: &Ir, rule: &Rule) -> bool {
     };
     let mut some = backends.iter().filter(|backend| backend.weight > 0);
     some.any(|backend| match &backend.target {
-        Target::Backend(key) => {
-            speech_of(Facts::of(ir, key).protocol, rule.kind) == Speech::Http2
-        }
+        Target::Backend(key) => speech_of(Facts::of(ir, key).protocol, rule.kind) == Speech::Http2,
         Target::Broken(_) => false,
     })
 }

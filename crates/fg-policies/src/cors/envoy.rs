@@ -4,6 +4,7 @@
 //! preflights is something else than what our own proxy says (200, no `Vary`, no `*`), so these
 //! have routes of their own that answer.
 
+use envoy_types::pb::envoy::config::common::mutation_rules::v3::HeaderMutation as Mutation;
 use envoy_types::pb::envoy::config::core::v3::HeaderValueOption;
 use envoy_types::pb::envoy::config::route::v3::{
     DirectResponseAction, HeaderMatcher, Route, RouteMatch, header_matcher::HeaderMatchSpecifier,
@@ -43,7 +44,18 @@ pub fn map(ir: &Ir, sink: &mut Sink<'_>) {
         Some(route) => route.typed_per_filter_config.contains_key(OWNS),
         None => return,
     };
-    let Some(asked) = sink.condition().filter(|_| !of_rule).map(preflight) else {
+    if of_rule {
+        // All but one word of it: that the reply depends on the origin.
+        if !is_for_all(ir) {
+            sink.http_filter(
+                OWNS,
+                &HeaderMutation::default(),
+                &changes([mutation(varies())]),
+            );
+        }
+        return;
+    }
+    let Some(asked) = sink.condition().map(preflight) else {
         return;
     };
     let origins = origins(ir);
@@ -144,10 +156,13 @@ fn varies() -> HeaderValueOption {
 /// Nothing of what the backend says, and these fields.
 fn owned(fields: impl IntoIterator<Item = HeaderValueOption>) -> HeaderMutationPerRoute {
     let clear = OWNED.into_iter().map(clear);
-    let fields = fields.into_iter().map(mutation);
+    changes(clear.chain(fields.into_iter().map(mutation)))
+}
+
+fn changes(all: impl IntoIterator<Item = Mutation>) -> HeaderMutationPerRoute {
     HeaderMutationPerRoute {
         mutations: Some(Mutations {
-            response_mutations: clear.chain(fields).collect(),
+            response_mutations: all.into_iter().collect(),
             ..Mutations::default()
         }),
     }

@@ -335,6 +335,9 @@ fn on_envoy_a_rules_word_on_origins_stands_before_its_backends() {
     let of_rule = accepted(CREDENTIALS, SITE).route;
     let own = written_alone(&set(CREDENTIALS), of_rule);
     assert_eq!(own.outcome.preflights.len(), 0);
+    // As in our own proxy, caches are told by both that the reply depends on the origin.
+    assert_eq!(own.notes.filters.len(), 1);
+    assert_eq!(own.notes.filters[0].name, "cors/owns");
 }
 
 #[test]

@@ -270,10 +270,7 @@ fn what_a_backend_demands_holds_for_all_requests_of_its_rule() {
                 continue;
             }
             let filters = &one.typed_per_filter_config;
-            assert!(
-                filters.contains_key("external_auth/guard"),
-                "{route:?}"
-            );
+            assert!(filters.contains_key("external_auth/guard"), "{route:?}");
             assert!(forward.host_rewrite_specifier.is_some(), "{route:?}");
             guarded += 1;
         }
