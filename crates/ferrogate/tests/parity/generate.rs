@@ -145,6 +145,9 @@ fn rule(says: &str, chance: &mut Chance) -> Value {
             "requestHeaderModifier": header_changes(chance),
         }));
     }
+    if chance.of_ten(3) {
+        filters.push(cors(chance));
+    }
     let redirects = chance.of_ten(1);
     if redirects {
         filters.push(
@@ -155,28 +158,65 @@ fn rule(says: &str, chance: &mut Chance) -> Value {
     }
     let mut rule = json!({"matches": matches, "filters": filters});
     if !redirects {
-        rule["backendRefs"] = backends(chance);
+        rule["backendRefs"] = backends(one_prefix, chance);
     }
     rule
 }
 
-fn backends(chance: &mut Chance) -> Value {
+fn backends(one_prefix: bool, chance: &mut Chance) -> Value {
     let reference = |name: &str, weight: usize| json!({"name": name, "port": 80, "weight": weight});
     match chance.below(10) {
         0 => json!([reference("none", 1)]),
         1 => json!([reference("missing", 1)]),
         2 => json!([reference("shop", 0), reference("next", 3)]),
         3 => json!([reference("shop", 0)]),
-        4 => {
+        4..7 => {
             let mut next = reference("next", 1);
-            next["filters"] = json!([{
-                "type": "RequestHeaderModifier",
-                "requestHeaderModifier": header_changes(chance),
-            }]);
-            json!([next])
+            next["filters"] = of_backend(one_prefix, chance).into();
+            let mut idle = reference("shop", 0);
+            idle["filters"] = of_backend(one_prefix, chance).into();
+            json!([idle, next])
         }
         _ => json!([reference("shop", 1)]),
     }
+}
+
+/// Filters of a backend.
+fn of_backend(one_prefix: bool, chance: &mut Chance) -> Vec<Value> {
+    let mut filters = Vec::new();
+    if chance.of_ten(6) {
+        filters.push(json!({
+            "type": "RequestHeaderModifier",
+            "requestHeaderModifier": header_changes(chance),
+        }));
+    }
+    if chance.of_ten(4) {
+        filters.push(json!({
+            "type": "ResponseHeaderModifier",
+            "responseHeaderModifier": header_changes(chance),
+        }));
+    }
+    if chance.of_ten(5) {
+        filters.push(json!({"type": "URLRewrite", "urlRewrite": rewrite(one_prefix, chance)}));
+    }
+    if chance.of_ten(3) {
+        filters.push(cors(chance));
+    }
+    filters
+}
+
+fn cors(chance: &mut Chance) -> Value {
+    let origins = chance.some(
+        &["https://a.test", "https://*.b.test", "http://a.test:8080"],
+        1,
+        2,
+    );
+    let origins = if chance.of_ten(5) { vec!["*"] } else { origins };
+    json!({"type": "CORS", "cors": {
+        "allowOrigins": origins,
+        "allowCredentials": chance.of_ten(3),
+        "exposeHeaders": chance.some(&["x-rule", "x"], 0, 2),
+    }})
 }
 
 fn header_changes(chance: &mut Chance) -> Value {
@@ -262,12 +302,17 @@ pub(crate) fn request(chance: &mut Chance) -> Exchange {
     }
     let method = chance.one(&["GET", "PUT", "DELETE", "BREW"]);
     let fields = chance.some(&["x", "Accept", "y", "Z"], 0, 3);
+    let mut with: Vec<String> = fields
+        .into_iter()
+        .map(|field| format!("{field}: {}", 1 + chance.below(3)))
+        .collect();
+    if chance.of_ten(4) {
+        let origin = chance.one(&["https://a.test", "https://x.b.test", "https://b.test"]);
+        with.push(format!("Origin: {origin}"));
+    }
     Exchange {
         send: format!("{method} {} {target}", chance.one(HOSTS)),
-        with: fields
-            .into_iter()
-            .map(|field| format!("{field}: {}", 1 + chance.below(3)))
-            .collect(),
+        with,
         port: Some(if chance.of_ten(2) { 81 } else { 80 }),
         ..Exchange::default()
     }
