@@ -293,3 +293,23 @@ fn what_a_rule_removes_comes_neither_early_nor_late() {
     let request = String::from_utf8(upstream.received().concat()).expect("text");
     assert!(request.ends_with("0\r\nX-Sum: 5\r\n\r\n"), "{request:?}");
 }
+
+#[test]
+fn what_a_rule_removes_does_not_come_with_an_upgrade_either() {
+    let upstream = Upstream::start(|connection, _| {
+        connection.request();
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             X-Internal: 1\r\nX-Kept: 2\r\n\r\nhi",
+        );
+    });
+    let at = address::own_address();
+    let gateway = Gateway::serving(plain(), at, &removing(at, &upstream));
+    let mut client = gateway.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let head = client.head().to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(head.contains("\r\nx-kept: 2\r\n"), "{head}");
+    assert!(!head.contains("x-internal"), "{head}");
+    assert_eq!(client.bytes(2), b"hi");
+}

@@ -22,12 +22,11 @@ impl Job<'_> {
         mut upstream: Upstream,
         parsed: ParsedReply,
     ) -> Result<Next, Failure> {
-        if self.exchange.reply.status == 101 {
-            self.begin_session(upstream.address);
-            return Ok(self.tunnel(upstream, parsed).await);
-        }
         route::reply_filters(self.route, Some(&self.backend.chain), self.exchange);
         self.begin_session(upstream.address);
+        if self.exchange.reply.status == 101 {
+            return Ok(self.tunnel(upstream, parsed).await);
+        }
         let plan = self.plan(&parsed);
         let limits = self.connection.worker.shared.settings.limits;
         let steps = if plan.has_body {
