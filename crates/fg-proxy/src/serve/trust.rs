@@ -64,7 +64,21 @@ pub fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> Ip
     if odd.forwarded {
         request.head.retain(|_, name, _| !is_forwarded_name(name));
     }
+    if odd.underscore && settings.underscore_names {
+        request
+            .head
+            .retain(|_, name, _| !is_claim_in_disguise(name));
+    }
     peer.ip()
+}
+
+/// A forwarding field for backends that take an underscore for a dash.
+#[cold]
+fn is_claim_in_disguise(name: &[u8]) -> bool {
+    let dash = |&byte: &u8| if byte == b'_' { b'-' } else { byte };
+    let name: Vec<u8> = name.iter().map(dash).collect();
+    let known = Name::resolve(&name);
+    is_forwarded_name(&name) || (known != Name::Other && known.bit() & FORWARDING_MASK != 0)
 }
 
 /// A framing field for backends that take an underscore for a dash: never forwarded.

@@ -152,8 +152,15 @@ fn names_with_an_underscore_are_dropped_unless_wanted() {
         underscore_names: true,
         ..plain()
     };
-    let request = seen(settings, from, "X_Mine: 1\r\n");
-    assert_eq!(request.field("x_mine"), Some("1"));
+    let lines = "X_Mine: 1\r\nX_Forwarded_For: 9.9.9.9\r\nx-forwarded_client_cert: me\r\n\
+                 X_Real-IP: 9.9.9.9\r\nContent_Length: 3\r\n";
+    let request = seen(settings, from, lines);
+    assert_eq!(
+        request.fields,
+        [("x_mine", "1"), ("x-client", &*from.to_string())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        "what may not be claimed may not be claimed in disguise"
+    );
 }
 
 #[test]
