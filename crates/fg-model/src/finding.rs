@@ -72,6 +72,8 @@ pub enum FindingKind {
     LimitExceeded,
     /// A source of objects cannot be read, wholly or one kind of it; what it said before serves on.
     SourceUnavailable,
+    /// The Gateway API's definitions are of a version that is not supported.
+    UnsupportedVersion,
     // -- classes and gateways -----------------------------------------------------------------------
     /// A Gateway names a class that does not exist.
     ClassNotFound,

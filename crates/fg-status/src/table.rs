@@ -38,6 +38,7 @@ const TABLE: &[Row] = {
     use Subject::{Backend, Class, Gateway, Listener, ListenerSet, Policy, Route};
     &[
         Row(Class, Kind::UnsupportedClass, "Accepted", False, "Unsupported"),
+        Row(Class, Kind::UnsupportedVersion, "SupportedVersion", False, "UnsupportedVersion"),
         Row(Class, Kind::InvalidParameters, "Accepted", False, "InvalidParameters"),
         Row(Gateway, Kind::ClassNotAccepted, "Accepted", False, "Pending"),
         Row(Gateway, Kind::InvalidParameters, "Accepted", False, "InvalidParameters"),

@@ -12,6 +12,7 @@ use kube::Client;
 use tokio::sync::mpsc;
 use tokio_stream::StreamMap;
 
+use super::bundle::Bundle;
 use super::collection::{Changes, Collection};
 use super::kinds::{DEFINITIONS, KINDS, Kind, NAMESPACES};
 use super::raw::Raw;
@@ -33,6 +34,7 @@ pub(super) struct Hub {
     onlooker: Option<Onlooker>,
     streams: StreamMap<usize, BoxStream<'static, Event>>,
     collections: Vec<Collection>,
+    bundle: Bundle,
     /// Namespaces whose objects are read; unused when all are.
     namespaces: BTreeSet<Text>,
     /// The kinds other than namespaces are asked for.
@@ -58,6 +60,7 @@ impl Hub {
             onlooker,
             streams: StreamMap::new(),
             collections: KINDS.iter().map(Collection::new).collect(),
+            bundle: Bundle::default(),
             namespaces: BTreeSet::new(),
             begun: false,
             synced: false,
@@ -150,6 +153,7 @@ impl Hub {
     fn findings(&self) -> Vec<Arc<Finding>> {
         let all = self.collections.iter().flat_map(Collection::findings);
         let mut findings: Vec<_> = all.cloned().collect();
+        findings.extend(self.bundle.finding().map(Arc::new));
         if self.collections.iter().any(|kind| kind.unreachable) {
             findings.push(Arc::new(unreachable()));
         }
@@ -244,6 +248,10 @@ impl Hub {
         let (Event::Object(raw) | Event::Gone(raw)) = event else {
             return;
         };
+        if matches!(event, Event::Object(_)) && self.bundle.take(raw) {
+            self.findings_changed = true;
+            self.since.get_or_insert_with(Instant::now);
+        }
         let name = &*raw.metadata.name;
         let Some(key) = KINDS.iter().position(|kind| kind.resource() == name) else {
             return;

@@ -20,6 +20,7 @@
 //! ignored.
 
 mod backoff;
+mod bundle;
 mod collection;
 mod counters;
 mod decode;

@@ -12,7 +12,7 @@ use fg_api::report::{Report, Subject};
 use fg_base::Text;
 use fg_control::fleet::{Fleet, Moment};
 use fg_control::{Control, Objects, Remarks, Step};
-use fg_model::{Finding, ObjectRef, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, kinds};
 use fg_sources::kube::Batch;
 use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 
@@ -53,6 +53,8 @@ pub(crate) struct Steering<O> {
     failures: BTreeMap<GatewayKey, String>,
     /// Gateways whose proxies are somebody else's.
     elsewhere: BTreeSet<GatewayKey>,
+    /// What is wrong with the version of the Gateway API's definitions.
+    version: Option<Arc<Finding>>,
     /// What no policy could write for Envoy.
     unwritten: Vec<Arc<Finding>>,
     timings: Arc<Timings>,
@@ -86,6 +88,7 @@ impl<O: Outlet> Steering<O> {
             refusals: BTreeMap::new(),
             failures: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
+            version: None,
             unwritten: Vec::new(),
             timings,
             knows_classes: false,
@@ -100,8 +103,14 @@ impl<O: Outlet> Steering<O> {
     pub(crate) fn take(&mut self, batch: Batch) {
         let ready = self.pods.take(&batch.upserts, &batch.removed);
         let gateways = gateways_in(&batch.upserts);
+        let version = self.version.clone();
         if let Some(findings) = &batch.findings {
-            self.knows_classes = !findings.iter().any(|finding| is_about_classes(finding));
+            let mut all = findings.iter();
+            self.knows_classes = !all.any(|finding| is_about_classes(finding));
+            let mut all = findings.iter();
+            let is_version =
+                |finding: &&Arc<Finding>| finding.kind == FindingKind::UnsupportedVersion;
+            self.version = all.find(is_version).cloned();
         }
         let state = self.state.clone();
         let mut state = state.lock();
@@ -116,6 +125,10 @@ impl<O: Outlet> Steering<O> {
         self.timings.sent(batch.since);
         let reports = state.control.reports();
         let mut changed: BTreeSet<Arc<ObjectRef>> = BTreeSet::new();
+        if self.version != version {
+            let all = reports.keys();
+            changed.extend(all.filter(|id| id.is(kinds::GATEWAY_CLASS)).cloned());
+        }
         for id in gateways {
             // What was made for it while it was ours, perhaps before the start, goes.
             let is_foreign = !reports.contains_key(&id) && !step.deployments.contains_key(&id);
@@ -354,7 +367,12 @@ impl<O: Outlet> Steering<O> {
                 // Whoever does not write hears no proxy, and has nothing to say.
                 Some(_) if !self.acts => {}
                 Some(report) => {
-                    let told = fg_control::with_remarks(report, &self.unwritten);
+                    let mut told = fg_control::with_remarks(report, &self.unwritten);
+                    if let (Subject::GatewayClass(_), Some(version)) =
+                        (&report.subject, &self.version)
+                    {
+                        told.to_mut().findings.push(version.clone());
+                    }
                     let document = cluster_document(&told, &self.verdicts(report, reports));
                     self.outlet.status(&report.object, Some(&document));
                 }
@@ -445,7 +463,9 @@ fn gateways_in(objects: &[Resource]) -> Vec<Arc<ObjectRef>> {
 fn is_about_classes(finding: &Finding) -> bool {
     let object = &finding.about.object;
     let plural = object.name.split_once('.').map_or("", |split| split.0);
-    object.is(kinds::API_RESOURCE) && plural == "gatewayclasses"
+    finding.kind == FindingKind::SourceUnavailable
+        && object.is(kinds::API_RESOURCE)
+        && plural == "gatewayclasses"
 }
 
 pub(crate) fn gateway_object(key: &GatewayKey) -> Arc<ObjectRef> {

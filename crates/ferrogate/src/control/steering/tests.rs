@@ -177,3 +177,29 @@ spec: {selfManaged: {}}
     let addresses = told.with(|words| words.statuses["web"]["status"]["addresses"].clone());
     assert_eq!(addresses[0]["value"], "192.0.2.7");
 }
+
+#[test]
+fn a_class_says_that_the_definitions_are_of_another_version() {
+    let (group, kind) = kinds::API_RESOURCE;
+    let classes = "gatewayclasses.gateway.networking.k8s.io";
+    let newer = Finding::error(
+        Origin::of(Arc::new(ObjectRef::new(group, kind, "", classes)), 0),
+        FindingKind::UnsupportedVersion,
+        "newer",
+    );
+    let class = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: edge}
+spec: {controllerName: ferrogate.dev/gateway}
+";
+    let (mut steering, told, _) = steering();
+    steering.take(batch(objects(class), Vec::new(), true));
+    let supported = || told.condition("edge", "SupportedVersion");
+    assert_eq!(supported(), "True/SupportedVersion");
+    steering.take(batch(Vec::new(), vec![Arc::new(newer)], false));
+    assert_eq!(supported(), "False/UnsupportedVersion");
+    assert_eq!(told.condition("edge", "Accepted"), "True/Accepted");
+    steering.take(batch(Vec::new(), Vec::new(), false));
+    assert_eq!(supported(), "True/SupportedVersion");
+}

@@ -31,6 +31,7 @@ pub(super) struct Seen {
 
 /// An object as it was last applied.
 struct Applied {
+    uid: String,
     object: Value,
     version: String,
     generation: Option<i64>,
@@ -69,6 +70,7 @@ pub(super) struct Failure {
 pub(super) enum Change {
     /// The object is there as it should be.
     Applied {
+        uid: String,
         object: Value,
         version: String,
         generation: Option<i64>,
@@ -249,15 +251,20 @@ impl State {
         };
         let named: Vec<Child> = wanted.iter().filter_map(Child::of).collect();
         let owned = |seen: &Seen| seen.owners.iter().any(|owner| *owner.name == *id.name);
-        let unwanted = self.seen.iter().filter(|(child, seen)| {
-            child.namespace == id.namespace
-                && !child.is_shared()
-                && owned(seen)
-                && !named.contains(child)
+        let seen = self.seen.iter().filter(|(_, seen)| owned(seen));
+        let seen = seen.map(|(child, seen)| (child, &seen.uid));
+        // What was just made may not have been seen yet.
+        let made = self.applied.iter();
+        let made = made.filter(|(child, applied)| {
+            !self.seen.contains_key(*child) && is_owned(&applied.object, &id.name)
         });
-        let unwanted = unwanted.map(|(child, seen)| Action::Delete {
+        let made = made.map(|(child, applied)| (child, &applied.uid));
+        let unwanted = seen.chain(made).filter(|(child, _)| {
+            child.namespace == id.namespace && !child.is_shared() && !named.contains(child)
+        });
+        let unwanted = unwanted.map(|(child, uid)| Action::Delete {
             child: child.clone(),
-            uid: seen.uid.clone(),
+            uid: uid.clone(),
         });
         let wanted = wanted.into_iter().zip(named.iter().cloned());
         let wanted = wanted.filter_map(|(object, child)| {
@@ -333,11 +340,13 @@ impl State {
         for Done { child, result } in done {
             match result {
                 Ok(Change::Applied {
+                    uid,
                     object,
                     version,
                     generation,
                 }) => {
                     let applied = Applied {
+                        uid,
                         object,
                         version,
                         generation,
@@ -444,6 +453,13 @@ impl State {
         let id = ObjectRef::new(group, kind, namespace, name);
         self.gateways.get_key_value(&id).map(|(id, _)| id.clone())
     }
+}
+
+/// Whether an object that was applied belongs to a Gateway of this name.
+fn is_owned(object: &Value, gateway: &str) -> bool {
+    let owners = object.pointer("/metadata/ownerReferences");
+    let mut owners = owners.and_then(Value::as_array).into_iter().flatten();
+    owners.any(|owner| owner["name"] == *gateway)
 }
 
 /// Whether an object is as it was applied, as far as its metadata tells.

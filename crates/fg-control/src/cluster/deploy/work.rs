@@ -188,6 +188,7 @@ impl Work {
             .map_err(failure)?;
         tracing::debug!(kind = child.kind.name(), namespace = %child.namespace, name = %child.name, "applied");
         Ok(Change::Applied {
+            uid: there.metadata.uid.unwrap_or_default(),
             version: there.metadata.resource_version.unwrap_or_default(),
             generation: there.metadata.generation,
             object,

@@ -119,6 +119,7 @@ impl Server {
                 let version = self.versions.to_string();
                 let seen = self.seen(&object, &version);
                 let change = Change::Applied {
+                    uid: seen.uid.clone(),
                     generation: seen.generation,
                     version,
                     object,

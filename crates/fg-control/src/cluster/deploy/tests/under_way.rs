@@ -1,5 +1,10 @@
 //! What happens while something is being done.
 
+use std::sync::Arc;
+
+use fg_api::deployment::Wish;
+use serde_json::json;
+
 use super::super::kinds::Kind;
 use super::super::state::{Done, Failure};
 use super::super::unit::Unit;
@@ -61,4 +66,35 @@ fn what_was_let_go_of_is_begun_again() {
         }
     }
     assert_eq!(server.settle(&mut state, now), ["+Service web"]);
+}
+
+#[test]
+fn what_nobody_wants_any_more_goes_although_it_was_not_seen_yet() {
+    let (mut state, mut server, now) = deployed();
+    let unit = Unit::Gateway(gateway("web"));
+    let Some(Wish::Deploy(wish)) = deploy("web", &[80]) else {
+        panic!("a wish");
+    };
+    let mut wish = Arc::unwrap_or_clone(wish);
+    wish.parameters = serde_json::from_value(json!({"podDisruptionBudget": {}})).expect("settings");
+    state.wish(&gateway("web"), Some(Wish::Deploy(Arc::new(wish))));
+    let authority = Unit::Authority("shop".into());
+    state.start(&authority);
+    state.finish(&authority, Vec::new(), now);
+    let plan = state.start(&unit);
+    // It is not wanted any more while it is made.
+    state.wish(&gateway("web"), deploy("web", &[80]));
+    let mut words = Vec::new();
+    let (done, seen): (Vec<_>, Vec<_>) = plan
+        .into_iter()
+        .map(|action| server.perform(action, &mut words))
+        .unzip();
+    assert_eq!(words, ["+PodDisruptionBudget web"]);
+    state.finish(&unit, done, now);
+    assert_eq!(server.settle(&mut state, now), ["-PodDisruptionBudget web"]);
+    for (child, seen) in seen.into_iter().flatten() {
+        state.see(child.clone(), seen, now);
+        state.see(child, None, now);
+    }
+    assert_eq!(server.settle(&mut state, now), Vec::<String>::new());
 }
