@@ -74,6 +74,10 @@ pub fn write_reply_head(
     if let Some(framing) = framing {
         write_framing(framing, out);
     }
+    if reply.status == 426 && reply.head.get(Name::Upgrade).is_some() {
+        // RFC 9110 §7.8, §15.5.22.
+        out.extend_from_slice(b"connection: upgrade\r\n");
+    }
     out.extend_from_slice(match connection {
         ReplyConnection::Implied => &b"\r\n"[..],
         ReplyConnection::Close => b"connection: close\r\n\r\n",

@@ -43,13 +43,18 @@ pub fn request_hop_by_hop(request: &mut Request, body: Framing) -> Hop {
     }
 }
 
-/// Drops the hop-by-hop fields of a reply; `Upgrade` stays on a 101.
+/// Drops the hop-by-hop fields of a reply. `Upgrade` stays on a 101, and on a 426 if it names what
+/// may be forwarded: then it is true of this connection too.
 pub fn reply_hop_by_hop(reply: &mut Reply) -> Hop {
     let options = connection_options(&mut reply.head);
     let keep_alive = !options.close && (reply.version == Version::Http11 || options.keep_alive);
     drop_fixed(&mut reply.head);
     let upgrade = reply.status == 101 && options.upgrade;
-    if !upgrade {
+    let is_demand = reply.status == 426 && options.upgrade && {
+        let mut protocols = reply.head.get_all(Name::Upgrade);
+        protocols.next().is_some_and(is_forwardable) && protocols.next().is_none()
+    };
+    if !upgrade && !is_demand {
         reply.head.remove(Name::Upgrade);
     }
     Hop {

@@ -138,6 +138,30 @@ fn a_refused_upgrade_is_an_ordinary_reply() {
 }
 
 #[test]
+fn a_demand_for_an_upgrade_names_what_the_gateway_passes_on() {
+    for (asked, told) in [
+        ("websocket", Some("websocket")),
+        ("h2c", None),
+        ("TLS/1.2, HTTP/1.1", None),
+    ] {
+        let upstream = Upstream::replying(format!(
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: {asked}\r\n\
+             Content-Length: 0\r\n\r\n"
+        ));
+        let gateway = Gateway::to(&[&upstream]);
+        let mut client = gateway.connect();
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let reply = client.reply();
+            assert_eq!(reply.status, 426);
+            assert_eq!(reply.field("upgrade"), told, "{asked}");
+            assert_eq!(reply.field("connection"), told.map(|_| "upgrade"));
+        }
+        assert_eq!(upstream.connections(), 1);
+    }
+}
+
+#[test]
 fn upgrades_to_http_itself_are_not_passed_on() {
     let upstream = echo();
     let gateway = Gateway::to(&[&upstream]);
