@@ -147,7 +147,12 @@ pub(crate) fn condition(gateway: &Gateway, kind: &str, name: &str, condition: &s
 
 /// Makes a program that becomes this one.
 pub(crate) fn wrapper(path: &Path, program: &str) {
-    script(path, &format!("exec '{program}' \"$@\""));
+    wrapper_with(path, program, "");
+}
+
+/// The same with more arguments before those that it is given.
+pub(crate) fn wrapper_with(path: &Path, program: &str, args: &str) {
+    script(path, &format!("exec '{program}' {args} \"$@\""));
 }
 
 /// Makes a program that says what it is given, and nothing else.

@@ -3,11 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+use fg_testkit::envoy::{NEWEST, OLDEST};
 use rustix::process::Signal;
 
 use crate::ground::{
-    child, condition, envoy, fake, folder, folder_of_two, is_alive, is_confirmed, signal, start,
-    wait_for_words, wrapper,
+    child, condition, envoy, fake, folder, folder_of_two, is_alive, is_confirmed, program, signal,
+    start, wait_for_words, wrapper,
 };
 use crate::support::client::Client;
 use crate::support::{Gateway, get, until};
@@ -32,6 +33,35 @@ fn an_envoy_that_is_killed_is_started_again_with_what_has_changed_since() {
         condition(&gateway, "Gateway", "web", "Programmed"),
         "True/Programmed"
     );
+}
+
+/// Older ones take their routes in another shape.
+#[test]
+fn a_program_that_was_replaced_is_looked_at_before_it_is_started_again() {
+    let ip = "127.34.2.6";
+    let (folder, _echoes) = folder_of_two(ip);
+    let place = tempfile::tempdir().expect("a folder");
+    let file = place.path().join("envoy");
+    wrapper(&file, &program(NEWEST));
+    let flag = file.to_str().expect("its path is UTF-8");
+    let gateway = Gateway::start(ip, &folder, &["--envoy", flag]);
+    gateway.wait_for_echo("/", "one");
+    wrapper(&file, &program(OLDEST));
+    let first = child(&gateway);
+    signal(first, Signal::KILL);
+    wait_for_words(&gateway, "version=1.36");
+    folder.route("shop", "[{backendRefs: [{name: two, port: 80}]}]");
+    gateway.wait_for_echo("/", "two");
+    wait_for_words(&gateway, "resolved: ");
+    // It is gone for good.
+    std::fs::remove_file(&file).expect("it is ours");
+    signal(child(&gateway), Signal::KILL);
+    wait_for_words(&gateway, "is no Envoy: No such file");
+    let told = until("the word that it is not ready", || {
+        let told = get(gateway.socket(8082), "/ready").expect("it answers");
+        (told.status == 503).then_some(told.body)
+    });
+    assert!(told.contains("is no Envoy"), "{told}");
 }
 
 #[test]

@@ -9,6 +9,7 @@
     reason = "the end-to-end tests use the rest of what is shared"
 )]
 
+mod closings;
 mod ground;
 mod lacks;
 mod large;

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::install;
 use super::log::{self, LastError};
-use super::program::{self, Lack, Program};
+use super::program::{self, Lack, Program, Stamp};
 use crate::cli::EnvoyArgs;
 use crate::leash;
 
@@ -135,7 +135,7 @@ impl Child {
 }
 
 fn supervise(launch: &Launch, shared: &Shared, tell: &dyn Fn(News)) {
-    let Some(program) = look_for(&launch.args, shared, tell) else {
+    let Some((mut program, mut seen)) = look_for(&launch.args, shared, tell) else {
         return;
     };
     let mut pause = FIRST;
@@ -156,11 +156,23 @@ fn supervise(launch: &Launch, shared: &Shared, tell: &dyn Fn(News)) {
             return;
         }
         pause = (pause * 2).min(LONGEST);
+        // Another version takes its resources in another shape.
+        if program::candidates(&launch.args) != seen {
+            match look_for(&launch.args, shared, tell) {
+                Some(found) => (program, seen) = found,
+                None => return,
+            }
+        }
     }
 }
 
-/// Finds a program, or installs one if the user lets us; `None` when the end comes first.
-fn look_for(args: &EnvoyArgs, shared: &Shared, tell: &dyn Fn(News)) -> Option<Program> {
+/// Finds a program, or installs one if the user lets us, and what there was to choose from; `None` when
+/// the end comes first.
+fn look_for(
+    args: &EnvoyArgs,
+    shared: &Shared,
+    tell: &dyn Fn(News),
+) -> Option<(Program, Vec<Stamp>)> {
     let mut candidates = program::candidates(args);
     let mut found = program::find(args, &candidates);
     if let Err(lack) = &found
@@ -180,7 +192,7 @@ fn look_for(args: &EnvoyArgs, shared: &Shared, tell: &dyn Fn(News)) -> Option<Pr
     }
     loop {
         match found {
-            Ok(program) => return Some(program),
+            Ok(program) => return Some((program, candidates)),
             Err(lack) => tell(News::Missing(lack)),
         }
         loop {

@@ -36,8 +36,11 @@ impl Envoy {
         if ir.listeners.is_empty() {
             return None;
         }
-        if let State::Ended(how) = &self.state {
-            return Some(format!("{how}; it is started again"));
+        match &self.state {
+            State::Ended(how) => return Some(format!("{how}; it is started again")),
+            // It was removed while it ran, and then ended.
+            State::Missing(lack) if self.was_complete => return Some(lack.words.clone()),
+            State::Missing(_) | State::Starting | State::Running => {}
         }
         let mut withheld = self.strangers.words();
         if let Some((key, words)) = withheld.next() {
