@@ -2,6 +2,7 @@
 //!
 //! The answer never depends on whether the target exists.
 
+use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_model::kinds;
 
@@ -39,7 +40,7 @@ impl Reference<'_> {
     }
 
     /// What is missing, and what to write.
-    pub(crate) fn words(&self) -> (String, String) {
+    pub(crate) fn words(&self, lookup: &dyn Lookup) -> (String, String) {
         let text = format!(
             "no {} in namespace `{}` allows {}s of namespace `{}` to refer to {} `{}`",
             kinds::REFERENCE_GRANT.1,
@@ -53,6 +54,52 @@ impl Reference<'_> {
             "add a ReferenceGrant in namespace `{}` with from: [{{group: {}, kind: {}, namespace: {}}}] and to: [{{group: {:?}, kind: {}}}]",
             self.target, self.from.0, self.from.1, self.namespace, self.to.0, self.to.1,
         );
-        (text, hint)
+        (text, self.nearly(lookup).unwrap_or(hint))
     }
+
+    /// What keeps a grant that was meant for this from being for it. Only of grants that name the
+    /// referrer's namespace: others are not its business.
+    fn nearly(&self, lookup: &dyn Lookup) -> Option<String> {
+        for grant in lookup.grants(self.target) {
+            let name = &grant.id.name;
+            let mut from = grant.spec.from.iter();
+            let Some(from) = from.find(|from| from.namespace == *self.namespace) else {
+                continue;
+            };
+            if is_nearly(&from.group, &from.kind, self.from) {
+                return Some(format!(
+                    "the ReferenceGrant `{name}` there is for kind `{}` of group `{}`: write kind `{}` of group `{}` in its `from`",
+                    from.kind, from.group, self.from.1, self.from.0
+                ));
+            }
+            let mut to = grant.spec.to.iter();
+            if (&*from.group, &*from.kind) == self.from
+                && to.any(|to| is_nearly(&to.group, &to.kind, self.to))
+            {
+                return Some(format!(
+                    "the ReferenceGrant `{name}` there names another kind: write kind `{}` of group {:?} in its `to`",
+                    self.to.1, self.to.0
+                ));
+            }
+        }
+        let own = lookup.grants(self.namespace);
+        let misplaced = own.iter().find(|grant| {
+            let from = grant.spec.from.iter().any(|from| {
+                (&*from.group, &*from.kind) == self.from && from.namespace == *self.namespace
+            });
+            let mut to = grant.spec.to.iter();
+            from && to.any(|to| (&*to.group, &*to.kind) == self.to)
+        });
+        misplaced.map(|grant| {
+            format!(
+                "the ReferenceGrant `{}` stands in namespace `{}`: it belongs in that of the target, `{}`",
+                grant.id.name, self.namespace, self.target
+            )
+        })
+    }
+}
+
+/// Whether a group and kind are probably meant as that one, and are not it.
+fn is_nearly(group: &str, kind: &str, meant: (&str, &str)) -> bool {
+    (group, kind) != meant && nearest(kind, [meant.1]).is_some()
 }

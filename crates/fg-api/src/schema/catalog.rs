@@ -240,8 +240,16 @@ fn near_kind<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a
 /// The `apiVersion` of a kind that is read, if the group is that one misspelt or left out.
 fn wrong_group(group: &str, kind: &str) -> Option<String> {
     let known = catalog().0.iter().find(|known| known.kind == kind)?;
-    let near = !known.group.is_empty()
-        && (group.is_empty() || distance(group, &known.group) <= known.group.len() / 4);
+    // A part of the name, or words that stand for the core group elsewhere.
+    let near = match known.group.is_empty() {
+        true => matches!(group, "core" | "k8s.io" | "kubernetes.io"),
+        false => {
+            let rest = known.group.strip_suffix(group);
+            group.is_empty()
+                || rest.is_some_and(|rest| rest.ends_with('.'))
+                || distance(group, &known.group) <= known.group.len() / 4
+        }
+    };
     near.then(|| spelled(&known.group, &known.versions[0]))
 }
 

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use fg_model::{FindingKind, ascii_host};
-use regex::Regex;
+use fg_model::FindingKind;
 use serde_json::{Map, Value};
 
 use super::SchemaFinding;
+use super::advice;
 use super::catalog::Kind;
 use super::nearest::{nearest, shortened};
 use super::node::{List, Node, Type};
@@ -54,7 +54,7 @@ impl Walk<'_> {
             (Type::Boolean, Value::Bool(_)) | (Type::Number, Value::Number(_)) => {}
             (Type::Integer, Value::Number(_)) => self.integer(node, value),
             (Type::IntOrString, Value::Number(_) | Value::String(_)) => {}
-            (_, value) => self.wrong_type(node.kind, value),
+            (_, value) => self.wrong_type(node, value),
         }
         if self.found.len() == before {
             self.allowed(node, value);
@@ -174,7 +174,12 @@ impl Walk<'_> {
                 push_index(&mut path, index);
                 let text = format!("an entry with {words} is already in the list");
                 let text = text.replace("an entry with the string ", "");
-                self.found.push(SchemaFinding::violation(path, text));
+                let hint = match list {
+                    List::Map(keys) => format!("give each entry its own {}", keys.join(" and ")),
+                    List::Atomic | List::Set => "remove one of the two".to_owned(),
+                };
+                self.found
+                    .push(SchemaFinding::violation(path, text).hint(hint));
             }
         }
     }
@@ -200,47 +205,10 @@ impl Walk<'_> {
                     SchemaFinding::violation(self.path.clone(), text)
                 }
             };
-            self.found
-                .push(match self.hostname_meant(text, &pattern.regex) {
-                    Some(hint) => finding.hint(hint),
-                    None => finding,
-                });
+            let advice = advice::for_pattern(text, &self.path, &pattern.source, &pattern.regex);
+            let hint = advice.filter(|_| !self.secret);
+            self.found.push(SchemaFinding { hint, ..finding });
         }
-    }
-
-    /// What to write instead of a hostname that is none, when that can be told.
-    fn hostname_meant(&self, text: &str, good: &Regex) -> Option<String> {
-        let path = self
-            .path
-            .trim_end_matches(|c: char| c.is_ascii_digit() || "[]".contains(c));
-        let field = path.rsplit('.').next()?;
-        if !matches!(field, "hostname" | "hostnames") {
-            return None;
-        }
-        if !text.is_ascii() {
-            return Some(match ascii_host(&text.to_lowercase()) {
-                Ok(ascii) => format!("write it in ASCII, as clients send it: `{ascii}`"),
-                Err(_) => "write it in ASCII, as clients send it: `xn--…`".to_owned(),
-            });
-        }
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-        let end = rest.find(['/', ':']).unwrap_or(rest.len());
-        let (name, rest) = rest.split_at(end);
-        let lower = name.to_ascii_lowercase();
-        let may_be_any = self.path.starts_with("spec.listeners") || field == "hostnames";
-        if lower == "*" && may_be_any {
-            return Some("leave it out: then it is for every host".to_owned());
-        }
-        let left = [
-            (!scheme.is_empty()).then_some("a scheme"),
-            rest.starts_with(':').then_some("a port"),
-            rest.contains('/').then_some("a path"),
-        ];
-        let left: Vec<&str> = left.into_iter().flatten().collect();
-        good.is_match(&lower).then(|| match left.as_slice() {
-            [] => format!("write `{lower}`"),
-            left => format!("write `{lower}`: it has no room for {}", left.join(" or ")),
-        })
     }
 
     fn integer(&mut self, node: &Node, value: &mut Value) {
@@ -285,35 +253,24 @@ impl Walk<'_> {
         self.found.push(finding);
     }
 
-    fn wrong_type(&mut self, wanted: Type, value: &Value) {
-        let (must, hint) = match wanted {
-            Type::Object => ("an object with fields", None),
-            Type::Array => ("a list", Some("start each entry with `- `")),
-            Type::String => ("a string", Some("put it in quotes")),
-            Type::Integer => ("a whole number", Some("write it without quotes")),
-            Type::Number => ("a number", Some("write it without quotes")),
-            Type::Boolean => ("`true` or `false`", Some("write it without quotes")),
-            Type::IntOrString => ("a number or a string", None),
+    fn wrong_type(&mut self, node: &Node, value: &Value) {
+        let must = match node.kind {
+            Type::Object => "an object with fields",
+            Type::Array => "a list",
+            Type::String => "a string",
+            Type::Integer => "a whole number",
+            Type::Number => "a number",
+            Type::Boolean => "`true` or `false`",
+            Type::IntOrString => "a number or a string",
             Type::Any => return,
-        };
-        let helps = match wanted {
-            Type::String => matches!(value, Value::Bool(_) | Value::Number(_)),
-            Type::Array => !value.is_null(),
-            // Without its quotes it would be right.
-            _ => value.as_str().is_some_and(|text| match wanted {
-                Type::Boolean => matches!(text, "true" | "false"),
-                _ => text.parse::<f64>().is_ok(),
-            }),
         };
         let text = match self.secret {
             true => format!("must be {must}"),
             false => format!("must be {must}, not {}", describe(value)),
         };
-        let mut finding = SchemaFinding::violation(self.path.clone(), text);
-        if let Some(hint) = hint.filter(|_| helps) {
-            finding = finding.hint(hint);
-        }
-        self.found.push(finding);
+        let hint = advice::for_type(node, &self.path, value);
+        let finding = SchemaFinding::violation(self.path.clone(), text);
+        self.found.push(SchemaFinding { hint, ..finding });
     }
 
     fn size(
@@ -344,15 +301,11 @@ impl Walk<'_> {
     fn unknown(&mut self, field: &str, node: &Node) {
         let mut path = self.path.clone();
         push_field(&mut path, field);
-        let known = node.properties.keys().map(String::as_str);
-        let envelope = ENVELOPE.iter().copied().filter(|_| self.path.is_empty());
-        let hint = match nearest(field, known.chain(envelope)) {
-            Some(near) => Some(format!("did you mean `{near}`?")),
-            None => self.root.place_of(field).map(|place| match &*place {
-                "" => "it belongs at the top".to_owned(),
-                place => format!("it belongs in `{place}`"),
-            }),
+        let envelope: &[&str] = match self.path.is_empty() {
+            true => &ENVELOPE,
+            false => &[],
         };
+        let hint = advice::for_unknown(field, &self.path, node, envelope, self.root);
         self.found.push(SchemaFinding {
             path,
             kind: FindingKind::UnknownField,

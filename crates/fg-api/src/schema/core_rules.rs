@@ -1,6 +1,6 @@
 //! Rules of the kinds whose schema is written by hand: what the API server checks in code there.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 
@@ -94,6 +94,23 @@ fn is_port_name(name: &str) -> bool {
         && name.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
+/// What to write instead of what is no address of its type.
+fn other_address(kind: &str, address: &str) -> &'static str {
+    match address.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() => return "name one address of the endpoint",
+        Ok(IpAddr::V6(_)) => return "write `addressType: IPv6`, in a slice of its own",
+        Ok(IpAddr::V4(_)) => return "write `addressType: IPv4`, in a slice of its own",
+        Err(_) => {}
+    }
+    match address.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => "the port belongs in `ports`",
+        _ if kind == "FQDN" => "write a DNS name",
+        _ => {
+            "write an IP address; for a DNS name use a Backend of gateway.kgateway.dev with `static` hosts"
+        }
+    }
+}
+
 /// Addresses fit their type. Loopback addresses are allowed, unlike in a cluster: there they can
 /// only be a mistake, on one machine they are the normal case.
 fn endpoint_slice(_: &[String], slice: &Value) -> Vec<Broken> {
@@ -113,10 +130,9 @@ fn endpoint_slice(_: &[String], slice: &Value) -> Vec<Broken> {
             };
             if !good {
                 let text = format!("{} is no address of type {kind}", quote(address));
-                found.push(Broken::new(
-                    format!("endpoints[{index}].addresses[{place}]"),
-                    text,
-                ));
+                let path = format!("endpoints[{index}].addresses[{place}]");
+                let hint = other_address(kind, address);
+                found.push(Broken::new(path, text).hint(hint));
             }
         }
     }

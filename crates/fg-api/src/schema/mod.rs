@@ -7,6 +7,7 @@
 //!
 //! [`decode`] is the way in: a parsed document goes in, a [`Resource`](crate::Resource) comes out.
 
+mod advice;
 mod catalog;
 mod check;
 mod core_rules;

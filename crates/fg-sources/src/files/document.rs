@@ -252,6 +252,9 @@ impl<'a> Reading<'a> {
         error.line += self.before;
         error.text = format!("{which}: {}", error.text);
         let mut finding = about_syntax(self.file, error);
+        if self.text.contains("{{") {
+            finding.also("templates are not read: render them first, as `helm template` does");
+        }
         if all > 1 {
             finding.also("the other documents of the file serve");
         }
@@ -344,6 +347,8 @@ impl<'a> Reading<'a> {
             .collect();
         let written = named(&value).map(|id| Asks::read(&value, &id.namespace));
         let closing = closing(&value);
+        let kind = value.get("kind").and_then(Value::as_str);
+        let kind = kind.unwrap_or_default().to_owned();
         let decoded = decode(value).and_then(|decoded| match twice.is_empty() {
             true => Ok(decoded),
             false => Err(Refusal {
@@ -372,7 +377,14 @@ impl<'a> Reading<'a> {
                     asks: Asks::default(),
                 });
             }
-            Err(refusal) => {
+            Err(mut refusal) => {
+                if refusal.id.is_none() {
+                    let words = || format!("the object is of kind {kind}");
+                    let findings = refusal.findings.iter_mut();
+                    findings.for_each(|found| {
+                        found.hint.get_or_insert_with(words);
+                    });
+                }
                 let instead = closing.and_then(Closing::decoded);
                 self.refused(refusal, twice, (written.unwrap_or_default(), instead), spot);
             }

@@ -30,6 +30,7 @@ const BEGINS: &str = "an object begins with `apiVersion:` and `kind:`";
 pub(super) fn unserved(((group, kind), count): (&(String, String), &usize)) -> Option<Finding> {
     let hint = match (group.as_str(), kind.as_str()) {
         ("networking.k8s.io" | "extensions", "Ingress") => "write an HTTPRoute instead",
+        ("", "Endpoints") => "write an EndpointSlice instead",
         ("gateway.networking.k8s.io", "TLSRoute" | "TCPRoute" | "UDPRoute") => {
             "HTTPRoute and GRPCRoute are served"
         }

@@ -17,7 +17,7 @@ use fg_ir::{
 };
 use fg_model::{Finding, FindingKind, HostPattern, kinds};
 
-use crate::absent::absent;
+use crate::absent::{absent, listed};
 use crate::credentials::{self, Named, Site};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -147,6 +147,7 @@ fn target(
     let Some(service) = lookup.service(namespace, name) else {
         let names = lookup.service_names(namespace);
         let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
+        let hint = hint.or_else(|| listed(&names));
         return Err(Problem(".name", FindingKind::TargetNotFound, text, hint));
     };
     if let Some(section) = &target.section

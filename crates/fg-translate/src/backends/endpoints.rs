@@ -83,7 +83,7 @@ fn nothing(
     if fitting == 0 {
         let hint = match port {
             Some(port) => format!("name a port of the slice `{port}`, as in the Service"),
-            None => "leave the slice's port unnamed, as in the Service".to_owned(),
+            None => "write a port without a name into the slice, as in the Service".to_owned(),
         };
         return (
             format!("no EndpointSlice of this Service has its port {}", key.port),

@@ -3,7 +3,7 @@
 use fg_api::Object;
 use fg_api::backend::BackendSpec;
 use fg_ir::{BackendProtocol, StaticHost};
-use fg_model::{FindingKind, Origin};
+use fg_model::{FindingKind, HostPattern, Origin, ascii_host};
 
 use super::spoken;
 use crate::notes::Notes;
@@ -95,21 +95,47 @@ pub(crate) fn judge(backend: &Object<BackendSpec>, notes: &mut Notes) -> Backend
         })
     });
     if let Some((path, kind, text)) = problem {
-        notes.error(&path, kind, text.clone());
+        let host = view.hosts.iter().map(|host| &*host.host);
+        let hint = match &*path {
+            "spec.static.appProtocol" => Some("leave it out for HTTP/1.1".to_owned()),
+            "spec.type" => Some("write `type: Static`".to_owned()),
+            host_of if host_of.ends_with(".host") => {
+                host.filter(|host| !is_host(host)).map(other_host).next()
+            }
+            _ => Some("write `static` with `hosts`, and nothing else".to_owned()),
+        };
+        notes.error(&path, kind, text.clone()).hint_if(hint);
         view.problem = Some((kind, text));
     }
     view
 }
 
+/// Whether it is an address or a name.
+fn is_host(host: &str) -> bool {
+    let name = HostPattern::parse(Some(host.trim_end_matches('.')));
+    host.parse::<std::net::IpAddr>().is_ok() || matches!(name, Ok(HostPattern::Exact(_)))
+}
+
+/// What to write instead of a host that is none.
+fn other_host(host: &str) -> String {
+    if !host.is_ascii()
+        && let Ok(ascii) = ascii_host(host)
+    {
+        return format!("write it in ASCII: `{ascii}`");
+    }
+    match host.rsplit_once(':') {
+        _ if host.contains("://") => "write the name alone, without scheme and path".to_owned(),
+        Some((name, port)) if port.parse::<u16>().is_ok() => {
+            format!("write `host: {name}` and `port: {port}`")
+        }
+        _ => "write an IP address, or a name of letters, digits, `-` and `.`".to_owned(),
+    }
+}
+
 /// A host that is neither an address nor a name.
 fn bad_host(hosts: &[StaticHost]) -> Option<(String, FindingKind, String)> {
     hosts.iter().enumerate().find_map(|(at, host)| {
-        let good = host.host.parse::<std::net::IpAddr>().is_ok()
-            || matches!(
-                fg_model::HostPattern::parse(Some(host.host.trim_end_matches('.'))),
-                Ok(fg_model::HostPattern::Exact(_))
-            );
-        (!good).then(|| {
+        (!is_host(&host.host)).then(|| {
             (
                 format!("spec.static.hosts[{at}].host"),
                 FindingKind::InvalidBackend,

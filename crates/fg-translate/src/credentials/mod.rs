@@ -164,7 +164,7 @@ fn find(
         name,
     };
     if !crossing.permitted(site.lookup) {
-        let (text, hint) = crossing.words();
+        let (text, hint) = crossing.words(site.lookup);
         return Err(Failure {
             kind: FailureKind::NotPermitted,
             text,

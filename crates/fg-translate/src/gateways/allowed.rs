@@ -3,6 +3,7 @@
 use fg_api::gateway::{
     AllowedListeners, AllowedRoutes, LabelSelector, RouteGroupKind, RouteNamespaces,
 };
+use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::RouteKind;
 use fg_model::{FindingKind, kinds};
@@ -149,10 +150,13 @@ pub(super) fn route_kinds(
         } else {
             let hint = match supported {
                 [] => None,
-                supported => Some(format!(
-                    "a listener of protocol {protocol} takes {}",
-                    supported.join(", ")
-                )),
+                supported => Some(match nearest(&kind.kind, supported.iter().copied()) {
+                    Some(meant) if meant != &*kind.kind => format!("did you mean `{meant}`?"),
+                    _ => format!(
+                        "a listener of protocol {protocol} takes {}",
+                        supported.join(", ")
+                    ),
+                }),
             };
             notes
                 .error(

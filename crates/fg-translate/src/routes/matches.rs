@@ -153,7 +153,17 @@ fn path_match(written: &HttpPathMatch, place: &str, notes: &mut Notes) -> Option
 
 fn canonical(value: &str, place: &str, notes: &mut Notes) -> Option<Text> {
     let mut out = Vec::new();
-    match path::canonicalize(value.as_bytes(), &mut out) {
+    let form = path::canonicalize(value.as_bytes(), &mut out);
+    if value.contains('*') && form.is_ok() {
+        notes
+            .warning(
+                &format!("{place}.value"),
+                FindingKind::UnsupportedValue,
+                "`*` stands for itself here: only paths with that character fit",
+            )
+            .hint("a prefix covers all that is below it; for patterns write `type: RegularExpression`");
+    }
+    match form {
         Ok(path::Form::AsWritten) => Some(value.into()),
         Ok(path::Form::Rewritten) => Some(
             String::from_utf8(out)

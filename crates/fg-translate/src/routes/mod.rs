@@ -98,7 +98,9 @@ pub(crate) fn translate(
     let mut attached = parents.attached;
     if !broken.is_empty() && broken.len() == rules.len() {
         let kind = broken[0];
-        notes.error("spec.rules", kind, "none of its rules can work");
+        notes
+            .error("spec.rules", kind, "none of its rules can work")
+            .hint("see what is said of each of them");
         attached.clear();
         claims = Arc::default();
     }

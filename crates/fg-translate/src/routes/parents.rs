@@ -165,7 +165,12 @@ fn gateway(
             lookup.gateway_names(namespace)
         };
         let (text, hint) = absent((group, kind), namespace, &parent.name, &names, lookup);
-        let hint = hint.or_else(|| listed(&names));
+        let elsewhere = || {
+            let namespace = parent.namespace.is_none();
+            namespace
+                .then(|| format!("write its `namespace` here if the {kind} stands in another one"))
+        };
+        let hint = hint.or_else(|| listed(&names)).or_else(elsewhere);
         notes
             .error(path, FindingKind::NoMatchingParent, text)
             .hint_if(hint);

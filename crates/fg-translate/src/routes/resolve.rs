@@ -2,11 +2,12 @@
 
 use fg_api::core::ServicePort;
 use fg_api::http_route::BackendObjectReference;
+use fg_api::schema::nearest;
 use fg_base::Text;
 use fg_ir::BackendKey;
 use fg_model::{FindingKind, kinds};
 
-use crate::absent::absent;
+use crate::absent::{absent, listed};
 use crate::backend_tls;
 use crate::backends::{spoken, tcp_port};
 use crate::grants::Reference;
@@ -70,7 +71,11 @@ fn target(
                 ".kind",
                 FindingKind::InvalidKind,
                 format!("objects of kind {named} cannot be backends"),
-                Some("use a Service, or a Backend of gateway.kgateway.dev".to_owned()),
+                Some(match nearest(kind, [kinds::SERVICE.1]) {
+                    Some(meant) if group.is_empty() => format!("did you mean `{meant}`?"),
+                    _ if kind == kinds::BACKEND.1 => format!("write `group: {}`", kinds::BACKEND.0),
+                    _ => "use a Service, or a Backend of gateway.kgateway.dev".to_owned(),
+                }),
             ));
         }
     };
@@ -83,7 +88,7 @@ fn target(
         name: &reference.name,
     };
     if !crossing.permitted(lookup) {
-        let (text, hint) = crossing.words();
+        let (text, hint) = crossing.words(lookup);
         return Err(Problem("", FindingKind::RefNotPermitted, text, Some(hint)));
     }
     if to == kinds::SERVICE {
@@ -104,6 +109,8 @@ fn service(
     let Some(service) = lookup.service(namespace, name) else {
         let names = lookup.service_names(namespace);
         let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
+        // Those of other namespaces are not told: a grant may be for one alone.
+        let hint = hint.or_else(|| listed(&names).filter(|_| reference.namespace.is_none()));
         return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };
     let Some(port) = reference.port else {

@@ -285,6 +285,15 @@ pub(super) fn path_does_not_end(words: &[String], value: &Value) -> Vec<Broken> 
     })
 }
 
+/// A path with its characters beyond ASCII as clients send them.
+fn escaped(path: &str) -> String {
+    let byte = |byte: u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    path.bytes().map(byte).collect()
+}
+
 /// A path is made of the characters of a path. Source: RFC 3986 §3.3.
 pub(super) fn path_characters(_: &[String], value: &Value) -> Vec<Broken> {
     let bad = |path: &str| {
@@ -307,7 +316,10 @@ pub(super) fn path_characters(_: &[String], value: &Value) -> Vec<Broken> {
         )
     });
     for broken in &mut broken {
-        broken.hint = Some("percent-encode them; a query belongs into `queryParams`".to_owned());
+        broken.hint = Some(match plain_path(value).filter(|path| !path.is_ascii()) {
+            Some(path) => format!("write `{}`, as clients send it", escaped(path)),
+            None => "percent-encode them; a query belongs into `queryParams`".to_owned(),
+        });
     }
     broken
 }

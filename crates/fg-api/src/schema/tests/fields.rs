@@ -185,15 +185,15 @@ fn types_bounds_and_enums_are_told_in_words() {
         ("rules: []", "spec.rules: must have 1 to 16 entries, not 0"),
         (
             "rules: [{matches: [{headers: [{name: a, value: b}, {name: a, value: c}]}]}]",
-            "spec.rules[0].matches[0].headers[1]: an entry with name `a` is already in the list",
+            "spec.rules[0].matches[0].headers[1]: an entry with name `a` is already in the list (give each entry its own name)",
         ),
         (
             "rules: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a, b, a]}}]}]",
-            "spec.rules[0].filters[0].requestHeaderModifier.remove[2]: `a` is already in the list",
+            "spec.rules[0].filters[0].requestHeaderModifier.remove[2]: `a` is already in the list (remove one of the two)",
         ),
         (
             "rules: [{retry: {backoff: 10}}]",
-            "spec.rules[0].retry.backoff: must be a string, not the number 10 (put it in quotes)",
+            "spec.rules[0].retry.backoff: must be a string, not the number 10 (write a duration of whole numbers with units, such as `10s`, `1m30s`, or `500ms`)",
         ),
         (
             "rules: [{timeouts: {request: 1.5s}}]",

@@ -181,7 +181,7 @@ spec:
             "a.yaml:15: error: HTTPRoute shop/r spec.rules[0].matchs: unknown field `matchs` (did you mean `matches`? Until it is right, its requests are left to other routes)",
             "b.yaml:1: error: File b.yaml apiVersion: is required",
             "c.yaml:2: error: File c.yaml: cannot be read: unclosed bracket '[' (until it is right, what it says counts as not there)",
-            "d.yaml:3: error: File d.yaml metadata.name: is required",
+            "d.yaml:3: error: File d.yaml metadata.name: is required (the object is of kind ConfigMap)",
             "d.yaml:4: error: File d.yaml metadata.nmae: unknown field `nmae` (did you mean `name`?)",
             "e.yaml:6: error: ConfigMap default/e data.key: the field stands twice, again on line 7 (remove one of the two)",
             "f.yaml:2: error: File f.yaml: is not UTF-8 (until it is right, nothing of it serves)",

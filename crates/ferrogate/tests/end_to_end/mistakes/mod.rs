@@ -1,8 +1,10 @@
 //! What people get wrong at first, and that they are told what to do.
 
+mod near;
+
 use std::net::TcpListener;
 
-use crate::support::folder::{gateway, route, service};
+use crate::support::folder::{gateway, route};
 use crate::support::process::output;
 use crate::support::{Folder, Gateway, until};
 
@@ -30,119 +32,6 @@ fn explain(folder: &Folder, url: &str) -> (Option<i32>, String) {
 /// A route on `web` for a host.
 fn for_host(name: &str, host: &str, rules: &str) -> String {
     route(name, rules).replace("  rules:", &format!("  hostnames: ['{host}']\n  rules:"))
-}
-
-/// Each of these edits gives an error line with all of these parts.
-#[test]
-fn near_misses_are_told_with_what_was_meant() {
-    let gateway = || gateway("127.0.0.1");
-    let service = || service("a", ([127, 0, 0, 1], 9001).into());
-    let routed = || for_host("shop", "shop.example", TO_A);
-    let path = |kind: &str| {
-        let rules = format!(
-            "[{{matches: [{{path: {{type: {kind}, value: /}}}}], backendRefs: [{{name: a, port: 80}}]}}]"
-        );
-        route("shop", &rules)
-    };
-    let filter = |kind: &str| {
-        let rules =
-            format!("[{{filters: [{{type: {kind}}}], backendRefs: [{{name: a, port: 80}}]}}]");
-        route("shop", &rules)
-    };
-    let cases: Vec<(&str, String, &[&str])> = vec![
-        (
-            "gateway.yaml",
-            gateway().replace("HTTP,", "HTTPP,"),
-            &["spec.listeners[0].protocol", "did you mean `HTTP`?"],
-        ),
-        (
-            "gateway.yaml",
-            gateway().replace("HTTP,", "https,"),
-            &["spec.listeners[0].protocol", "did you mean `HTTPS`?"],
-        ),
-        (
-            "gateway.yaml",
-            gateway().replace("HTTP,", "SMTP,"),
-            &["there is no protocol `SMTP`", "use `HTTP` or `HTTPS`"],
-        ),
-        (
-            "gateway.yaml",
-            gateway().replace("port: 80", "port: 80, hostname: '*.bücher.example'"),
-            &["spec.listeners[0].hostname", "`*.xn--bcher-kva.example`"],
-        ),
-        (
-            "gateway.yaml",
-            gateway().replace("port: 80", "port: 80, hostname: '*'"),
-            &["spec.listeners[0].hostname", "leave it out"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("shop.example", "Bücher.example"),
-            &["spec.hostnames[0]", "in ASCII", "`xn--bcher-kva.example`"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("shop.example", "☃.example"),
-            &["spec.hostnames[0]", "in ASCII", "`xn--…`"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("shop.example", "Shop.example"),
-            &["spec.hostnames[0]", "write `shop.example`"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("shop.example", "https://shop.example:443/"),
-            &[
-                "spec.hostnames[0]",
-                "write `shop.example`",
-                "a scheme or a port or a path",
-            ],
-        ),
-        (
-            "shop.yaml",
-            path("prefix"),
-            &["matches[0].path.type", "did you mean `PathPrefix`?"],
-        ),
-        (
-            "shop.yaml",
-            path("Regex"),
-            &["matches[0].path.type", "did you mean `RegularExpression`?"],
-        ),
-        (
-            "shop.yaml",
-            filter("Redirect"),
-            &["filters[0].type", "did you mean `RequestRedirect`?"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("{name: web}", "{name: web, kind: Gatway}"),
-            &["spec.parentRefs[0]", "did you mean `Gateway`?"],
-        ),
-        (
-            "shop.yaml",
-            routed().replace("{name: web}", "{name: web, group: networking.k8s.io}"),
-            &["spec.parentRefs[0]", "leave `group` out"],
-        ),
-        (
-            "a-service.yaml",
-            service().replace("addressType: IPv4", "addressType: ipv4"),
-            &[
-                "EndpointSlice default/a addressType",
-                "did you mean `IPv4`?",
-            ],
-        ),
-    ];
-    for (file, text, parts) in cases {
-        let folder = good();
-        folder.write(file, &text);
-        let said = check(&folder);
-        let has = |line: &&str| parts.iter().all(|part| line.contains(part));
-        assert!(
-            said.lines().any(|line| has(&line)),
-            "{parts:?} in\n{said}\nof\n{text}"
-        );
-    }
 }
 
 /// Another rule has the request; whoever wrote this one wonders why it has not.
