@@ -334,3 +334,6 @@ fn transaction(sent: Transaction) -> fg_ads::Transaction {
     }
     transaction
 }
+
+#[cfg(test)]
+mod tests;
