@@ -62,11 +62,14 @@ fn folder(ip: &str, shop: &Echo, more: &Echo) -> Folder {
     folder
 }
 
-/// The lines that say what Envoy cannot do.
+/// The lines that say what Envoy cannot do, without what a log puts before them.
 fn lacks(lines: impl Iterator<Item = String>) -> BTreeSet<String> {
-    lines
-        .filter(|line| line.contains("Envoy cannot do"))
-        .collect()
+    let lines = lines.filter(|line| line.contains("Envoy cannot do"));
+    let words = lines.map(|line| match line.split_once(" findings: ") {
+        Some((_, words)) => words.to_owned(),
+        None => line,
+    });
+    words.collect()
 }
 
 #[test]
