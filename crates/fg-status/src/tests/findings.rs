@@ -27,6 +27,7 @@ fn findings_are_counted_and_listed() {
             "name": "r",
             "path": "spec.rules[0].backendRefs[0].name",
             "message": "there is no Service `gone` in namespace `default`",
+            "hint": "the only one there is `web`",
         })
     );
     let fields: BTreeSet<&str> = ["severity", "reason"].into();
