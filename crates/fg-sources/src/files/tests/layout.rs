@@ -341,3 +341,20 @@ fn limits_are_findings_and_take_nothing_away() {
     );
     assert_eq!(desk.findings(), [""; 0]);
 }
+
+/// With links a change may matter elsewhere, but not that of a file of which nothing is read.
+#[test]
+fn others_files_are_no_reason_to_look_at_everything() {
+    let mut desk = Desk::new(&[("a.yaml", &config("a", "x1")), ("notes.txt", "")]);
+    std::os::unix::fs::symlink(desk.path("a.yaml"), desk.path("link.yaml")).unwrap();
+    desk.folder.load();
+    desk.write("b.yaml", &config("b", "x1"));
+    let changes = |name: &str| Changes {
+        paths: [desk.path(name).canonicalize().unwrap()].into(),
+        ..Changes::default()
+    };
+    let (notes, own) = (changes("notes.txt"), changes("b.yaml"));
+    let delta = desk.folder.apply(&notes);
+    assert_eq!((delta.is_empty(), delta.files_read), (true, 0));
+    assert_eq!(desk.folder.apply(&own).upserts.len(), 1);
+}
