@@ -20,6 +20,7 @@ mod outlet;
 mod retry;
 mod route;
 mod session;
+mod signs;
 pub mod trust;
 mod tunnel;
 mod upstream;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use fg_ir::{BackendProtocol, RouteKind};
 use tokio::net::TcpStream;
 
 use super::outlet::Outlet;
+use super::signs::{asked, is_silent, is_unused};
 use crate::generation::Cluster;
 use crate::tls::ClientTls;
 use crate::worker::Worker;
@@ -23,8 +24,9 @@ use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::Stream;
 
-/// How long a backend has to take our last words on a connection that nobody uses any more.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long requests wait to learn how many of them a new connection takes at a time. A backend that
+/// does not say that by then gets them all.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// A connection to an endpoint, in use by one request.
 pub(super) struct Upstream {
@@ -252,19 +254,12 @@ impl Upstream {
         if shared.link.settled.get() || shared.link.client.takes_upgrades() {
             return Ok(());
         }
-        let mut pings = shared.link.pings.lock().await;
-        if let Some(pings) = pings.as_mut().filter(|_| !shared.link.settled.get()) {
-            let retry = match self.reused {
-                true => Retry::Stale,
-                false => Retry::Unsent,
-            };
-            pings
-                .ask()
-                .await
-                .map_err(|error| Fault::new(Reason::UpstreamReset).retry(retry).detail(error))?;
-            shared.link.settled.set(true);
-        }
-        Ok(())
+        let retry = match self.reused {
+            true => Retry::Stale,
+            false => Retry::Unsent,
+        };
+        let settled = asked(&shared.link).await;
+        settled.map_err(|error| Fault::new(Reason::UpstreamReset).retry(retry).detail(error))
     }
 
     /// Sends the head of a request by HTTP/2.
@@ -305,7 +300,14 @@ impl Upstream {
             .and_then(|shared| shared.stream.as_mut())
         {
             Some((Stream::Http2(stream), response)) => {
-                response.poll_head(context, method, reply, stream, limits)
+                let head = response.poll_head(context, method, reply, stream, limits);
+                if head.is_ready()
+                    && let Some(shared) = &self.shared
+                {
+                    // Settings come before anything else (RFC 9113 §3.4).
+                    shared.link.settled.set(true);
+                }
+                head
             }
             _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
@@ -348,6 +350,11 @@ async fn share(
     tls: Option<&Arc<ClientTls>>,
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
     let _greeting = endpoint.greeting.lock().await;
+    if let Some(link) = endpoint.unsettled()
+        && tokio::time::timeout(SETTLING, asked(&link)).await.is_err()
+    {
+        link.assumed.set(true);
+    }
     if let Some(link) = endpoint.shared() {
         worker.stats.upstream_reused.increment();
         return Ok((link, true));
@@ -367,6 +374,7 @@ async fn share(
         client,
         pings: tokio::sync::Mutex::new(driver.pings()),
         settled: Cell::new(false),
+        assumed: Cell::new(false),
         active: Cell::new(0),
         closed: Cell::new(false),
         since: Cell::new(worker.sweep.now_millis()),
@@ -389,33 +397,6 @@ async fn share(
     });
     endpoint.share(link.clone());
     Ok((link, false))
-}
-
-/// Done when nobody uses a connection any more, and its backend had time to take our goodbye: one
-/// that reads nothing never takes it.
-async fn is_unused(unused: tokio::sync::oneshot::Receiver<()>) {
-    // Nothing is ever sent by it.
-    let _ = unused.await;
-    tokio::time::sleep(FAREWELL).await;
-}
-
-/// Asks a backend that has requests now and then whether it is there; done when it does not answer.
-async fn is_silent(link: &Weak<Http2Link>, silence: Duration) {
-    loop {
-        tokio::time::sleep(silence).await;
-        let Some(link) = link.upgrade().filter(|link| link.active.get() > 0) else {
-            continue;
-        };
-        let answer = async {
-            match &mut *link.pings.lock().await {
-                Some(pings) => pings.ask().await.is_ok(),
-                None => true,
-            }
-        };
-        if !tokio::time::timeout(silence, answer).await.unwrap_or(false) {
-            return;
-        }
-    }
 }
 
 async fn connect(

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(crate) struct Http2Link {
     pub(crate) pings: tokio::sync::Mutex<Option<h2::Pings>>,
     /// Its settings are known.
     pub(crate) settled: Cell<bool>,
+    /// They are not, and nobody waits for them any more to give it more than one request.
+    pub(crate) assumed: Cell<bool>,
     /// Requests on it.
     pub(crate) active: Cell<usize>,
     /// It takes no more requests.
@@ -47,6 +50,23 @@ pub(crate) struct Http2Link {
     pub(crate) given_up: Rc<Cell<bool>>,
     /// Ends with the link: whoever moves the connection learns that nobody uses it any more.
     pub(crate) _in_use: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Http2Link {
+    /// Waits until its settings are known: they come before the answer to any question.
+    ///
+    /// Not to be cancelled: a question that nobody waits for any more is in the way of the next.
+    pub(crate) async fn settle(&self) -> io::Result<()> {
+        if self.settled.get() {
+            return Ok(());
+        }
+        let mut pings = self.pings.lock().await;
+        if let Some(pings) = pings.as_mut().filter(|_| !self.settled.get()) {
+            pings.ask().await?;
+            self.settled.set(true);
+        }
+        Ok(())
+    }
 }
 
 /// An open connection to an endpoint, counted as long as it lives.
@@ -201,12 +221,25 @@ impl Endpoint {
         None
     }
 
-    /// An HTTP/2 connection that takes one more request.
+    /// An HTTP/2 connection that takes one more request. How many it takes at a time its settings
+    /// say: until they are known it is one, since a backend may refuse the others.
     pub(crate) fn shared(&self) -> Option<Rc<Http2Link>> {
         let http2 = self.http2.borrow();
-        let has_room =
-            |link: &&Rc<Http2Link>| !link.closed.get() && link.active.get() < link.client.room();
+        let room = |link: &Rc<Http2Link>| match link.settled.get() || link.assumed.get() {
+            true => link.client.room(),
+            false => 1,
+        };
+        let has_room = |link: &&Rc<Http2Link>| !link.closed.get() && link.active.get() < room(link);
         http2.iter().find(has_room).cloned()
+    }
+
+    /// An HTTP/2 connection whose settings are on their way.
+    pub(crate) fn unsettled(&self) -> Option<Rc<Http2Link>> {
+        let http2 = self.http2.borrow();
+        let is_it = |link: &&Rc<Http2Link>| {
+            !link.closed.get() && !link.settled.get() && !link.assumed.get()
+        };
+        http2.iter().find(is_it).cloned()
     }
 
     /// Shares a new HTTP/2 connection.

@@ -230,3 +230,28 @@ fn a_backend_that_takes_no_more_requests_on_a_connection_is_asked_on_another() {
     }
     assert_eq!(backend.received().len(), 5);
 }
+
+#[test]
+fn a_backend_gets_no_more_requests_at_a_time_than_it_takes() {
+    let (replies, wanted) = (std::sync::Mutex::new(Vec::new()), 12);
+    // It answers nobody before all are there.
+    let backend = Backend::start_narrow(2, move |_, respond| {
+        let mut replies = replies.lock().expect("no panic");
+        replies.push(respond);
+        if replies.len() == wanted {
+            for mut respond in replies.drain(..) {
+                let stream = respond.send_response(Response::new(()), true);
+                stream.expect("sent");
+            }
+        }
+    });
+    let gateway = gateway(&[&backend]);
+    let clients: Vec<_> = (0..wanted).map(|_| gateway.connect()).collect();
+    for client in &clients {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    }
+    for mut client in clients {
+        assert_eq!(client.reply().status, 200);
+    }
+    assert_eq!(backend.received().len(), wanted);
+}

@@ -174,7 +174,21 @@ impl Backend {
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = received.clone();
         let reply = Arc::new(reply);
-        let address = listen(false, move |number, request, respond| {
+        let address = listen(Manners::Usual, move |number, request, respond| {
+            whole_request(number, request, respond, reply.clone(), kept.clone())
+        });
+        Self { address, received }
+    }
+
+    /// The same, but takes only so many requests at a time on a connection, and refuses more.
+    pub(crate) fn start_narrow(
+        most: u32,
+        reply: impl Fn(&Received, SendResponse<Bytes>) + Send + Sync + 'static,
+    ) -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = received.clone();
+        let reply = Arc::new(reply);
+        let address = listen(Manners::Narrow(most), move |number, request, respond| {
             whole_request(number, request, respond, reply.clone(), kept.clone())
         });
         Self { address, received }
@@ -191,7 +205,7 @@ impl Backend {
             whole_request(number, request, respond, reply.clone(), kept.clone())
         };
         Self {
-            address: listen(true, serve),
+            address: listen(Manners::Closing, serve),
             received,
         }
     }
@@ -201,7 +215,9 @@ impl Backend {
         serve: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + Sync + 'static,
     ) -> Self {
         Self {
-            address: listen(false, move |_, request, respond| serve(request, respond)),
+            address: listen(Manners::Usual, move |_, request, respond| {
+                serve(request, respond)
+            }),
             received: Arc::default(),
         }
     }
@@ -215,10 +231,19 @@ impl Backend {
     }
 }
 
-/// Serves requests on a thread of its own until the process ends. `closing` says with each first
-/// request that its connection takes no more.
+/// What a backend is like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manners {
+    Usual,
+    /// It says with each first request that its connection takes no more.
+    Closing,
+    /// It takes so many requests at a time on a connection.
+    Narrow(u32),
+}
+
+/// Serves requests on a thread of its own until the process ends.
 fn listen<F: Future<Output = ()> + 'static>(
-    closing: bool,
+    manners: Manners,
     serve: impl Fn(usize, Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
 ) -> SocketAddr {
     let address = SocketAddr::new(address::own_ip(), 0);
@@ -235,12 +260,15 @@ fn listen<F: Future<Output = ()> + 'static>(
                 tokio::task::spawn_local(async move {
                     let mut builder = h2::server::Builder::new();
                     builder.enable_connect_protocol();
+                    if let Manners::Narrow(most) = manners {
+                        builder.max_concurrent_streams(most);
+                    }
                     let Ok(mut connection) = builder.handshake(stream).await else {
                         return;
                     };
                     while let Some(Ok((request, respond))) = connection.accept().await {
                         tokio::task::spawn_local(serve(number, request, respond));
-                        if closing {
+                        if manners == Manners::Closing {
                             connection.graceful_shutdown();
                         }
                     }
