@@ -10,6 +10,9 @@ use crate::lookup::Lookup;
 /// So many names are told of an object's neighbours.
 const TOLD: usize = 5;
 
+/// What to do when nothing better can be said.
+pub(crate) const ADD: &str = "add it, or correct the reference";
+
 /// What is wrong, and what to do. `names` are those of the kind that may be told.
 pub(crate) fn absent(
     (group, kind): (&str, &str),

@@ -17,7 +17,7 @@ use fg_ir::{
 };
 use fg_model::{Finding, FindingKind, HostPattern, kinds};
 
-use crate::absent::{absent, listed};
+use crate::absent::{ADD, absent, listed};
 use crate::credentials::{self, Named, Site};
 use crate::lookup::Lookup;
 use crate::notes::Notes;
@@ -148,6 +148,7 @@ fn target(
         let names = lookup.service_names(namespace);
         let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
         let hint = hint.or_else(|| listed(&names));
+        let hint = hint.or_else(|| Some(ADD.to_owned()));
         return Err(Problem(".name", FindingKind::TargetNotFound, text, hint));
     };
     if let Some(section) = &target.section

@@ -7,7 +7,7 @@ use fg_base::Text;
 use fg_ir::BackendKey;
 use fg_model::{FindingKind, kinds};
 
-use crate::absent::{absent, listed};
+use crate::absent::{ADD, absent, listed};
 use crate::backend_tls;
 use crate::backends::{spoken, tcp_port};
 use crate::grants::Reference;
@@ -111,6 +111,7 @@ fn service(
         let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
         // Those of other namespaces are not told: a grant may be for one alone.
         let hint = hint.or_else(|| listed(&names).filter(|_| reference.namespace.is_none()));
+        let hint = hint.or_else(|| Some(ADD.to_owned()));
         return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };
     let Some(port) = reference.port else {
@@ -220,6 +221,7 @@ fn backend(
     let name = &reference.name;
     let Some(backend) = lookup.backend(namespace, name) else {
         let (text, hint) = absent(kinds::BACKEND, namespace, name, &[], lookup);
+        let hint = hint.or_else(|| Some(ADD.to_owned()));
         return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };
     match &backend.problem {
