@@ -84,7 +84,9 @@ impl Ground {
 
     /// What each parent of the route says, in a cluster and in one process, as `TYPE=STATUS: MESSAGE`.
     fn said(&mut self) -> [Vec<Vec<String>>; 2] {
-        let findings = self.planes.unwritten(&self.control);
+        let findings = self.planes.unwritten(&self.control, false);
+        let findings = findings.expect("the rules have changed");
+        assert_eq!(self.planes.unwritten(&self.control, false), None, "once");
         let mut reports = self.control.reports().values();
         let report = reports.find(|one| &*one.object.kind == "HTTPRoute");
         let report = report.expect("the route").clone();
@@ -143,6 +145,9 @@ fn what_a_policy_cannot_write_is_said_of_the_parent_that_envoy_serves() {
         assert!(words.starts_with("Accepted=False"), "{words}");
         assert!(words.contains("none of its rules"), "{words}");
     }
+    // An edit of the route's report alone may move what is said.
+    let again = ground.planes.unwritten(&ground.control, true);
+    assert_eq!(again.map(|findings| findings.is_empty()), Some(false));
     // The repair.
     ground.apply(&route(&[GOOD]));
     for parents in ground.said() {

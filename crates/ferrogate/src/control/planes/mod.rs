@@ -49,6 +49,8 @@ pub(crate) struct Planes {
     leaving: BTreeMap<GatewayKey, Option<Moment>>,
     /// Those whose rules some policy could not be written for.
     unwritten: BTreeSet<GatewayKey>,
+    /// Whether what is said of that may be another since it was asked for.
+    is_unsaid: bool,
     /// Whether all is known that was there before us.
     knows_all: bool,
 }
@@ -94,6 +96,7 @@ impl Planes {
             heard: BTreeSet::new(),
             leaving: BTreeMap::new(),
             unwritten: BTreeSet::new(),
+            is_unsaid: false,
             knows_all: false,
         }
     }
@@ -132,7 +135,10 @@ impl Planes {
                 let sent = Transaction::new(&change);
                 self.store.apply(&native_scope(&key), transaction(sent));
             }
-            self.note_unwritten(&key);
+            let has_rules = !change.rules.is_empty() || !change.backends.is_empty();
+            if has_rules || made.is_some() {
+                self.note_unwritten(&key);
+            }
         }
     }
 
@@ -152,7 +158,7 @@ impl Planes {
     pub(crate) fn gone(&mut self, key: &GatewayKey) {
         self.gateways.remove(key);
         self.leaving.remove(key);
-        self.unwritten.remove(key);
+        self.is_unsaid |= self.unwritten.remove(key);
         for scope in [native_scope(key), hosts_scope(key), whole_scope(key)] {
             self.store.end(&scope);
         }
@@ -181,6 +187,7 @@ impl Planes {
             // Its Envoys, if there are any, are those that we serve.
             gateway.is_old &= gateway.envoys.is_some();
             self.leaving.insert(key.clone(), None);
+            self.is_unsaid |= self.unwritten.contains(key);
             self.welcome(key);
         }
         self.make(key, plane)
@@ -265,7 +272,7 @@ impl Planes {
                 gateway.envoys = None;
                 // Those that come back find what we have served last.
                 gateway.is_old = true;
-                self.unwritten.remove(key);
+                self.is_unsaid |= self.unwritten.remove(key);
             }
             Plane::Envoy => {
                 if !self.store.forget(&[native_scope(key)]) {
@@ -282,13 +289,23 @@ impl Planes {
         let envoys = gateway.and_then(|gateway| gateway.envoys.as_ref());
         if envoys.is_some_and(|envoys| !envoys.delta.refusals().is_empty()) {
             self.unwritten.insert(key.clone());
+            self.is_unsaid = true;
         } else {
-            self.unwritten.remove(key);
+            self.is_unsaid |= self.unwritten.remove(key);
         }
     }
 
-    /// What no policy could write for Envoy, as findings of the routes concerned, sorted.
-    pub(crate) fn unwritten(&self, control: &Control) -> Vec<Arc<Finding>> {
+    /// What no policy could write for Envoy, as findings of the routes concerned, sorted; `None` when that
+    /// is the same as the last time. `is_told`: there are new reports.
+    pub(crate) fn unwritten(
+        &mut self,
+        control: &Control,
+        is_told: bool,
+    ) -> Option<Vec<Arc<Finding>>> {
+        let is_unsaid = std::mem::take(&mut self.is_unsaid);
+        if !is_unsaid && (!is_told || self.unwritten.is_empty()) {
+            return None;
+        }
         let mut findings = Vec::new();
         for key in &self.unwritten {
             let gateway = self.gateways.get(key);
@@ -300,7 +317,7 @@ impl Planes {
             }
         }
         findings.sort_unstable();
-        findings
+        Some(findings)
     }
 }
 

@@ -163,7 +163,7 @@ impl<O: Outlet> Steering<O> {
         }
         self.count();
         changed.extend(self.fleet.changed(self.moment()));
-        changed.extend(self.remark(&mut state.control));
+        changed.extend(self.remark(&mut state.control, !step.reports.is_empty()));
         self.tell(&changed, state.control.reports());
         tracing::debug!(took = ?batch.since.elapsed(), "objects taken");
         state.generation += 1;
@@ -293,9 +293,12 @@ impl<O: Outlet> Steering<O> {
         }
     }
 
-    /// Notes what no policy could write for Envoy. Gives the objects about which that is new.
-    fn remark(&mut self, control: &mut Control) -> Vec<Arc<ObjectRef>> {
-        let now = self.planes.unwritten(control);
+    /// Notes what no policy could write for Envoy. Gives the objects about which that is new. `is_told`:
+    /// there are new reports.
+    fn remark(&mut self, control: &mut Control, is_told: bool) -> Vec<Arc<ObjectRef>> {
+        let Some(now) = self.planes.unwritten(control, is_told) else {
+            return Vec::new();
+        };
         let before = std::mem::replace(&mut self.unwritten, now.clone());
         if before == now {
             return Vec::new();
