@@ -270,12 +270,19 @@ impl Response {
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// What asks the backend for a sign of life; there once.
     pub fn pings(&mut self) -> Option<Pings> {
-        self.0.ping_pong().map(Pings)
+        self.0.ping_pong().map(|pings| Pings {
+            pings,
+            asked: false,
+        })
     }
 }
 
 /// Asks a backend for signs of life.
-pub struct Pings(PingPong);
+pub struct Pings {
+    pings: PingPong,
+    /// A question is on its way whose answer nobody has taken.
+    asked: bool,
+}
 
 impl fmt::Debug for Pings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,17 +291,20 @@ impl fmt::Debug for Pings {
 }
 
 impl Pings {
-    /// Asks, and waits for the answer. After it the backend's settings are known: they come before
+    /// Asks, and waits for the answer; who asks after one that did not wait to the end, waits for that
+    /// one's. After it the backend's settings are known: they come before
     /// anything else it sends (RFC 9113 §3.4).
     ///
     /// # Errors
     /// The connection is gone.
     pub async fn ask(&mut self) -> io::Result<()> {
-        self.0
-            .ping(Ping::opaque())
-            .await
-            .map(drop)
-            .map_err(io_error)
+        if !self.asked {
+            self.pings.send_ping(Ping::opaque()).map_err(io_error)?;
+            self.asked = true;
+        }
+        let answer = std::future::poll_fn(|context| self.pings.poll_pong(context)).await;
+        self.asked = false;
+        answer.map(drop).map_err(io_error)
     }
 }
 

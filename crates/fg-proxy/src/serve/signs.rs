@@ -1,26 +1,12 @@
 //! Signs of life of backends' HTTP/2 connections.
 
-use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 use std::time::Duration;
 
 use crate::worker::pool::Http2Link;
 
 /// How long a backend has to take our last words on a connection that nobody uses any more.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Waits until the settings of a connection are known. They are asked for whether or not the request
-/// that waits goes on.
-pub(super) async fn asked(link: &Rc<Http2Link>) -> io::Result<()> {
-    if link.settled.get() {
-        return Ok(());
-    }
-    let link = link.clone();
-    let asking = tokio::task::spawn_local(async move { link.settle().await });
-    asking
-        .await
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-}
 
 /// Done when nobody uses a connection any more, and its backend had time to take our goodbye: one
 /// that reads nothing never takes it.

@@ -16,7 +16,7 @@ use fg_ir::{BackendProtocol, RouteKind};
 use tokio::net::TcpStream;
 
 use super::outlet::Outlet;
-use super::signs::{asked, is_silent, is_unused};
+use super::signs::{is_silent, is_unused};
 use crate::generation::Cluster;
 use crate::tls::ClientTls;
 use crate::worker::Worker;
@@ -258,7 +258,7 @@ impl Upstream {
             true => Retry::Stale,
             false => Retry::Unsent,
         };
-        let settled = asked(&shared.link).await;
+        let settled = shared.link.settle().await;
         settled.map_err(|error| Fault::new(Reason::UpstreamReset).retry(retry).detail(error))
     }
 
@@ -351,7 +351,7 @@ async fn share(
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
     let _greeting = endpoint.greeting.lock().await;
     if let Some(link) = endpoint.unsettled()
-        && tokio::time::timeout(SETTLING, asked(&link)).await.is_err()
+        && tokio::time::timeout(SETTLING, link.settle()).await.is_err()
     {
         link.assumed.set(true);
     }

@@ -54,8 +54,6 @@ pub(crate) struct Http2Link {
 
 impl Http2Link {
     /// Waits until its settings are known: they come before the answer to any question.
-    ///
-    /// Not to be cancelled: a question that nobody waits for any more is in the way of the next.
     pub(crate) async fn settle(&self) -> io::Result<()> {
         if self.settled.get() {
             return Ok(());
