@@ -258,14 +258,7 @@ fn refused(findings: &[Arc<Finding>]) -> BTreeMap<ObjectRef, Text> {
     let mut refused = BTreeMap::new();
     let errors = findings.iter().filter(|finding| {
         let is_of_object = !finding.about.object.is(kinds::FILE);
-        let is_refusal = matches!(
-            finding.kind,
-            FindingKind::Unreadable
-                | FindingKind::SchemaViolation
-                | FindingKind::UnknownField
-                | FindingKind::RuleViolation
-        );
-        is_of_object && is_refusal && finding.severity == Severity::Error
+        is_of_object && finding.kind.is_refusal() && finding.severity == Severity::Error
     });
     for error in errors {
         let place = error.place.as_ref();

@@ -62,24 +62,23 @@ impl Reference<'_> {
     fn nearly(&self, lookup: &dyn Lookup) -> Option<String> {
         for grant in lookup.grants(self.target) {
             let name = &grant.id.name;
-            let mut from = grant.spec.from.iter();
-            let Some(from) = from.find(|from| from.namespace == *self.namespace) else {
-                continue;
-            };
-            if is_nearly(&from.group, &from.kind, self.from) {
-                return Some(format!(
-                    "the ReferenceGrant `{name}` there is for kind `{}` of group `{}`: write kind `{}` of group `{}` in its `from`",
-                    from.kind, from.group, self.from.1, self.from.0
-                ));
-            }
-            let mut to = grant.spec.to.iter();
-            if (&*from.group, &*from.kind) == self.from
-                && to.any(|to| is_nearly(&to.group, &to.kind, self.to))
-            {
-                return Some(format!(
-                    "the ReferenceGrant `{name}` there names another kind: write kind `{}` of group {:?} in its `to`",
-                    self.to.1, self.to.0
-                ));
+            let from = grant.spec.from.iter();
+            for from in from.filter(|from| from.namespace == *self.namespace) {
+                if is_nearly(&from.group, &from.kind, self.from) {
+                    return Some(format!(
+                        "the ReferenceGrant `{name}` there is for kind `{}` of group `{}`: write kind `{}` of group `{}` in its `from`",
+                        from.kind, from.group, self.from.1, self.from.0
+                    ));
+                }
+                let mut to = grant.spec.to.iter();
+                if (&*from.group, &*from.kind) == self.from
+                    && to.any(|to| is_nearly(&to.group, &to.kind, self.to))
+                {
+                    return Some(format!(
+                        "the ReferenceGrant `{name}` there names another kind: write kind `{}` of group {:?} in its `to`",
+                        self.to.1, self.to.0
+                    ));
+                }
             }
         }
         let own = lookup.grants(self.namespace);
@@ -99,7 +98,18 @@ impl Reference<'_> {
     }
 }
 
+/// The kinds of the Gateway API whose names are near to each other's: they mean themselves.
+const NEIGHBOURS: [&str; 6] = [
+    "GRPCRoute",
+    "HTTPRoute",
+    "TCPRoute",
+    "TLSRoute",
+    "UDPRoute",
+    "Gateway",
+];
+
 /// Whether a group and kind are probably meant as that one, and are not it.
 fn is_nearly(group: &str, kind: &str, meant: (&str, &str)) -> bool {
-    (group, kind) != meant && nearest(kind, [meant.1]).is_some()
+    let is_another = kind != meant.1 && NEIGHBOURS.contains(&kind);
+    (group, kind) != meant && !is_another && nearest(kind, [meant.1]).is_some()
 }

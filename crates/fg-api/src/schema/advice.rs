@@ -124,7 +124,7 @@ fn hostname(text: &str, may_be_any: bool, good: &Regex) -> Option<String> {
     let (name, rest) = rest.split_at(end);
     let lower = name.to_ascii_lowercase();
     if lower == "*" && may_be_any {
-        return Some("leave it out: then it is for every host".to_owned());
+        return Some("leave `hostnames` out: then it is for every host".to_owned());
     }
     let left = [
         (!scheme.is_empty()).then_some("a scheme"),

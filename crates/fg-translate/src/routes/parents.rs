@@ -181,14 +181,18 @@ fn gateway(
 /// A parent of a kind that is not ours, and what was meant if it is nearly one.
 fn strange(group: &str, kind: &str) -> (String, Option<String>) {
     let known = [kinds::GATEWAY.1, kinds::LISTENER_SET.1];
-    if let Some(meant) = known.into_iter().find(|known| *known == kind) {
+    // Others have kinds of these names, too.
+    let is_slip = ["", "core", "networking.k8s.io"].contains(&group)
+        || nearest(group, [kinds::GATEWAY_API]).is_some();
+    let meant = known.into_iter().find(|known| *known == kind);
+    if let Some(meant) = meant.filter(|_| is_slip) {
         let text = format!("there is no kind {meant} in group `{group}`");
         let hint = format!("leave `group` out, or write `{}`", kinds::GATEWAY_API);
         return (text, Some(hint));
     }
     let meant = nearest(kind, known).filter(|_| group == kinds::GATEWAY_API);
     (
-        format!("parents of kind {kind} are not served here"),
+        format!("parents of kind {kind} of group `{group}` are not served here"),
         meant.map(|meant| format!("did you mean `{meant}`?")),
     )
 }

@@ -107,10 +107,12 @@ fn service(
 ) -> Result<BackendKey, Problem> {
     let name = &reference.name;
     let Some(service) = lookup.service(namespace, name) else {
-        let names = lookup.service_names(namespace);
-        let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
         // Those of other namespaces are not told: a grant may be for one alone.
-        let hint = hint.or_else(|| listed(&names).filter(|_| reference.namespace.is_none()));
+        let is_own = reference.namespace.is_none();
+        let names = is_own.then(|| lookup.service_names(namespace));
+        let names = names.unwrap_or_default();
+        let (text, hint) = absent(kinds::SERVICE, namespace, name, &names, lookup);
+        let hint = hint.or_else(|| listed(&names));
         let hint = hint.or_else(|| Some(ADD.to_owned()));
         return Err(Problem(".name", FindingKind::BackendNotFound, text, hint));
     };

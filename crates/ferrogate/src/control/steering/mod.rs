@@ -12,7 +12,7 @@ use fg_api::report::{Report, Subject};
 use fg_base::Text;
 use fg_control::fleet::{Fleet, Moment};
 use fg_control::{Control, Objects, Remarks, Step};
-use fg_model::{Finding, FindingKind, ObjectRef, kinds};
+use fg_model::{Finding, FindingKind, ObjectRef, Severity, kinds};
 use fg_sources::kube::Batch;
 use fg_status::{Addresses, Document, GatewayKey, Verdicts, cluster_document};
 
@@ -462,9 +462,12 @@ fn gateways_in(objects: &[Resource]) -> Vec<Arc<ObjectRef>> {
     gateways.collect()
 }
 
-/// Whether the source cannot read GatewayClasses.
+/// Whether the source cannot read GatewayClasses, or one of them: nobody knows whose its Gateways are.
 fn is_about_classes(finding: &Finding) -> bool {
     let object = &finding.about.object;
+    if object.is(kinds::GATEWAY_CLASS) {
+        return finding.severity == Severity::Error && finding.kind.is_refusal();
+    }
     let plural = object.name.split_once('.').map_or("", |split| split.0);
     finding.kind == FindingKind::SourceUnavailable
         && object.is(kinds::API_RESOURCE)
