@@ -1,4 +1,4 @@
-//! Looks at routes, again and again in steps of half a millisecond, until they are live.
+//! Looks at routes, again and again each millisecond, until they are live.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,8 +11,8 @@ use super::http::{Connection, Target};
 
 /// The field whose value an edit changes.
 pub(super) const EDITION: &str = "x-edition";
-/// The pause between two rounds of looks.
-const PAUSE: Duration = Duration::from_micros(500);
+/// The pause between two rounds of looks: shorter ones would take from the cores what is measured on them.
+const PAUSE: Duration = Duration::from_millis(1);
 /// How long a route may take before it counts as never seen, where nothing else is said.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// How many routes are looked at in a round, the oldest first: a proxy that is late with hundreds of them is not to be
