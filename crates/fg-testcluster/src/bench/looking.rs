@@ -1,4 +1,4 @@
-//! Looks at routes, again and again each millisecond, until they are live.
+//! Looks at routes each millisecond until they are live.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
