@@ -1,17 +1,23 @@
 //! What links lead to, and which changed files matter to nobody.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use super::Folder;
 use super::listing::is_ours;
 
+/// A way of more links than these is a circle: Linux follows no more, either.
+const MOST: usize = 40;
+
 /// What links in a folder lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// Folders outside of it, absolute: linked ones, and those of linked files.
+    /// Folders outside of it, absolute: linked ones, and those of linked files, whether these are
+    /// there or only awaited.
     pub folders: BTreeSet<PathBuf>,
-    /// Linked files whose own names do not tell that they are read, absolute.
+    /// Files whose own names do not tell that they matter, absolute: linked ones, links on the way
+    /// to them, and what is awaited where links lead nowhere.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -28,10 +34,46 @@ impl Folder {
     pub fn links(&self) -> Links {
         let linked = self.listing.files.values().filter(|seen| seen.linked);
         let targets = linked.map(|seen| &seen.canonical);
+        let targets = targets.filter(|path| !is_named(path));
         Links {
             folders: self.listing.outside.clone(),
-            files: targets.filter(|path| !is_named(path)).cloned().collect(),
+            files: targets.chain(&self.listing.on_the_way).cloned().collect(),
         }
+    }
+}
+
+/// The way of the link of that name in a folder, which is canonical: the links that are passed, this
+/// one first, and the end, whether anything is there or not.
+pub(super) fn trail(folder: &Path, name: &OsStr) -> (Vec<PathBuf>, PathBuf) {
+    let mut passed = Vec::new();
+    let mut at = folder.to_path_buf();
+    let mut rest = PathBuf::from(name);
+    loop {
+        let mut parts = rest.components();
+        let Some(part) = parts.next() else {
+            return (passed, at);
+        };
+        let mut behind = parts.as_path().to_path_buf();
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                at.pop();
+            }
+            // The root replaces what was there.
+            Component::Prefix(_) | Component::RootDir => at.push(part),
+            Component::Normal(name) => {
+                let next = at.join(name);
+                match std::fs::read_link(&next) {
+                    Ok(target) if passed.len() < MOST => {
+                        behind = target.join(behind);
+                        passed.push(next);
+                    }
+                    // No link, or nothing yet.
+                    _ => at = next,
+                }
+            }
+        }
+        rest = behind;
     }
 }
 

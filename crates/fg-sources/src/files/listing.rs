@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::links::trail;
 use crate::Limits;
 
 /// What tells that a file may have changed.
@@ -73,6 +74,9 @@ pub(crate) struct Listing {
     pub(crate) files: BTreeMap<Arc<Path>, Seen>,
     /// Folders outside of the root that links led to, or that hold files that links led to.
     pub(crate) outside: BTreeSet<PathBuf>,
+    /// Links, those they lead on to, and where they end if nothing is there, absolute: whatever
+    /// comes there matters. Without those whose names are ours.
+    pub(crate) on_the_way: BTreeSet<PathBuf>,
     /// Whether there is any link: changes elsewhere may matter then.
     pub(crate) links: bool,
     pub(crate) troubles: BTreeSet<Trouble>,
@@ -186,6 +190,9 @@ impl Walk<'_> {
                 let metadata = std::fs::metadata(&place)?;
                 Ok((place, metadata))
             });
+            if kind.is_symlink() {
+                self.trail(canonical, &name, found.is_ok());
+            }
             match found {
                 Ok((place, metadata)) if metadata.is_dir() => {
                     self.folder(&entry, &place, linked, depth + 1)
@@ -234,6 +241,19 @@ impl Walk<'_> {
         if !folder.starts_with(&self.canonical_root) {
             self.listing.outside.insert(folder);
         }
+    }
+
+    /// Notes what matters of the way a link goes.
+    fn trail(&mut self, folder: &Path, name: &OsStr, leads_somewhere: bool) {
+        let (mut passed, end) = trail(folder, name);
+        if !leads_somewhere {
+            if let Some(folder) = end.parent().filter(|folder| folder.is_dir()) {
+                self.follow(folder.to_path_buf());
+            }
+            passed.push(end);
+        }
+        passed.retain(|path| !path.file_name().is_some_and(is_ours));
+        self.listing.on_the_way.extend(passed);
     }
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) {

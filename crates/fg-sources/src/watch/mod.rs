@@ -236,7 +236,12 @@ impl Watched {
         };
         let old = std::mem::replace(&mut self.outside, links.folders);
         if let Some(system) = &mut self.system {
-            for folder in old.difference(&self.outside) {
+            let roots = [&self.given, &self.canonical];
+            let is_around = |folder: &&PathBuf| {
+                let folder = Some(folder.as_path());
+                roots.iter().any(|root| root.parent() == folder)
+            };
+            for folder in old.difference(&self.outside).filter(|one| !is_around(one)) {
                 // Gone already, perhaps.
                 let _ = system.unwatch(folder);
             }

@@ -184,6 +184,53 @@ fn what_links_lead_to_is_watched() {
     desk.until(&["c"]);
 }
 
+/// Whatever the target is called, and however it comes.
+#[test]
+fn what_a_link_leads_to_comes_later() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let at = |path: &str| dir.path().join(path);
+    symlink("written", at("a.yaml")).unwrap();
+    let mut desk = Desk::new(dir.path());
+    write(at("written"), config("a")).unwrap();
+    desk.until(&["a"]);
+    // A link that comes while the watch runs, and a chain of them.
+    symlink("next", at("b.yaml")).unwrap();
+    symlink("renamed", at("next")).unwrap();
+    write(at("c.yaml"), config("c")).unwrap();
+    desk.until(&["a", "c"]);
+    write(at(".tmp"), config("b")).unwrap();
+    rename(at(".tmp"), at("renamed")).unwrap();
+    desk.until(&["a", "b", "c"]);
+    symlink(other.path().join("plain"), at("d.yaml")).unwrap();
+    write(at("c.yaml"), config("e")).unwrap();
+    desk.until(&["a", "b", "e"]);
+    write(other.path().join("plain"), config("d")).unwrap();
+    desk.until(&["a", "b", "d", "e"]);
+}
+
+#[test]
+fn what_a_link_leads_to_is_removed_and_made_again() {
+    let (dir, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let elsewhere = other.path().join("plain");
+    for plain in [dir.path().join("plain"), elsewhere] {
+        let link = dir.path().join("a.yaml");
+        write(&plain, config("a")).unwrap();
+        symlink(&plain, &link).unwrap();
+        let mut desk = Desk::new(dir.path());
+        desk.until(&["a"]);
+        remove_file(&plain).unwrap();
+        desk.until(&[]);
+        write(&plain, config("b")).unwrap();
+        desk.until(&["b"]);
+        remove_file(&plain).unwrap();
+        desk.until(&[]);
+        write(dir.path().join(".tmp"), config("c")).unwrap();
+        rename(dir.path().join(".tmp"), &plain).unwrap();
+        desk.until(&["c"]);
+        remove_file(link).unwrap();
+    }
+}
+
 #[test]
 fn many_changes_at_once_are_few_messages() {
     let dir = TempDir::new().unwrap();

@@ -358,3 +358,35 @@ fn others_files_are_no_reason_to_look_at_everything() {
     assert_eq!((delta.is_empty(), delta.files_read), (true, 0));
     assert_eq!(desk.folder.apply(&own).upserts.len(), 1);
 }
+
+/// Nothing was read of it before, but it is awaited.
+#[test]
+fn what_links_lead_to_is_awaited_whatever_its_name() {
+    let mut desk = Desk::new(&[
+        ("plain", &config("a", "x1")),
+        ("k.yaml", &config("k", "x1")),
+    ]);
+    desk.link("deep/../next", "a.yaml");
+    desk.link("plain", "next");
+    desk.link("circle", "c.yaml");
+    desk.link("c.yaml", "circle");
+    desk.write("deep/notes.txt", "");
+    desk.folder.load();
+    assert_eq!(desk.names(), ["ConfigMap default/a", "ConfigMap default/k"]);
+    desk.remove("plain");
+    assert_eq!(told(&desk.changed(&["plain"])), ["-ConfigMap default/a"]);
+    desk.write("plain", &config("b", "x1"));
+    assert_eq!(told(&desk.changed(&["plain"])), ["+ConfigMap default/b"]);
+    // A link on the way becomes a file.
+    desk.write("new", &config("c", "x1"));
+    desk.rename("new", "next");
+    let delta = desk.changed(&["next"]);
+    assert_eq!(
+        told(&delta),
+        ["+ConfigMap default/c", "-ConfigMap default/b"]
+    );
+    assert_eq!(
+        desk.findings(),
+        ["c.yaml: error: File c.yaml: is a link that leads nowhere"]
+    );
+}
