@@ -207,7 +207,7 @@ impl Fleet {
     }
 
     /// Whether the proxies of a Gateway are somebody else's: no Service says which of them are ready,
-    /// so that those count that are connected.
+    /// so that those count that are connected, or were within [`PATIENCE`].
     pub fn count_connected(&mut self, gateway: &GatewayKey, on: bool, now: Moment) {
         self.with(gateway, now, |gateway| gateway.count_connected(on, now));
         self.drop_idle(gateway);

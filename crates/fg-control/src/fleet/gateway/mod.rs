@@ -19,6 +19,8 @@ use needs::Needs;
 #[derive(Debug)]
 struct Proxy {
     client: Option<ClientId>,
+    /// When its connection ended, if it did.
+    left: Option<Moment>,
     address: IpAddr,
     acknowledged: Option<u64>,
     connected_since: Moment,
@@ -49,7 +51,8 @@ pub(super) struct Gateway {
     proxies: BTreeMap<Text, Proxy>,
     /// What the Service's endpoints said last.
     endpoints: Vec<ReadyPod>,
-    /// Whether those are ready that are connected, whatever endpoints there are.
+    /// Whether those are ready that are connected, or were within [`PATIENCE`], whatever endpoints
+    /// there are.
     counts_connected: bool,
     /// Ready pods by name, or by address where no name is known; and since when they are ready.
     ready: BTreeMap<Text, Moment>,
@@ -85,6 +88,7 @@ impl Gateway {
         self.drop_proxy(&proxy.pod);
         let known = Proxy {
             client: Some(proxy.client),
+            left: None,
             address: proxy.address,
             acknowledged: None,
             connected_since: now,
@@ -97,9 +101,7 @@ impl Gateway {
     pub(super) fn disconnect(&mut self, client: ClientId, now: Moment) {
         if let Some(proxy) = self.of(client) {
             proxy.client = None;
-        }
-        if self.counts_connected {
-            self.name_ready(now);
+            proxy.left = Some(now);
         }
         self.drop_gone();
     }
@@ -193,6 +195,10 @@ impl Gateway {
         in_grace: bool,
         changed: &mut BTreeSet<Arc<ObjectRef>>,
     ) {
+        if self.departure().is_some_and(|due| due <= now) {
+            self.name_ready(now);
+            self.drop_gone();
+        }
         changed.append(&mut self.news);
         let level = self.level();
         if let Level::UpTo(serial) = level {
@@ -238,7 +244,8 @@ impl Gateway {
             return (!quiet).then_some(Moment::ZERO);
         }
         let due = self.needs.deadline();
-        due.into_iter().chain(self.fall()).min()
+        let others = self.fall().into_iter().chain(self.departure());
+        due.into_iter().chain(others).min()
     }
 
     pub(super) fn verdict(&self, object: &ObjectRef) -> Option<Verdict> {
@@ -379,18 +386,18 @@ impl Gateway {
     /// Gives the endpoints' pods their names, and notes since when they are ready.
     fn name_ready(&mut self, now: Moment) {
         let mut before = std::mem::take(&mut self.ready);
-        for name in self.ready_names() {
+        for name in self.ready_names(now) {
             let since = before.remove(&name).unwrap_or(now);
             self.ready.insert(name, since);
         }
         self.news.insert(self.object.clone());
     }
 
-    fn ready_names(&self) -> Vec<Text> {
+    fn ready_names(&self, now: Moment) -> Vec<Text> {
         if self.counts_connected {
-            let connected = self.proxies.iter();
-            let connected = connected.filter(|(_, proxy)| proxy.client.is_some());
-            return connected.map(|(pod, _)| pod.clone()).collect();
+            let here = |proxy: &Proxy| proxy.left.is_none_or(|left| now < left + PATIENCE);
+            let proxies = self.proxies.iter().filter(|(_, proxy)| here(proxy));
+            return proxies.map(|(pod, _)| pod.clone()).collect();
         }
         let name = |endpoint: &ReadyPod| {
             let mut proxies = self.proxies.iter();
@@ -399,6 +406,17 @@ impl Gateway {
             known.unwrap_or_else(|| endpoint.address.to_string().into())
         };
         self.endpoints.iter().map(name).collect()
+    }
+
+    /// When the next one stops to be ready because it stays away: each connection ends when its
+    /// token expires, and a proxy that comes back at once was not missed.
+    fn departure(&self) -> Option<Moment> {
+        if !self.counts_connected {
+            return None;
+        }
+        let ready = self.ready.keys().filter_map(|pod| self.proxies.get(pod));
+        let left = ready.filter_map(|proxy| proxy.left).min()?;
+        Some(left + PATIENCE)
     }
 
     fn level(&self) -> Level {

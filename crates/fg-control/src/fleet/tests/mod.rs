@@ -1,5 +1,7 @@
 //! The rules of confirmations, with the time in the test's hand.
 
+mod elsewhere;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -383,6 +385,9 @@ fn nothing_is_missed_by_who_only_hears_of_changes() {
         let mut clients = [0_u64; 3];
         let mut next_client = 1;
         let mut told = std::collections::BTreeMap::new();
+        if seed % 2 == 1 {
+            fleet.count_connected(&web(), true, now);
+        }
         for _ in 0..120 {
             now += Duration::from_millis([1, 20, 400, 2_000][dice.roll(4) as usize]);
             while let Some(deadline) = fleet.next_deadline().filter(|due| *due < now) {
@@ -451,27 +456,4 @@ fn class(confirmation: &Confirmation) -> &'static str {
         Confirmation::Pending { .. } => "pending",
         Confirmation::Rejected { .. } => "rejected",
     }
-}
-
-#[test]
-fn proxies_of_somebody_else_count_while_they_are_connected() {
-    let mut fleet = Fleet::new(Duration::ZERO);
-    fleet.count_connected(&web(), true, at(0));
-    let shop = route("shop");
-    fleet.need(&shop, &web(), 10, at(0));
-    fleet.changed(at(0));
-    assert_eq!(said(&fleet, &shop, at(0)), "no proxy is ready");
-    for (client, pod) in [(1, "a"), (2, "b")] {
-        connect(&mut fleet, client, pod, at(1));
-        fleet.acknowledged(client, 10, at(1));
-    }
-    assert_eq!(changed(&mut fleet, at(1)), ["shop", "web"]);
-    assert_eq!(said(&fleet, &shop, at(1)), "2/2");
-    // No Service has a say in it.
-    ready(&mut fleet, &[], at(2));
-    assert_eq!(said(&fleet, &shop, at(2)), "2/2");
-    fleet.disconnected(1, at(3));
-    assert_eq!(said(&fleet, &shop, at(3)), "1/1");
-    fleet.count_connected(&web(), false, at(4));
-    assert_eq!(said(&fleet, &shop, at(4)), "no proxy is ready");
 }
