@@ -1,5 +1,7 @@
 //! The kinds that are applied.
 
+use std::collections::BTreeMap;
+
 use fg_base::Text;
 use fg_deploy::AUTHORITY;
 use kube::api::ApiResource;
@@ -90,6 +92,15 @@ pub(super) struct Child {
 }
 
 impl Child {
+    /// The ConfigMap of a namespace that [`Self::is_shared`].
+    pub(super) fn authority(namespace: &Text) -> Self {
+        Self {
+            namespace: namespace.clone(),
+            kind: Kind::ConfigMap,
+            name: AUTHORITY.into(),
+        }
+    }
+
     /// Whether it belongs to all Gateways of its namespace, one after the other: the ConfigMap that
     /// proxies know the control plane by.
     pub(super) fn is_shared(&self) -> bool {
@@ -106,4 +117,20 @@ impl Child {
             name: metadata.get("name")?.as_str()?.into(),
         })
     }
+}
+
+/// What is kept of the objects of a namespace.
+///
+/// Cost: only those are looked at, since objects are ordered by their namespace first.
+pub(super) fn within<'a, T>(
+    all: &'a BTreeMap<Child, T>,
+    namespace: &'a Text,
+) -> impl Iterator<Item = (&'a Child, &'a T)> {
+    let first = Child {
+        namespace: namespace.clone(),
+        kind: Kind::ConfigMap,
+        name: "".into(),
+    };
+    let from = all.range(first..);
+    from.take_while(move |(child, _)| child.namespace == *namespace)
 }

@@ -11,6 +11,7 @@
 
 mod kinds;
 mod state;
+mod strangers;
 mod unit;
 mod work;
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use fg_api::deployment::{Deployment, Wish};
 use fg_base::Text;
-use fg_deploy::{AUTHORITY, Fleet, Owner, authority, objects};
+use fg_deploy::{Fleet, Owner, authority, objects};
 use fg_model::ObjectRef;
 use serde_json::Value;
 
-use super::kinds::{Child, Kind};
+use super::kinds::{Child, Kind, within};
+use super::strangers::Strangers;
 use super::unit::{Standing, Unit};
 
 /// The least time between two times that somebody else's change is undone, so that a fight costs
@@ -96,6 +97,7 @@ pub(super) struct State {
     standings: BTreeMap<Unit, Standing>,
     seen: BTreeMap<Child, Seen>,
     applied: BTreeMap<Child, Applied>,
+    strangers: Strangers,
     /// Those that something came of since news was asked for.
     finished: BTreeSet<Unit>,
 }
@@ -109,6 +111,7 @@ impl State {
             standings: BTreeMap::new(),
             seen: BTreeMap::new(),
             applied: BTreeMap::new(),
+            strangers: Strangers::default(),
             finished: BTreeSet::new(),
         }
     }
@@ -119,8 +122,8 @@ impl State {
         match &wish {
             Some(Wish::Deploy(deployment)) => gateway.last = Some(deployment.clone()),
             // What was deployed before is gone, and does not come back by itself.
-            Some(Wish::Elsewhere(_)) => gateway.last = None,
-            Some(Wish::Keep) | None => {}
+            Some(Wish::Elsewhere(_)) | None => gateway.last = None,
+            Some(Wish::Keep) => {}
         }
         gateway.wish = wish;
         self.touch(Unit::Authority(id.namespace.clone()));
@@ -157,10 +160,17 @@ impl State {
         };
         let is_right = match (&seen, self.applied.get(&child)) {
             (Some(seen), Some(applied)) => is_right(&child, seen, applied),
-            // Nothing of this time; it is looked at when its Gateway is.
-            (Some(_), None) => before.is_some(),
+            // Nothing of this time; it is looked at when its Gateway is, or what all of a namespace
+            // share when it loses one of them.
+            (Some(seen), None) => before
+                .as_ref()
+                .is_some_and(|before| !child.is_shared() || before.owners == seen.owners),
             (None, _) => false,
         };
+        if child.is_shared() {
+            let strangers = &mut self.strangers;
+            strangers.see(&child.namespace, before.as_ref(), seen.as_ref());
+        }
         if is_right {
             return;
         }
@@ -251,17 +261,15 @@ impl State {
         };
         let named: Vec<Child> = wanted.iter().filter_map(Child::of).collect();
         let owned = |seen: &Seen| seen.owners.iter().any(|owner| *owner.name == *id.name);
-        let seen = self.seen.iter().filter(|(_, seen)| owned(seen));
+        let seen = within(&self.seen, &id.namespace).filter(|(_, seen)| owned(seen));
         let seen = seen.map(|(child, seen)| (child, &seen.uid));
         // What was just made may not have been seen yet.
-        let made = self.applied.iter();
-        let made = made.filter(|(child, applied)| {
+        let made = within(&self.applied, &id.namespace).filter(|(child, applied)| {
             !self.seen.contains_key(*child) && is_owned(&applied.object, &id.name)
         });
         let made = made.map(|(child, applied)| (child, &applied.uid));
-        let unwanted = seen.chain(made).filter(|(child, _)| {
-            child.namespace == id.namespace && !child.is_shared() && !named.contains(child)
-        });
+        let unwanted = seen.chain(made);
+        let unwanted = unwanted.filter(|(child, _)| !child.is_shared() && !named.contains(child));
         let unwanted = unwanted.map(|(child, uid)| Action::Delete {
             child: child.clone(),
             uid: uid.clone(),
@@ -275,11 +283,7 @@ impl State {
     }
 
     fn plan_authority(&self, namespace: &Text) -> Option<Action> {
-        let child = Child {
-            namespace: namespace.clone(),
-            kind: Kind::ConfigMap,
-            name: AUTHORITY.into(),
-        };
+        let child = Child::authority(namespace);
         let seen = self.seen.get(&child);
         let mut owners: Vec<Owner> = Vec::new();
         for (id, gateway) in self
@@ -307,12 +311,16 @@ impl State {
         }
         if owners.is_empty() {
             // It goes by itself with Gateways that are gone, but not with those that are no longer
-            // ours. Of whom nothing is known may yet need it.
-            let seen = seen?;
+            // ours. Of whom nothing is known may yet need it, and so may anybody if it names nobody.
+            let seen = seen.filter(|seen| !seen.owners.is_empty())?;
             let mut owners = seen.owners.iter();
             let uid = seen.uid.clone();
+            let is_known = |owner: &Owner| {
+                self.gateway(namespace, &owner.name).is_some()
+                    || self.strangers.contains(namespace, &owner.name)
+            };
             return owners
-                .all(|owner| self.gateway(namespace, &owner.name).is_some())
+                .all(is_known)
                 .then_some(Action::Delete { child, uid });
         }
         let object = authority(namespace, &self.bundle, &owners);
@@ -388,6 +396,8 @@ impl State {
                 {
                     self.gateways.remove(id);
                     self.standings.remove(unit);
+                    let authority = self.seen.get(&Child::authority(&id.namespace));
+                    self.strangers.note(&id.namespace, &id.name, authority);
                 }
             }
             Unit::Authority(namespace) => {

@@ -1,7 +1,6 @@
 //! Whether a Gateway for which the API server is slow keeps others waiting.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fg_deploy::Fleet;
@@ -22,15 +21,15 @@ fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     response
 }
 
-/// Nothing is there; a write of an object of this name is never answered.
-fn client(silent: &'static str, written: Arc<Mutex<BTreeSet<String>>>) -> Client {
+/// Nothing is there; a write of an object of this name is never answered. Each write is told.
+fn client(silent: &'static str, written: mpsc::UnboundedSender<String>) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         let written = written.clone();
         async move {
             let path = request.uri().path().to_owned();
             let query = request.uri().query().unwrap_or_default();
             let reply = if *request.method() == Method::PATCH {
-                written.lock().expect("not poisoned").insert(path.clone());
+                let _ = written.send(path.clone());
                 if path.ends_with(silent) {
                     std::future::pending::<()>().await;
                 }
@@ -57,8 +56,8 @@ fn client(silent: &'static str, written: Arc<Mutex<BTreeSet<String>>>) -> Client
 
 #[tokio::test(start_paused = true)]
 async fn one_that_the_api_server_is_slow_for_delays_nobody_else() {
-    let written = Arc::new(Mutex::new(BTreeSet::new()));
-    let client = client("/services/aaa", written.clone());
+    let (writer, mut written) = mpsc::unbounded_channel();
+    let client = client("/services/aaa", writer);
     let fleet = Fleet {
         image: "ferrogate:1".to_owned(),
         envoy_image: "envoy:1".to_owned(),
@@ -72,13 +71,15 @@ async fn one_that_the_api_server_is_slow_for_delays_nobody_else() {
         let _ = teller.send((id.name.to_string(), words));
     });
     deployer.wish(&gateway("aaa"), deploy("aaa", &[80]));
-    let is_begun = || {
-        let written = written.lock().expect("not poisoned");
-        written.iter().any(|path| path.ends_with("/services/aaa"))
+    let begun = async {
+        while let Some(path) = written.recv().await {
+            if path.ends_with("/services/aaa") {
+                return true;
+            }
+        }
+        false
     };
-    while !is_begun() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    assert_eq!(timeout(Duration::from_secs(60), begun).await, Ok(true));
     // While that hangs, others come, one after the other.
     let begin = Instant::now();
     for name in ["bbb", "ccc"] {
