@@ -27,8 +27,9 @@ pub struct Meta {
     pub labels: BTreeMap<Text, Text>,
     /// Annotations.
     pub annotations: BTreeMap<Text, Text>,
-    /// `uid` of a Gateway, that what is deployed for it belongs to; `None` for other kinds, and
-    /// when the source gives none.
+    /// `uid` of a Gateway, that what is deployed for it belongs to, and of a Secret or ConfigMap,
+    /// that tells one made anew from the next version; `None` for other kinds, and when the source
+    /// gives none.
     pub uid: Option<Text>,
     /// It stands in for an object that is refused and never was good: it says what that was to protect,
     /// as far as that could be read, and all of that is closed. Nothing is found about it. Default: no.

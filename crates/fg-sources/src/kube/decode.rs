@@ -18,6 +18,11 @@ use serde_json::value::RawValue;
 use super::kinds::Kind;
 use super::raw::{Metadata, Part, Parts, Raw};
 
+/// Kinds whose `uid` matters: what is deployed for a Gateway belongs to it, and a Secret or
+/// ConfigMap that was deleted and made anew is not the next version of the one before, though
+/// both may come here as one change.
+const WITH_UID: [(&str, &str); 3] = [kinds::GATEWAY, kinds::SECRET, kinds::CONFIG_MAP];
+
 /// Reads the objects of one kind.
 pub(super) type Decode = fn(Arc<ObjectRef>, Meta, &Raw) -> Result<Resource, Flaw>;
 
@@ -122,7 +127,7 @@ pub(super) fn meta(kind: &Kind, metadata: &mut Metadata) -> Meta {
         created: created.map(jiff::Timestamp::as_second),
         labels: std::mem::take(&mut metadata.labels),
         annotations: std::mem::take(&mut metadata.annotations),
-        uid: uid.filter(|_| kind.name == kinds::GATEWAY),
+        uid: uid.filter(|_| WITH_UID.contains(&kind.name)),
         is_stand_in: false,
     }
 }

@@ -111,6 +111,40 @@ async fn secrets_and_config_maps_hold_only_what_can_matter() {
     assert_eq!(source.counter("ConfigMap").events(), 3);
 }
 
+/// Whoever holds a key of the one before must be able to tell.
+#[tokio::test]
+async fn secrets_and_config_maps_made_anew_are_told_apart() {
+    let object = |kind: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": kind,
+            "metadata": {"namespace": "shop", "name": "ca"},
+            "data": {"ca.crt": ""},
+        })
+    };
+    for kind in ["Secret", "ConfigMap"] {
+        let server = Server::start().await;
+        server.put(object(kind));
+        let mut source = Watched::new(server, options());
+        let uid = |batch: &Batch| {
+            assert_eq!(batch.upserts.len(), 1, "{batch:?}");
+            batch.upserts[0].meta().uid.clone().expect("it has one")
+        };
+        let before = uid(&source.first().await);
+        let mut changed = object(kind);
+        changed["data"]["ca.crt"] = "YWJj".into();
+        source.server.put(changed);
+        assert_eq!(uid(&source.next().await), before);
+        source.server.change_in_the_dark(|server| {
+            server.delete(kind, "shop", "ca");
+            server.put(object(kind));
+        });
+        let batch = source.next().await;
+        assert_ne!(uid(&batch), before);
+        assert!(batch.removed.is_empty(), "{batch:?}");
+    }
+}
+
 #[tokio::test]
 async fn labelled_objects_only() {
     let service = |name: &str, labels: Value| {

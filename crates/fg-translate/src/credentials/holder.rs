@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use fg_api::core::{ConfigMap, Secret};
-use fg_api::{Object, Resource};
+use fg_api::{Meta, Object, Resource};
 use fg_model::Origin;
 use fg_tls::credential::{self, Authorities, Flaw, KeyPair};
 
@@ -14,8 +14,8 @@ const KEY: &str = "tls.key";
 /// Where authorities stand. Source: Gateway API `caCertificateRefs`.
 const AUTHORITIES: &str = "ca.crt";
 
-/// A Secret or ConfigMap. What is in it is read at most once: it costs a signature's worth of
-/// arithmetic, and most Secrets of a cluster are not for gateways.
+/// A Secret or ConfigMap. What is in it is read when somebody first asks, and then remembered: it
+/// costs a signature's worth of arithmetic, and most Secrets of a cluster are not for gateways.
 #[derive(Debug)]
 pub struct Holder {
     origin: Origin,
@@ -139,7 +139,27 @@ impl Holder {
         .ok_or_else(|| Flaw::missing(key))
     }
 
-    /// Its values that serve on while those of `new`, its next version, cannot be used.
+    /// Whether an object of its name can be its next version. One with another `uid` cannot: this
+    /// one was deleted in between. Without `uid`s, as from folders, nobody can tell, and it can.
+    pub(crate) fn may_become(&self, next: &Meta) -> bool {
+        let uid = match &self.content {
+            Content::Secret(secret) => &secret.meta.uid,
+            Content::ConfigMap(map) => &map.meta.uid,
+        };
+        match (uid, &next.uid) {
+            (Some(uid), Some(next)) => uid == next,
+            _ => true,
+        }
+    }
+
+    /// Whether it has values of earlier versions.
+    fn bears(&self, keys: &[&str]) -> bool {
+        let mut keys = keys.iter();
+        keys.any(|key| self.bytes(Version::LastGood, key).is_ok())
+    }
+
+    /// Its values that serve on while those of `new`, its next version, cannot be used. What nobody
+    /// asked for serves nobody, and is not read for this, unless some of it did before.
     fn lasting(&self, new: &Self) -> Vec<(&'static str, Vec<u8>)> {
         let mut lasting = Vec::new();
         let mut last = |version: Option<Version>, keys: &[&'static str]| {
@@ -148,10 +168,13 @@ impl Holder {
                 lasting.extend(value.map(|value| (*key, value.to_vec())));
             }
         };
-        if new.key_pair().flaw.is_some() {
-            last(self.key_pair().serving(), &[CERTIFICATE, KEY]);
+        let pair = [CERTIFICATE, KEY];
+        let served = self.key_pair.get().is_some() || self.bears(&pair);
+        if served && new.key_pair().flaw.is_some() {
+            last(self.key_pair().serving(), &pair);
         }
-        if new.authorities().flaw.is_some() {
+        let served = self.authorities.get().is_some() || self.bears(&[AUTHORITIES]);
+        if served && new.authorities().flaw.is_some() {
             last(self.authorities().serving(), &[AUTHORITIES]);
         }
         lasting

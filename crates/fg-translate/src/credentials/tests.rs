@@ -11,14 +11,17 @@ use super::Holder;
 use crate::testing::{BASE, findings, line, listeners, only, remove, route, translated};
 use crate::{Outcome, Translator};
 
+fn secret_holder(object: Resource) -> Arc<Holder> {
+    match object {
+        Resource::Secret(object) => Holder::secret(object),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn an_object_is_read_once() {
     let issued = Authority::new("test").issue(&["a.example"]);
-    let object = objects(&secret("a", &issued)).remove(0);
-    let Resource::Secret(object) = object else {
-        panic!("a Secret")
-    };
-    let holder = Holder::secret(object);
+    let holder = secret_holder(objects(&secret("a", &issued)).remove(0));
     let [first, second] = [(); 2].map(|()| holder.key_pair().usable.clone().expect("it is good"));
     assert!(Arc::ptr_eq(&first, &second));
     let flaw = holder.authorities().flaw.as_ref().expect("there are none");
@@ -234,6 +237,69 @@ spec:
     );
 }
 
+/// A Secret or ConfigMap with this `uid`.
+fn made(uid: &str, yaml: &str) -> String {
+    yaml.replace("metadata: {", &format!("metadata: {{uid: {uid}, "))
+}
+
+/// Deletion and creation may come as one change.
+#[test]
+fn what_is_made_anew_takes_nothing_over() {
+    let authority = Authority::new("test");
+    let [a, b] = [["a.example"], ["b.example"]].map(|names| authority.issue(&names));
+    let good = cert(&a.certificate, &a.key);
+    let bad = cert(&b.certificate, &a.key);
+    let ca = config_map("ca", &authority.pem);
+    let no_ca = config_map("ca", "no certificate");
+    let base = format!("{}{GRANT}", gateway("cert"));
+    let start = || {
+        let world = translated(&format!("{base}{}{}", made("one", &good), made("one", &ca)));
+        assert_eq!(listeners(&world, "g"), ["s=0"]);
+        world
+    };
+
+    for (bad, kept) in [(&bad, &good), (&no_ca, &ca)] {
+        // The same object, or one of which nobody knows whether it is.
+        for next in [made("one", bad), bad.clone()] {
+            let mut world = start();
+            let before = materials(&world);
+            assert!(update(&mut world, &next).change.is_empty());
+            assert_eq!(materials(&world), before);
+            assert!(only(&world).text.contains("last good"));
+        }
+        let mut world = start();
+        update(&mut world, &made("two", bad));
+        assert_eq!(listeners(&world, "g"), ["-s=0"]);
+        let told = world.findings().all(|one| !one.text.contains("last good"));
+        assert!(told, "{:?}", findings(&world));
+        // Nor what the object before had taken over.
+        let mut world = start();
+        update(&mut world, &made("one", bad));
+        update(&mut world, &made("two", bad));
+        assert_eq!(listeners(&world, "g"), ["-s=0"]);
+        // A new one that says the same is no change for the data plane, and counts from then on.
+        let mut world = start();
+        assert!(update(&mut world, &made("two", kept)).change.is_empty());
+        assert!(update(&mut world, &made("two", bad)).change.is_empty());
+        assert_eq!(listeners(&world, "g"), ["s=0"]);
+    }
+}
+
+#[test]
+fn what_nobody_asked_for_leaves_nothing_behind() {
+    let authority = Authority::new("test");
+    let [a, b] = [["a.example"], ["b.example"]].map(|names| authority.issue(&names));
+    let read = |yaml: &str| objects(yaml).remove(0);
+    let good = secret_holder(read(&cert(&a.certificate, &a.key)));
+    let bad = read(&cert(&b.certificate, &a.key));
+    assert_eq!(good.next(bad.clone()), bad);
+    assert!(good.key_pair().flaw.is_none());
+    let bears = good.next(bad.clone());
+    assert_ne!(bears, bad);
+    // What has served is not forgotten because nobody asks for a while.
+    assert_eq!(secret_holder(bears.clone()).next(bad), bears);
+}
+
 /// A Secret may hold both; what is wrong with the one does not hold the other back.
 #[test]
 fn a_pair_and_authorities_of_one_object_are_kept_apart() {
@@ -246,9 +312,10 @@ fn a_pair_and_authorities_of_one_object_are_kept_apart() {
             &format!("tls.key: {key:?}, ca.crt: {authorities:?}}}"),
         )
     };
-    let holder = |object: Resource| match object {
-        Resource::Secret(object) => Holder::secret(object),
-        other => panic!("{other:?}"),
+    let holder = |object: Resource| {
+        let holder = secret_holder(object);
+        let _ = (holder.key_pair(), holder.authorities());
+        holder
     };
     let read = |yaml: &str| objects(yaml).remove(0);
     let good = holder(read(&both(&a.certificate, &a.key, &old.pem)));

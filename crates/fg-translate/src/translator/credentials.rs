@@ -13,7 +13,8 @@ use crate::lookup::Lookup as _;
 impl Translator {
     /// The next version of an object, before it is applied. One of a Secret or ConfigMap whose
     /// certificates cannot be used gets those of the version that is there, or of its own last
-    /// good one, and they serve on.
+    /// good one, and they serve on. One that was made anew since (its `uid` is another) gets none:
+    /// who deletes a key wants it gone.
     ///
     /// Translation itself remembers nothing: what it gives follows from the objects that it is
     /// given, and this makes them.
@@ -25,8 +26,8 @@ impl Translator {
             _ => None,
         };
         match before {
-            Some(before) => before.next(next),
-            None => next,
+            Some(before) if before.may_become(next.meta()) => before.next(next),
+            _ => next,
         }
     }
 

@@ -12,7 +12,7 @@ use fg_testkit::certificates::{self, Authority};
 use fg_testkit::objects::objects;
 use proptest::prelude::*;
 
-use crate::{Ground, Options, Translator};
+use crate::{Ground, Holder, Options, Translator};
 
 /// Objects that read each other; each several times, with another content or age.
 const WORDS: &str = include_str!("law.yaml");
@@ -41,11 +41,16 @@ static OBJECTS: LazyLock<Vec<Resource>> = LazyLock::new(|| {
         .collect();
     // Those that cannot be used, with what could be used before.
     for (at, before) in certificates.iter().enumerate() {
-        let mut world = Translator::new(Options::default());
-        world.apply(std::slice::from_ref(before), &[]);
+        let holder = match before.clone() {
+            Resource::Secret(object) => Holder::secret(object),
+            Resource::ConfigMap(object) => Holder::config_map(object),
+            other => panic!("{other:?}"),
+        };
+        // Only what was asked for serves on.
+        let _ = (holder.key_pair(), holder.authorities());
         let later = certificates.iter().skip(at + 1);
         let later = later.filter(|later| later.id() == before.id());
-        let later = later.map(|later| (later, world.with_last_good(later.clone())));
+        let later = later.map(|later| (later, holder.next(later.clone())));
         objects.extend(later.filter_map(|(bare, bears)| (*bare != bears).then_some(bears)));
     }
     objects
