@@ -2,9 +2,11 @@
 //! trying, and these alone are put back.
 //!
 //! What is sent is a composition: of each host what is wanted, or in its place what was in use before.
-//! One that is new, and may or may not be at fault, is left out: its requests get what they got so far.
-//! It is closed when it is found at fault, and while nothing of the configuration is in use, since then
-//! nobody has had an answer of it. When a composition is refused, the hosts in it that are not in
+//! One that is new, and may or may not be at fault, is left out where its requests get what they got so
+//! far: the next wider host answers them, and is as it was ([`wider`]). It is closed where that one is
+//! another, which may let pass what the new one would have asked about; when it is found at fault; and
+//! while nothing of the configuration is in use, since then nobody has had an answer of it. When a
+//! composition is refused, the hosts in it that are not in
 //! use yet are cut into smaller groups, which are tried one after the other, each beside everything
 //! that is in use by then; a group of one host that is refused is at fault. Where Envoy's words name
 //! hosts, all others are tried first. An edit goes out with whatever is tried next, and a host at fault
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fg_base::Text;
 
-use super::{Fence, Instead, names};
+use super::{Fence, Instead, names, wider};
 use crate::resource::{Kind, Resource};
 use crate::routes::{Host, Whole};
 use crate::settings::Settings;
@@ -92,16 +94,25 @@ impl Mending {
             return self.wanted.clone();
         };
         let good = good.and_then(hosts);
-        let hosts = whole.hosts.iter().filter_map(|(name, host)| {
+        let mut doubtful = Vec::new();
+        let mut sent: BTreeMap<Text, Arc<Host>> = BTreeMap::new();
+        for (name, host) in &whole.hosts {
             let host = match good.map(|good| good.get(name)) {
                 _ if !back.contains(name) => host.clone(),
                 Some(Some(good)) if !self.is_closed(name, host, good) => good.clone(),
-                Some(None) if !self.is_at_rest(name) => return None,
+                Some(None) if !self.is_at_rest(name) => {
+                    doubtful.push((name, host));
+                    continue;
+                }
                 _ => Arc::new(host.closed(settings)),
             };
-            Some((name.clone(), host))
-        });
-        let whole = Arc::new(whole.with(hosts.collect()));
+            sent.insert(name.clone(), host);
+        }
+        if let Some(good) = good {
+            let closed = |host: &Host| Arc::new(host.closed(settings));
+            wider::close(doubtful, good, &mut sent, closed);
+        }
+        let whole = Arc::new(whole.with(sent));
         Resource::whole(self.wanted.name.clone(), whole, self.wanted.about.clone())
     }
 

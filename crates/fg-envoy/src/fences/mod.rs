@@ -14,6 +14,7 @@ mod leavings;
 mod mending;
 mod names;
 mod standin;
+mod wider;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -242,6 +242,82 @@ fn hosts_that_are_new_disturb_nobody_while_they_are_tried() {
     }
 }
 
+/// What requests for a domain get.
+fn gets<'a>(used: &'a Used, domains: &[&str]) -> &'a str {
+    let mut written = domains.iter().filter_map(|domain| used.get(*domain));
+    written.next().map_or("nothing", String::as_str)
+}
+
+/// A guard that moves to a new host, from a wider one that lets everything pass then.
+#[test]
+fn requests_for_a_new_host_get_no_new_answer_of_a_wider_one() {
+    const ASKS: &str = "external_auth/asked/a";
+    let cases: [(&[_], &[_]); 4] = [
+        (&[("*.a", ASKS)], &[("*.a", "1")]),
+        (&[("*", ASKS)], &[("*", "1"), ("*.a", "1")]),
+        (&[("*", ASKS)], &[("*", ASKS), ("*.a", "1")]),
+        (&[("*", "1"), ("*.a", ASKS)], &[("*", "1")]),
+    ];
+    // Which one is at fault says what is tried beside what.
+    for (fault, (before, after), talks) in DOMAINS.into_iter().flat_map(|fault| {
+        let cases = cases.into_iter();
+        cases.flat_map(move |case| [(fault, case, true), (fault, case, false)])
+    }) {
+        let mut ground = Ground::new(false);
+        ground.talks = talks;
+        let (mut hosts, mut next) = (all("1"), all("2"));
+        hosts.extend(before.iter().copied());
+        ground.make(&hosts);
+        ground.sent.clear();
+        next.extend(after.iter().copied());
+        next.extend([("x.a", ASKS), (fault, "!")]);
+        ground.make(&next);
+        for sent in &ground.sent {
+            let got = gets(sent, &["x.a", "*.a", "*"]);
+            assert!(
+                [ASKS, "closed"].contains(&got),
+                "{fault} {after:?}: {sent:?}"
+            );
+        }
+        for (domain, written) in next {
+            let wanted = if domain == fault { "1" } else { written };
+            assert_eq!(ground.uses(domain), wanted, "{fault} {after:?}");
+        }
+    }
+}
+
+/// As long as the wider one stays.
+#[test]
+fn a_new_host_below_one_that_stays_is_not_closed_while_it_is_tried() {
+    let mut ground = Ground::new(false);
+    let mut hosts = all("1");
+    hosts.extend([("*", "1"), ("*.a", "wider")]);
+    ground.make(&hosts);
+    hosts.extend([("x.a", "1"), ("y.a", "1"), ("*", "2"), ("b", "!")]);
+    ground.make(&hosts);
+    for sent in &ground.sent {
+        assert!(sent.values().all(|written| written != "closed"), "{sent:?}");
+    }
+    assert_eq!((ground.uses("x.a"), ground.uses("b")), ("1", "1"));
+}
+
+/// Another listener's names may be among those of the host that is no domain.
+#[test]
+fn a_new_host_is_closed_where_other_names_are_answered_otherwise() {
+    let mut ground = Ground::new(false);
+    let mut hosts = all("1");
+    hosts.insert("~misdirected", "1");
+    ground.make(&hosts);
+    hosts.remove("~misdirected");
+    hosts.extend([("x.a", "1"), ("b", "!")]);
+    ground.sent.clear();
+    ground.make(&hosts);
+    for sent in &ground.sent {
+        assert!(sent.contains_key("x.a"), "{sent:?}");
+    }
+    assert_eq!((ground.uses("x.a"), ground.uses("b")), ("1", "1"));
+}
+
 #[test]
 fn nothing_is_tried_where_no_good_version_is_known() {
     let mut ground = Ground::new(false);
