@@ -2,7 +2,7 @@
 //! attached nowhere, or lack a match. Whoever wrote them looks for the reason here.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_base::Text;
@@ -25,14 +25,27 @@ pub(super) fn tell(
 ) {
     let ground = Ground::of(ir, listener);
     let asking = (question.asking)(host);
+    let mut errors: Errors<'_> = BTreeMap::new();
+    let all = question.findings.iter();
+    for finding in all.filter(|finding| finding.severity == Severity::Error) {
+        let of_object = errors.entry(&finding.about.object).or_default();
+        of_object.push(finding);
+    }
     let mut found: Vec<Hint> = Vec::new();
     for rival in &asking.rivals {
-        found.extend(about(rival, ir, &ground, owned, question));
+        // A host may have many rivals: what is not listed is not looked for.
+        if found.len() >= LISTED {
+            break;
+        }
+        if let Some(errors) = errors.get(&*rival.route) {
+            found.extend(about(rival, errors, ir, &ground, owned, question));
+        }
     }
     let of_files = question.findings.iter().filter(|finding| {
         finding.severity == Severity::Error && finding.about.object.is(kinds::FILE)
     });
-    found.extend(of_files.map(|finding| {
+    let left = LISTED.saturating_sub(found.len());
+    found.extend(of_files.take(left).map(|finding| {
         let one = hint(finding, question);
         let text = format!(
             "whether something in this file would have the request is not known: {}",
@@ -44,9 +57,13 @@ pub(super) fn tell(
     explanation.hints.extend(found);
 }
 
-/// What keeps a route from being asked.
+/// What is wrong with each object, in the order of the findings.
+type Errors<'a> = BTreeMap<&'a ObjectRef, Vec<&'a Arc<Finding>>>;
+
+/// What keeps a route with these errors from being asked.
 fn about(
     rival: &Rival,
+    errors: &[&Arc<Finding>],
     ir: &Ir,
     ground: &Ground<'_>,
     owned: &Owned,
@@ -63,11 +80,6 @@ fn about(
             Ordering::Greater => return Vec::new(),
         },
     };
-    let errors = question
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error && *finding.about.object == **route);
-    let errors: Vec<&Arc<Finding>> = errors.collect();
     let said = |words: &str, finding: &Arc<Finding>| {
         let one = hint(finding, question);
         let text = format!("{words}: {}", one.text);
