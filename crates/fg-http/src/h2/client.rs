@@ -170,6 +170,10 @@ fn uri(request: &Request, secure: bool) -> Result<Uri, Fault> {
 /// HTTP/2 has no other way to say it, and it means the same (URL standard, query percent-encode
 /// set).
 fn write_query(query: &[u8], out: &mut Vec<u8>) {
+    if memchr::memchr3(b'"', b'<', b'>', query).is_none() {
+        out.extend_from_slice(query);
+        return;
+    }
     for &byte in query {
         match byte {
             b'"' => out.extend_from_slice(b"%22"),
@@ -292,12 +296,20 @@ impl fmt::Debug for Pings {
 
 impl Pings {
     /// Asks, and waits for the answer; who asks after one that did not wait to the end, waits for that
-    /// one's. After it the backend's settings are known: they come before
-    /// anything else it sends (RFC 9113 §3.4).
+    /// one's if it is still to come. One that came before says nothing about now, and is thrown away.
+    /// After it the backend's settings are known: they come before anything else it sends
+    /// (RFC 9113 §3.4).
     ///
     /// # Errors
     /// The connection is gone.
     pub async fn ask(&mut self) -> io::Result<()> {
+        if self.asked {
+            let old = std::future::poll_fn(|context| Poll::Ready(self.pings.poll_pong(context)));
+            if let Poll::Ready(old) = old.await {
+                old.map_err(io_error)?;
+                self.asked = false;
+            }
+        }
         if !self.asked {
             self.pings.send_ping(Ping::opaque()).map_err(io_error)?;
             self.asked = true;
@@ -313,5 +325,74 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(context).map_err(io_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+
+    /// The payload of the last PING in what a client said. Source: RFC 9113 §4.1, §6.7.
+    fn ping(said: &[u8]) -> Vec<u8> {
+        let mut frames = &said[super::super::PREFACE.len()..];
+        let mut found = Vec::new();
+        while let [_, b, c, kind, _, _, _, _, _, rest @ ..] = frames {
+            let (payload, next) = rest.split_at(usize::from(u16::from_be_bytes([*b, *c])));
+            if *kind == 6 {
+                found = payload.to_vec();
+            }
+            frames = next;
+        }
+        found
+    }
+
+    /// Moves the connection as far as it goes.
+    async fn driven(driver: &mut Driver<DuplexStream>) {
+        std::future::poll_fn(|context| {
+            assert!(Pin::new(&mut *driver).poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Asks, and waits only for an answer that is there already.
+    async fn ask(pings: &mut Pings, driver: &mut Driver<DuplexStream>) -> bool {
+        let mut asked = pin!(pings.ask());
+        for _ in 0..2 {
+            let polled = std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context)));
+            if polled.await.is_ready() {
+                return true;
+            }
+            driven(driver).await;
+        }
+        false
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_before_is_no_sign_of_life() {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let greeted = Client::greet(ours, &Settings::default(), &Limits::default()).await;
+        let (_client, mut driver) = greeted.expect("nobody leaves");
+        let mut pings = driver.pings().expect("taken once");
+        assert!(!ask(&mut pings, &mut driver).await);
+        let mut said = vec![0; 1 << 12];
+        let length = theirs.read(&mut said).await.expect("words");
+        // SETTINGS, and the answer. It comes while nobody waits.
+        let mut answer = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+        answer.extend_from_slice(&[0, 0, 8, 6, 1, 0, 0, 0, 0]);
+        answer.extend_from_slice(&ping(&said[..length]));
+        theirs.write_all(&answer).await.expect("taken");
+        driven(&mut driver).await;
+        assert!(
+            !ask(&mut pings, &mut driver).await,
+            "it is another question"
+        );
+        // The answer to this one counts, whoever asked.
+        theirs.write_all(&answer[9..]).await.expect("taken");
+        assert!(ask(&mut pings, &mut driver).await);
     }
 }
