@@ -75,6 +75,9 @@ pub fn clean(settings: &Settings, peer: SocketAddr, request: &mut Request) -> Ip
 /// A forwarding field for backends that take an underscore for a dash.
 #[cold]
 fn is_claim_in_disguise(name: &[u8]) -> bool {
+    if !name.contains(&b'_') {
+        return false;
+    }
     let dash = |&byte: &u8| if byte == b'_' { b'-' } else { byte };
     let name: Vec<u8> = name.iter().map(dash).collect();
     let known = Name::resolve(&name);

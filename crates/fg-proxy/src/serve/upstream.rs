@@ -24,8 +24,9 @@ use crate::worker::handshake::{self, Alpn};
 use crate::worker::pool::{Endpoint, Http2Link, Link};
 use crate::worker::socket::Stream;
 
-/// How long requests wait to learn how many of them a new connection takes at a time. A backend that
-/// does not say that by then gets them all.
+/// How long requests wait to learn how many of them a new connection takes at a time, but no longer
+/// than half the time that connecting may take: it is a part of it. A backend that does not say that
+/// by then gets them all.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// A connection to an endpoint, in use by one request.
@@ -350,8 +351,9 @@ async fn share(
     tls: Option<&Arc<ClientTls>>,
 ) -> Result<(Rc<Http2Link>, bool), Fault> {
     let _greeting = endpoint.greeting.lock().await;
+    let settling = SETTLING.min(worker.shared.settings.connect_timeout / 2);
     if let Some(link) = endpoint.unsettled()
-        && tokio::time::timeout(SETTLING, link.settle()).await.is_err()
+        && tokio::time::timeout(settling, link.settle()).await.is_err()
     {
         link.assumed.set(true);
     }

@@ -9,7 +9,7 @@ use fg_testkit::{Client, Upstream, address, ir, upstream};
 use crate::gateway::{Gateway, plain};
 
 /// A CORS policy for pages of `https://page.com`.
-fn policy() -> cors::Ir {
+pub(crate) fn policy() -> cors::Ir {
     cors::Ir {
         origins: cors::Origins::Some(vec![
             cors::OriginPattern::parse("https://page.com").expect("an origin"),
@@ -42,7 +42,7 @@ fn serving(upstreams: &[(&str, &Upstream)], rules: Vec<Rule>) -> Gateway {
     Gateway::serving(plain(), address, &change)
 }
 
-const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://page.com\r\n\
+pub(crate) const PREFLIGHT: &str = "OPTIONS / HTTP/1.1\r\nHost: a\r\nOrigin: https://page.com\r\n\
     Access-Control-Request-Method: PUT\r\n\r\n";
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use fg_ir::{Action, CredentialKind, Rule, Target, TlsOrigination, Trust};
 use fg_model::Origin;
 use fg_policies::request_mirror::{Ir, Mirror};
-use fg_policies::retry;
+use fg_policies::{header_modifier, retry};
 use fg_proxy::Settings;
 use fg_testkit::certificates::Authority;
 use fg_testkit::tls::{Serving, authorities};
@@ -285,6 +285,39 @@ fn a_backends_own_mirror_gets_what_that_backend_gets() {
     wait_for(&gateway, "sent", copied as f64);
     assert_eq!(mirror.requests().len(), copied);
     assert_eq!(count(&gateway, "sent"), copied as f64);
+}
+
+#[test]
+fn what_a_backends_filter_answers_is_not_copied_and_what_it_changes_is_not_in_the_copy() {
+    let backend = Upstream::echo();
+    let mirror = Upstream::echo();
+    let gateway = gateway_with(plain(), &backend, &[mirror.address()], |rule| {
+        let Action::Forward(backends) = &mut rule.action else {
+            panic!("it forwards");
+        };
+        let policies = &mut backends[0].policies;
+        policies.cors = Some(crate::cors::policy().into());
+        policies.header_modifier = Some(Arc::new(header_modifier::Ir {
+            request: header_modifier::Changes {
+                remove: vec!["x-one".into()],
+                ..header_modifier::Changes::default()
+            },
+            ..header_modifier::Ir::default()
+        }));
+    });
+    let mut client = gateway.connect();
+    client.send(crate::cors::PREFLIGHT);
+    assert_eq!(client.reply().status, 204);
+    client.send(GET);
+    assert_eq!(client.reply().status, 200);
+    wait_for(&gateway, "sent", 1.0);
+    assert_eq!(mirror.lines(), ["GET shop /a?b=c"]);
+    let has = |one: &Upstream| {
+        let fields = one.only_request().fields;
+        fields.contains(&("x-one".into(), "1".into()))
+    };
+    assert!(has(&mirror));
+    assert!(!has(&backend));
 }
 
 #[test]

@@ -11,6 +11,11 @@ use crate::gateway::{Gateway, plain};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
+/// `:status: 200`. Source: RFC 7541, appendix A.
+const STATUS_200: u8 = 0x88;
+/// How long the first words of a client are, before its frames. Source: RFC 9113 §3.4.
+const PREFACE: usize = 24;
+
 /// A time of silence that passes in a test.
 fn short() -> Settings {
     Settings {
@@ -30,24 +35,32 @@ pub(crate) fn backend_saying(
     act: impl Fn(&mut Connection, Frame) + Send + Sync + 'static,
 ) -> Upstream {
     Upstream::start(move |connection, _| {
-        const PREFACE: usize = 24;
         if !connection.receive_at_least(PREFACE) {
             return;
         }
         connection.send(frames::settings(settings));
-        let mut seen = connection.take_unread().split_off(PREFACE);
-        loop {
-            let mut from = &seen[..];
-            if let Ok(frame) = Frame::read(&mut from) {
-                seen = from.to_vec();
-                act(connection, frame);
-            } else if connection.receive() {
-                seen.extend(connection.take_unread());
-            } else {
-                return;
-            }
-        }
+        let seen = connection.take_unread().split_off(PREFACE);
+        listen(connection, seen, &act);
     })
+}
+
+/// Gives each frame to `act`, the first of them those that were `seen`.
+fn listen(
+    connection: &mut Connection,
+    mut seen: Vec<u8>,
+    mut act: impl FnMut(&mut Connection, Frame),
+) {
+    loop {
+        let mut from = &seen[..];
+        if let Ok(frame) = Frame::read(&mut from) {
+            seen = from.to_vec();
+            act(connection, frame);
+        } else if connection.receive() {
+            seen.extend(connection.take_unread());
+        } else {
+            return;
+        }
+    }
 }
 
 pub(crate) fn gateway(settings: Settings, backend: &Upstream) -> Gateway {
@@ -236,4 +249,40 @@ fn a_backend_that_never_reads_loses_its_connection_with_its_last_request() {
         std::thread::yield_now();
     }
     backend.release();
+}
+
+#[test]
+fn a_backend_that_does_not_say_how_many_it_takes_gets_all_however_short_connecting_may_be() {
+    let late = Upstream::start(|connection, _| {
+        if !connection.receive_at_least(PREFACE) {
+            return;
+        }
+        let seen = connection.take_unread().split_off(PREFACE);
+        let mut asked = Vec::new();
+        listen(connection, seen, |connection, frame| {
+            if frame.kind == kind::HEADERS {
+                asked.push(frame.stream);
+            }
+            // Not a word before both requests are there.
+            if frame.kind == kind::HEADERS && asked.len() == 2 {
+                connection.send(frames::settings(&[]));
+                for &stream in &asked {
+                    connection.send(frames::headers(stream, true, &[STATUS_200]));
+                }
+            }
+        });
+    });
+    let settings = Settings {
+        connect_timeout: Duration::from_secs(1),
+        ..plain()
+    };
+    let gateway = gateway(settings, &late);
+    let mut clients = [gateway.connect(), gateway.connect()];
+    for client in &clients {
+        client.send(GET);
+    }
+    for client in &mut clients {
+        assert_eq!(client.reply().status, 200);
+    }
+    assert_eq!(late.connections(), 1);
 }

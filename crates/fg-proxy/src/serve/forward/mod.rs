@@ -87,18 +87,8 @@ pub(super) async fn forward(
         let fault = Fault::new(Reason::BodyTooLarge);
         return local::answer_fault(connection, exchange, fault, Some((route, None)), terms).await;
     }
-    let mirrors = &route.rule.chain.mirrors;
-    if !mirrors.is_empty() {
-        mirror::begin(
-            &connection.worker,
-            exchange,
-            generation,
-            route,
-            mirrors,
-            &terms,
-        );
-    }
-    if let Verdict::Reply(reply) = route::backend_filters(&backend.chain, exchange) {
+    let filtered = filter(connection, exchange, generation, route, backend, &terms);
+    if let Verdict::Reply(reply) = filtered {
         return local::answer(
             connection,
             exchange,
@@ -107,17 +97,6 @@ pub(super) async fn forward(
             terms,
         )
         .await;
-    }
-    let mirrors = &backend.chain.mirrors;
-    if !mirrors.is_empty() {
-        mirror::begin(
-            &connection.worker,
-            exchange,
-            generation,
-            route,
-            mirrors,
-            &terms,
-        );
     }
     let clocks = Clocks {
         exchange: clock(
@@ -154,6 +133,39 @@ pub(super) async fn forward(
             }
         }
     }
+}
+
+/// Leads the request through the backend's filters, and begins its copies. Those of the rule are of
+/// the request before these filters, those of the backend after them; what the filters answer, such
+/// as a preflight, is not copied.
+fn filter(
+    connection: &Connection,
+    exchange: &mut Exchange,
+    generation: &Generation,
+    route: &Route<'_>,
+    backend: &CompiledBackend,
+    terms: &Terms,
+) -> Verdict {
+    let worker = &connection.worker;
+    let of_rule = &route.rule.chain.mirrors;
+    let is_changed = !of_rule.is_empty() && !backend.chain.filters.is_empty();
+    let before = is_changed.then(|| exchange.request.clone());
+    let verdict = route::backend_filters(&backend.chain, exchange);
+    if matches!(verdict, Verdict::Reply(_)) {
+        return verdict;
+    }
+    if !of_rule.is_empty() {
+        let after = before.map(|before| std::mem::replace(&mut exchange.request, before));
+        mirror::begin(worker, exchange, generation, route, of_rule, terms);
+        if let Some(after) = after {
+            exchange.request = after;
+        }
+    }
+    let of_backend = &backend.chain.mirrors;
+    if !of_backend.is_empty() {
+        mirror::begin(worker, exchange, generation, route, of_backend, terms);
+    }
+    verdict
 }
 
 impl Job<'_> {
