@@ -231,6 +231,38 @@ fn what_a_link_leads_to_is_removed_and_made_again() {
     }
 }
 
+/// The folder around is watched for the folder's own sake, too.
+#[test]
+fn the_folder_around_is_watched_when_no_link_leads_there_any_more() {
+    let dir = TempDir::new().unwrap();
+    let around = dir.path().canonicalize().unwrap();
+    create_dir_all(around.join("v1")).unwrap();
+    symlink("v1", around.join("conf")).unwrap();
+    let (sender, events) = channel();
+    let mut watcher = Watched {
+        given: around.join("conf"),
+        is_dir: true,
+        canonical: PathBuf::new(),
+        lost: true,
+        system: None,
+        outside: BTreeSet::new(),
+        wanted: Arc::default(),
+        warning: None,
+        messages: sender,
+    };
+    watcher.begin();
+    watcher.follow(Links {
+        folders: [around.clone()].into(),
+        ..Links::default()
+    });
+    watcher.follow(Links::default());
+    remove_file(around.join("conf")).unwrap();
+    let Ok(Message::Event(Ok(event))) = events.recv_timeout(LONG) else {
+        panic!("it is an event");
+    };
+    assert_eq!(event.paths, [around.join("conf")]);
+}
+
 #[test]
 fn many_changes_at_once_are_few_messages() {
     let dir = TempDir::new().unwrap();
