@@ -44,8 +44,8 @@ fn serve(ip: &str, folder: &Folder, programs: &Folder, version: &str) -> Gateway
 #[test]
 fn listeners_that_shall_check_clients_take_none_while_envoy_cannot() {
     for (ip, version) in [
-        ("127.34.47.1", fg_testkit::envoy::OLDEST),
-        ("127.34.47.2", fg_testkit::envoy::NEWEST),
+        ("127.34.48.1", fg_testkit::envoy::OLDEST),
+        ("127.34.48.2", fg_testkit::envoy::NEWEST),
     ] {
         let echo = Echo::start(ip, 9101, "shop");
         let authority = Authority::new("the shop's");
