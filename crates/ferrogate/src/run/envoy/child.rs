@@ -135,7 +135,7 @@ impl Child {
 }
 
 fn supervise(launch: &Launch, shared: &Shared, tell: &dyn Fn(News)) {
-    let Some((mut program, mut seen)) = look_for(&launch.args, shared, tell) else {
+    let Some((mut program, mut seen)) = look_for(&launch.args, true, shared, tell) else {
         return;
     };
     let mut pause = FIRST;
@@ -158,7 +158,7 @@ fn supervise(launch: &Launch, shared: &Shared, tell: &dyn Fn(News)) {
         pause = (pause * 2).min(LONGEST);
         // Another version takes its resources in another shape.
         if program::candidates(&launch.args) != seen {
-            match look_for(&launch.args, shared, tell) {
+            match look_for(&launch.args, false, shared, tell) {
                 Some(found) => (program, seen) = found,
                 None => return,
             }
@@ -166,16 +166,19 @@ fn supervise(launch: &Launch, shared: &Shared, tell: &dyn Fn(News)) {
     }
 }
 
-/// Finds a program, or installs one if the user lets us, and what there was to choose from; `None` when
-/// the end comes first.
+/// Finds a program, and what there was to choose from; `None` when the end comes first. Only the first
+/// time one is installed if there is none and the user lets us: later it may be away for a moment, and
+/// nobody may be there to answer.
 fn look_for(
     args: &EnvoyArgs,
+    is_first: bool,
     shared: &Shared,
     tell: &dyn Fn(News),
 ) -> Option<(Program, Vec<Stamp>)> {
     let mut candidates = program::candidates(args);
     let mut found = program::find(args, &candidates);
     if let Err(lack) = &found
+        && is_first
         && args.envoy.is_none()
         && install::is_allowed(args.install_envoy, &lack.words)
     {

@@ -1,6 +1,7 @@
 //! Which Envoy is started: where it is looked for, and whether it is new enough.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -28,8 +29,42 @@ pub(crate) struct Lack {
     pub(crate) hint: String,
 }
 
-/// A file, and when it was written: another one is worth another look.
-pub(super) type Stamp = (PathBuf, Option<SystemTime>);
+/// A file, and what tells it from another one in its place, which is worth another look; `None` when
+/// there is none.
+pub(super) type Stamp = (PathBuf, Option<Seen>);
+
+/// What tells a file from another one. That both were written at the same time is no rarity: copies and
+/// packages keep the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    written: Option<SystemTime>,
+    /// In bytes.
+    length: u64,
+    /// The device, and the file's number there.
+    place: (u64, u64),
+}
+
+impl Seen {
+    fn of(path: &Path) -> Option<Self> {
+        let file = path.metadata().ok()?;
+        Some(Self {
+            written: file.modified().ok(),
+            length: file.len(),
+            place: place(&file),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn place(file: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn place(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
 
 /// The files that may be Envoy, best first.
 pub(super) fn candidates(args: &EnvoyArgs) -> Vec<Stamp> {
@@ -43,8 +78,8 @@ pub(super) fn candidates(args: &EnvoyArgs) -> Vec<Stamp> {
         }
     };
     let stamped = paths.into_iter().map(|path| {
-        let written = path.metadata().and_then(|file| file.modified());
-        (path, written.ok())
+        let seen = Seen::of(&path);
+        (path, seen)
     });
     stamped.collect()
 }
@@ -176,5 +211,32 @@ mod tests {
         let folder = std::env::temp_dir();
         let path = std::env::join_paths([&folder.join("nothing-here"), &folder]).expect("a PATH");
         assert_eq!(in_path(&path), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn another_file_is_told_whenever_it_was_written() {
+        let name = format!("ferrogate-program-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (path, beside) = (folder.join("envoy"), folder.join("beside"));
+        let write = |path: &Path, content: &str| {
+            std::fs::write(path, content).expect("it is written");
+            let file = std::fs::File::options().write(true).open(path);
+            let file = file.expect("it is there");
+            file.set_modified(SystemTime::UNIX_EPOCH).expect("its time");
+        };
+        let mut all = vec![Seen::of(&path)];
+        write(&path, "one");
+        all.push(Seen::of(&path));
+        assert_eq!(Seen::of(&path), all[1], "it is the same");
+        write(&path, "longer");
+        all.push(Seen::of(&path));
+        write(&beside, "others");
+        std::fs::rename(&beside, &path).expect("it is replaced");
+        all.push(Seen::of(&path));
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+        for (at, seen) in all.iter().enumerate() {
+            assert!(!all[..at].contains(seen), "{at}: {all:?}");
+        }
     }
 }
