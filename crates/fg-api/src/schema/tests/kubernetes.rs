@@ -82,7 +82,9 @@ fn endpoint_slices_hold_addresses_of_their_type() {
     ));
     assert_eq!(
         found,
-        ["endpoints[0].addresses[0]: `127.0.0.1` is no address of type IPv6 (write `addressType: IPv4`, in a slice of its own)"]
+        [
+            "endpoints[0].addresses[0]: `127.0.0.1` is no address of type IPv6 (write `addressType: IPv4`, in a slice of its own)"
+        ]
     );
     assert_eq!(
         refused(&slice("endpoints: []")),
