@@ -99,7 +99,10 @@ pub(super) fn for_pattern(text: &str, path: &str, source: &str, good: &Regex) ->
     let field = path.rsplit('.').next()?;
     if matches!(field, "hostname" | "hostnames") {
         let may_be_any = path.starts_with("spec.listeners") || field == "hostnames";
-        return hostname(text, may_be_any, good);
+        if text == "*" && may_be_any {
+            return Some(format!("leave out `{field}`: then it is for every host"));
+        }
+        return hostname(text, good);
     }
     // Words that the pattern allows by name.
     let named: Vec<&str> = words(source)?.split('`').skip(1).step_by(2).collect();
@@ -112,7 +115,7 @@ pub(super) fn for_pattern(text: &str, path: &str, source: &str, good: &Regex) ->
 }
 
 /// What to write instead of a hostname that is none.
-fn hostname(text: &str, may_be_any: bool, good: &Regex) -> Option<String> {
+fn hostname(text: &str, good: &Regex) -> Option<String> {
     if !text.is_ascii() {
         return Some(match ascii_host(&text.to_lowercase()) {
             Ok(ascii) => format!("write it in ASCII, as clients send it: `{ascii}`"),
@@ -123,9 +126,6 @@ fn hostname(text: &str, may_be_any: bool, good: &Regex) -> Option<String> {
     let end = rest.find(['/', ':']).unwrap_or(rest.len());
     let (name, rest) = rest.split_at(end);
     let lower = name.to_ascii_lowercase();
-    if lower == "*" && may_be_any {
-        return Some("leave `hostnames` out: then it is for every host".to_owned());
-    }
     let left = [
         (!scheme.is_empty()).then_some("a scheme"),
         rest.starts_with(':').then_some("a port"),

@@ -118,7 +118,7 @@ fn near_misses_are_told_with_what_was_meant() {
         (
             "gateway.yaml",
             gateway().replace("port: 80", "port: 80, hostname: '*'"),
-            &["spec.listeners[0].hostname", "leave it out"],
+            &["spec.listeners[0].hostname", "leave out `hostname`"],
         ),
         (
             "shop.yaml",
