@@ -302,6 +302,7 @@ fn trust(
         lookup,
     };
     let mut keys: Vec<CredentialKey> = Vec::new();
+    let mut is_any_good = false;
     for (at, reference) in references.iter().enumerate() {
         let path = format!("{path}[{at}]");
         let named = Named {
@@ -321,6 +322,7 @@ fn trust(
                 keys.push(key);
             }
         }
+        is_any_good |= found.failure.is_none();
         if let Some(failure) = found.failure {
             let broken = FindingKind::InvalidCaCertificateRef;
             notes
@@ -332,14 +334,21 @@ fn trust(
                 .hint_if(failure.hint);
         }
     }
-    if keys.is_empty() {
+    if !is_any_good {
+        // What is written is not accepted, whatever is in force: the condition of the Gateway API says that.
         let kind = FindingKind::NoValidCaCertificate;
-        notes.error(
-            path,
-            kind,
-            "no certificate authority can be used, so that no backend could be checked: requests are answered 500",
-        );
-        return Err(kind);
+        let text = match keys.is_empty() {
+            true => {
+                "no certificate authority can be used, so that no backend could be checked: requests are answered 500"
+            }
+            false => {
+                "no certificate authority that is written can be used: backends are checked by the last good ones"
+            }
+        };
+        notes.error(path, kind, text);
+        if keys.is_empty() {
+            return Err(kind);
+        }
     }
     Ok(Trust::Authorities(keys))
 }
