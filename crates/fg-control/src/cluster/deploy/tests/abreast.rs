@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fg_deploy::Fleet;
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
@@ -12,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::super::Deployer;
-use super::{deploy, gateway};
+use super::{deploy, fleet, gateway};
 
 /// What an API server answers.
 fn answer(status: StatusCode, body: &Value) -> Response<Body> {
@@ -58,16 +57,10 @@ fn client(silent: &'static str, written: mpsc::UnboundedSender<String>) -> Clien
 async fn one_that_the_api_server_is_slow_for_delays_nobody_else() {
     let (writer, mut written) = mpsc::unbounded_channel();
     let client = client("/services/aaa", writer);
-    let fleet = Fleet {
-        image: "ferrogate:1".to_owned(),
-        envoy_image: "envoy:1".to_owned(),
-        control: "control:9977".to_owned(),
-        version: "1".to_owned(),
-    };
     let (_bundle, bundle) = watch::channel(Arc::from("PEM"));
     let (_lead, leads) = watch::channel(true);
     let (teller, mut told) = mpsc::unbounded_channel();
-    let deployer = Deployer::start(client, fleet, bundle, leads, move |id, words| {
+    let deployer = Deployer::start(client, fleet(), bundle, leads, move |id, words| {
         let _ = teller.send((id.name.to_string(), words));
     });
     deployer.wish(&gateway("aaa"), deploy("aaa", &[80]));

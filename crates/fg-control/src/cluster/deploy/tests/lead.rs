@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fg_deploy::Fleet;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use kube::Client;
@@ -13,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::super::Deployer;
-use super::{deploy, gateway};
+use super::{deploy, fleet, gateway};
 
 /// Everything is listed as empty; each write is logged and takes a second.
 fn client(log: Arc<Mutex<Vec<String>>>) -> Client {
@@ -53,15 +52,9 @@ fn client(log: Arc<Mutex<Vec<String>>>) -> Client {
 async fn a_former_leader_applies_nothing_more() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let count = || log.lock().expect("not poisoned").len();
-    let fleet = Fleet {
-        image: "ferrogate:1".to_owned(),
-        envoy_image: "envoy:1".to_owned(),
-        control: "control:9977".to_owned(),
-        version: "1".to_owned(),
-    };
     let (_bundle, bundle) = watch::channel(Arc::from("PEM"));
     let (lead, leads) = watch::channel(true);
-    let deployer = Deployer::start(client(log.clone()), fleet, bundle, leads, |_, _| {});
+    let deployer = Deployer::start(client(log.clone()), fleet(), bundle, leads, |_, _| {});
     deployer.wish(&gateway("web"), deploy("web", &[80]));
     let second = async {
         while count() < 2 {

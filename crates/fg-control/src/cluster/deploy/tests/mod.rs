@@ -18,14 +18,17 @@ use super::kinds::{Child, Kind};
 use super::state::{Action, Change, Done, Failure, Seen, State};
 use super::unit::Unit;
 
-fn state() -> State {
-    let fleet = Fleet {
+fn fleet() -> Fleet {
+    Fleet {
         image: "ferrogate:1".to_owned(),
         envoy_image: "envoy:1".to_owned(),
         control: "control:9977".to_owned(),
         version: "1".to_owned(),
-    };
-    State::new(fleet, "PEM".into())
+    }
+}
+
+fn state() -> State {
+    State::new(fleet(), "PEM".into())
 }
 
 fn gateway(name: &str) -> Arc<ObjectRef> {
