@@ -113,6 +113,8 @@ impl Envoy {
             .arg(folder.path().join("log"))
             // Without it two Envoys of one machine meet in shared memory.
             .arg("--disable-hot-restart")
+            // As the deployer and `ferrogate run` start it.
+            .arg("--ignore-unknown-dynamic-fields")
             .args(["--log-level", "info"])
             .args(arguments)
             .stdin(Stdio::null())

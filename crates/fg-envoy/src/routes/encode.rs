@@ -14,8 +14,6 @@ use envoy_types::pb::envoy::config::route::v3::{
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message as _;
 
-/// `VirtualHost.routes`.
-pub(super) const ROUTES: u8 = 3;
 /// `RouteConfiguration.virtual_hosts`.
 pub(super) const VIRTUAL_HOSTS: u8 = 2;
 

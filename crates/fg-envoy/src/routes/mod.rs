@@ -15,6 +15,7 @@ mod answers;
 mod encode;
 mod expression;
 mod hosts;
+mod list;
 mod matches;
 mod names;
 mod preflight;

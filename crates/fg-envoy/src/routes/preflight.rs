@@ -10,15 +10,15 @@
 //! when such a second route of another rule comes behind it.
 
 use bytes::Bytes;
-use envoy_types::pb::envoy::config::route::v3::VirtualHost;
-use prost::Message as _;
 
 use super::table::Entry;
 use super::write::Written;
-use super::{encode, matches};
+use super::{encode, list, matches};
+use crate::settings::RouteShape;
 
 /// The routes of one virtual host, in their order, with those for preflights between them.
 pub(super) fn with_preflights<'a>(
+    shape: RouteShape,
     entries: impl Iterator<Item = (&'a Entry, Written)>,
 ) -> Vec<Bytes> {
     let mut all = Vec::new();
@@ -31,16 +31,20 @@ pub(super) fn with_preflights<'a>(
             Some("OPTIONS") => {}
             Some(method) => pending.push((entry, written.clone(), method)),
             None if entry.has_cors() => {}
-            None => flush(&mut pending, &mut all),
+            None => flush(shape, &mut pending, &mut all),
         }
         all.push(written.routes);
     }
-    flush(&mut pending, &mut all);
+    flush(shape, &mut pending, &mut all);
     all
 }
 
 /// Writes those that wait, up to the last one that answers preflights.
-fn flush(pending: &mut Vec<(&Entry, Written, &str)>, all: &mut Vec<Bytes>) {
+fn flush(
+    shape: RouteShape,
+    pending: &mut Vec<(&Entry, Written, &str)>,
+    all: &mut Vec<Bytes>,
+) {
     let last = pending.iter().rposition(|(entry, ..)| entry.has_cors());
     let Some(last) = last else {
         return;
@@ -49,16 +53,15 @@ fn flush(pending: &mut Vec<(&Entry, Written, &str)>, all: &mut Vec<Bytes>) {
     all.extend(
         asked.filter_map(|(entry, written, method)| match entry.has_cors() {
             true => Some(written.preflights),
-            false => asking(&written.routes, method),
+            false => asking(shape, written.routes, method),
         }),
     );
 }
 
 /// Routes without a CORS policy, for preflights that ask about this method.
-fn asking(routes: &Bytes, method: &str) -> Option<Bytes> {
-    let host = VirtualHost::decode(routes.clone()).ok()?;
+fn asking(shape: RouteShape, routes: Bytes, method: &str) -> Option<Bytes> {
     let mut fields = Vec::new();
-    for mut route in host.routes {
+    for mut route in list::read(shape, routes)? {
         let headers = &mut route.r#match.as_mut()?.headers;
         headers.retain(|header| header.name != ":method");
         headers.extend([
@@ -66,7 +69,7 @@ fn asking(routes: &Bytes, method: &str) -> Option<Bytes> {
             matches::is_there("origin"),
             matches::is("access-control-request-method", method),
         ]);
-        encode::field(encode::ROUTES, &encode::route(route), &mut fields);
+        encode::field(list::field(shape), &encode::route(route), &mut fields);
     }
     Some(fields.into())
 }

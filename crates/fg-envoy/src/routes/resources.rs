@@ -22,7 +22,7 @@ use prost::Message as _;
 use super::sockets::{Owners, Serves};
 use super::table::{ListenerRules, Means, Table};
 use super::whole::{Host, Whole};
-use super::{answers, encode, names};
+use super::{answers, encode, list, names};
 use crate::compiler::Output;
 use crate::resource::Kind;
 use crate::settings::{RouteShape, Settings};
@@ -245,14 +245,11 @@ impl Configuration {
                 .and_then(|plain| plain.retry_policy),
             ..VirtualHost::default()
         };
-        let mut body = head.encode_to_vec();
-        for route in routes {
-            body.extend_from_slice(route);
-        }
+        let mut fields = routes.concat();
         let last = encode::route(answers::to_all(settings, otherwise));
-        encode::field(encode::ROUTES, &last, &mut body);
+        encode::field(list::field(self.shape), &last, &mut fields);
         Host {
-            body: body.into(),
+            body: list::host(self.shape, head, fields),
             about,
         }
     }

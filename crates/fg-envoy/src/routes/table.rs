@@ -204,7 +204,7 @@ impl ListenerRules {
         });
         let mut all = lists.iter().flat_map(|(_, host)| &host.list);
         let routes = if all.any(Entry::has_cors) {
-            preflight::with_preflights(entries)
+            preflight::with_preflights(means.settings.routes, entries)
         } else {
             entries.map(|(_, written)| written.routes).collect()
         };

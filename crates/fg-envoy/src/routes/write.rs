@@ -27,7 +27,7 @@ use fg_policies::envoy::{
 use fg_policies::traffic;
 
 use super::rule::{Facts, Needs, Spot};
-use super::{Speech, answers, encode, matches, names};
+use super::{Speech, answers, encode, list, matches, names};
 use crate::compiler::Refusal;
 use crate::settings::Settings;
 
@@ -52,7 +52,7 @@ type Share<'a> = (&'a RuleBackend, Result<String, RefusalKind>);
 /// A rule that cannot be written.
 struct Closed;
 
-/// The routes of one match, as fields of a virtual host.
+/// The routes of one match, as fields of what holds those of a virtual host ([`list`]).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     /// Those that stand in the order of precedence.
@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
         Ok(vec![self.forwarding(bare, prefix, clusters)?])
     }
 
-    /// Writes routes as fields of a virtual host, without what that says for all of them.
+    /// Writes routes as fields, without what the virtual host says for all of them.
     fn put(&self, routes: impl IntoIterator<Item = Route>, fields: &mut Vec<u8>) {
         for mut route in routes {
             if let Some(Action::Route(forward)) = &mut route.action
@@ -194,7 +194,8 @@ impl<'a> Writer<'a> {
             {
                 forward.retry_policy = None;
             }
-            encode::field(encode::ROUTES, &encode::route(route), fields);
+            let number = list::field(self.settings.routes);
+            encode::field(number, &encode::route(route), fields);
         }
     }
 

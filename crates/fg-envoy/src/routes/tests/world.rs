@@ -7,6 +7,7 @@ use fg_ir::{Change, Ir, Listener, Rule};
 use fg_testkit::routing::build::change;
 use prost::Message as _;
 
+use crate::routes::list;
 use crate::{Compiler, Kind, RouteShape, Settings, Update};
 
 /// A configuration and its compiler.
@@ -39,7 +40,7 @@ impl World {
         self.compiler.update(&self.ir, change)
     }
 
-    /// Every virtual host by its name.
+    /// Every virtual host by its name, with its routes, wherever they stood.
     pub(super) fn hosts(&self) -> BTreeMap<String, VirtualHost> {
         let mut hosts = BTreeMap::new();
         for resource in self.compiler.all().upserts {
@@ -52,7 +53,9 @@ impl World {
                 }
                 _ => continue,
             };
-            for host in all {
+            for mut host in all {
+                host.routes = list::tests::routes(&host);
+                host.matcher = None;
                 assert!(hosts.insert(host.name.clone(), host).is_none(), "once");
             }
         }
