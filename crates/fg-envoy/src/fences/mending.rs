@@ -5,7 +5,8 @@
 //! One that is new, and may or may not be at fault, is left out where its requests get what they got so
 //! far: the next wider host answers them, and is as it was ([`wider`]). It is closed where that one is
 //! another, which may let pass what the new one would have asked about; when it is found at fault; and
-//! while nothing of the configuration is in use, since then nobody has had an answer of it. When a
+//! while nothing of the configuration is in use, since then nobody has had an answer of it. One that is
+//! made no more stays as long as the wider one is put back that shall answer in its place. When a
 //! composition is refused, the hosts in it that are not in
 //! use yet are cut into smaller groups, which are tried one after the other, each beside everything
 //! that is in use by then; a group of one host that is refused is at fault. Where Envoy's words name
@@ -109,6 +110,8 @@ impl Mending {
             sent.insert(name.clone(), host);
         }
         if let Some(good) = good {
+            let is_tried = |name: &Text| back.contains(name) && !self.is_at_rest(name);
+            wider::keep(good, &whole.hosts, &mut sent, is_tried);
             let closed = |host: &Host| Arc::new(host.closed(settings));
             wider::close(doubtful, good, &mut sent, closed);
         }

@@ -1,11 +1,11 @@
 //! What requests get whose virtual host is left out: the answer of the next wider one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fg_base::Text;
 
-use crate::routes::{Host, Whole};
+use crate::routes::{ELSEWHERE, Host, Whole};
 
 type Hosts = BTreeMap<Text, Arc<Host>>;
 
@@ -26,6 +26,38 @@ pub(super) fn close(
             sent.insert(name.clone(), closed(host));
         }
     }
+}
+
+/// Keeps of what is in use, `good`, those hosts that are `wanted` no more as long as the wider one that shall
+/// answer in their place is put back, and about to be tried: until then it may let pass what they ask about.
+pub(super) fn keep(
+    good: &Hosts,
+    wanted: &Hosts,
+    sent: &mut Hosts,
+    is_tried: impl Fn(&Text) -> bool,
+) {
+    let taken = elsewhere(sent).map(|host| host.domains());
+    let taken = taken.unwrap_or_default();
+    let gone = good.iter().filter(|(name, _)| {
+        Whole::has_routes(name) && !wanted.contains_key(*name) && !taken.contains(&***name)
+    });
+    let kept = gone.filter(|(name, _)| {
+        let mut wider = covering(name);
+        let next = wider.find_map(|wider| wanted.get_key_value(&*wider));
+        next.is_some_and(|(next, _)| is_tried(next))
+    });
+    let kept = kept.map(|(name, host)| (name.clone(), host.clone()));
+    sent.extend(kept.collect::<Vec<_>>());
+}
+
+/// Whether a wider virtual host is among these than the one of that name, all of them resources; and the
+/// names that are not its own do not change, among which the domain may be from now on.
+pub(super) fn is_changed(name: &str, hosts: &BTreeSet<&str>) -> bool {
+    let Some((configuration, domain)) = name.rsplit_once('/') else {
+        return false;
+    };
+    let has = |domain: &str| hosts.contains(&*Whole::name(configuration, domain));
+    !has(ELSEWHERE) && covering(domain).any(|wider| has(&wider))
 }
 
 /// The host that answers for a domain that has none.

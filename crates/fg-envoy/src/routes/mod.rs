@@ -38,7 +38,7 @@ use fg_ir::{BackendKey, Change, Ir, Listener, Rule, RuleKey, Socket};
 use fg_model::ObjectRef;
 use fg_policies::envoy::HttpFilter;
 
-pub(crate) use self::names::{cluster as cluster_name, configuration};
+pub(crate) use self::names::{ELSEWHERE, cluster as cluster_name, configuration};
 use self::resources::Configuration;
 use self::rule::{CompiledRule, Facts, Needs};
 use self::sockets::Owners;

@@ -40,11 +40,7 @@ pub(super) fn with_preflights<'a>(
 }
 
 /// Writes those that wait, up to the last one that answers preflights.
-fn flush(
-    shape: RouteShape,
-    pending: &mut Vec<(&Entry, Written, &str)>,
-    all: &mut Vec<Bytes>,
-) {
+fn flush(shape: RouteShape, pending: &mut Vec<(&Entry, Written, &str)>, all: &mut Vec<Bytes>) {
     let last = pending.iter().rposition(|(entry, ..)| entry.has_cors());
     let Some(last) = last else {
         return;

@@ -1,7 +1,7 @@
 //! A route configuration that holds its virtual hosts, in parts: an answer that refuses it is about all
 //! of them, so that the host at fault has to be found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +21,12 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// What it answers for.
+    pub(crate) fn domains(&self) -> BTreeSet<String> {
+        let host = VirtualHost::decode(self.body.clone()).unwrap_or_default();
+        host.domains.into_iter().collect()
+    }
+
     /// A virtual host for the same requests that answers everything as an invalid rule.
     pub(crate) fn closed(&self, settings: &Settings) -> Self {
         // What we encoded ourselves can be decoded; its domains are not always those of its name.

@@ -286,6 +286,43 @@ fn requests_for_a_new_host_get_no_new_answer_of_a_wider_one() {
     }
 }
 
+/// A guard that moves from a host to a wider one, which lets everything pass until then.
+#[test]
+fn requests_for_a_host_that_goes_get_no_old_answer_of_a_wider_one() {
+    const ASKS: &str = "external_auth/asked/a";
+    let cases: [(&[_], &[_]); 3] = [
+        (&[("*.a", "1"), ("x.a", ASKS)], &[("*.a", ASKS)]),
+        (&[("*", "1"), ("x.a", ASKS)], &[("*", ASKS)]),
+        (&[("*", "1"), ("*.a", ASKS), ("x.a", ASKS)], &[("*", ASKS)]),
+    ];
+    for (fault, (before, after), talks) in DOMAINS.into_iter().flat_map(|fault| {
+        let cases = cases.into_iter();
+        cases.flat_map(move |case| [(fault, case, true), (fault, case, false)])
+    }) {
+        let mut ground = Ground::new(false);
+        ground.talks = talks;
+        let (mut hosts, mut next) = (all("1"), all("2"));
+        hosts.extend(before.iter().copied());
+        ground.make(&hosts);
+        ground.sent.clear();
+        next.extend(after.iter().copied());
+        next.insert(fault, "!");
+        ground.make(&next);
+        for sent in &ground.sent {
+            let got = gets(sent, &["x.a", "*.a", "*"]);
+            assert!(
+                [ASKS, "closed"].contains(&got),
+                "{fault} {after:?}: {sent:?}"
+            );
+        }
+        for (domain, written) in next {
+            let wanted = if domain == fault { "1" } else { written };
+            assert_eq!(ground.uses(domain), wanted, "{fault} {after:?}");
+        }
+        assert_eq!(ground.uses("x.a"), "nothing", "it is gone at the end");
+    }
+}
+
 /// As long as the wider one stays.
 #[test]
 fn a_new_host_below_one_that_stays_is_not_closed_while_it_is_tried() {
