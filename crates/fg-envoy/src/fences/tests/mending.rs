@@ -292,7 +292,10 @@ fn requests_for_a_host_that_goes_get_no_old_answer_of_a_wider_one() {
     const ASKS: &str = "external_auth/asked/a";
     let cases: [(&[_], &[_]); 3] = [
         (&[("*.a", "1"), ("x.a", ASKS)], &[("*.a", ASKS)]),
-        (&[("*", "1"), ("x.a", ASKS)], &[("*", ASKS)]),
+        (
+            &[("*", "1"), ("*.a", "1"), ("x.a", ASKS)],
+            &[("*", "2"), ("*.a", ASKS)],
+        ),
         (&[("*", "1"), ("*.a", ASKS), ("x.a", ASKS)], &[("*", ASKS)]),
     ];
     for (fault, (before, after), talks) in DOMAINS.into_iter().flat_map(|fault| {
