@@ -374,8 +374,8 @@ pub struct OverlayMetadata {
     pub annotations: BTreeMap<Text, Text>,
 }
 
-/// Whether an argument for Envoy is one that it is started with in any case, so that `extraArgs` may
-/// not have it. `argument` may be followed by `=` and a value.
+/// Whether an argument for Envoy is one that it is started with in any case, or contradicts one, so that
+/// `extraArgs` may not have it. `argument` may be followed by `=` and a value.
 ///
 /// Source: kgateway, `envoyContainer.extraArgs`; and what a bootstrap file and a supervisor need.
 pub fn is_managed_argument(argument: &str) -> bool {

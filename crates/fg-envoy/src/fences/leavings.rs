@@ -3,9 +3,6 @@
 //! An edit that makes a route go to another backend removes the cluster of the first one, and what that
 //! needs. Whoever refuses the edit goes on with the route that was, also one that is away when the edit
 //! is made.
-//!
-//! A virtual host also stays where a wider one that shall answer in its place changes with it: until that is
-//! in use, or replaced since Envoy refused it, it may let pass what the narrower one asks about.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +11,7 @@ use bytes::Bytes;
 use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use prost::Message as _;
 
-use super::{Fences, Key, Made, State, names, wider};
+use super::{Fences, Key, Made, State, names};
 use crate::resource::{Kind, Resource, Update};
 
 /// As many stay: all clusters of 5,000 routes at once, and what they need. Beyond that the oldest go.
@@ -48,15 +45,9 @@ impl Leavings {
         for resource in &update.upserts {
             self.forget(&(resource.kind, resource.name.clone()));
         }
-        let hosts = update.upserts.iter();
-        let hosts = hosts.filter(|resource| resource.kind == Kind::VirtualHost);
-        let hosts: BTreeSet<&str> = hosts.map(|resource| &*resource.name).collect();
         let (kept, removed) = std::mem::take(&mut update.removed)
             .into_iter()
-            .partition::<Vec<Key>, _>(|(kind, name)| match kind {
-                Kind::VirtualHost => wider::is_changed(name, &hosts),
-                other => is_named(*other),
-            });
+            .partition::<Vec<Key>, _>(|(kind, _)| is_named(*kind));
         update.removed = removed;
         for key in &kept {
             self.forget(key);

@@ -6,13 +6,15 @@
 //! far: the next wider host answers them, and is as it was ([`wider`]). It is closed where that one is
 //! another, which may let pass what the new one would have asked about; when it is found at fault; and
 //! while nothing of the configuration is in use, since then nobody has had an answer of it. One that is
-//! made no more stays as long as the wider one is put back that shall answer in its place. When a
-//! composition is refused, the hosts in it that are not in
-//! use yet are cut into smaller groups, which are tried one after the other, each beside everything
-//! that is in use by then; a group of one host that is refused is at fault. Where Envoy's words name
-//! hosts, all others are tried first. An edit goes out with whatever is tried next, and a host at fault
-//! is not tried again until it is edited: each refusal finds one or makes a group smaller. After [`MOST`]
-//! of them all that is not in use yet is put back, and tried again with the next edit of any host.
+//! made no more stays as long as the wider one is put back that shall answer in its place, and about to
+//! be tried.
+//!
+//! When a composition is refused, the hosts in it that are not in use yet are cut into smaller groups,
+//! which are tried one after the other, each beside everything that is in use by then; a group of one
+//! host that is refused is at fault. Where Envoy's words name hosts, all others are tried first. An edit
+//! goes out with whatever is tried next, and a host at fault is not tried again until it is edited: each
+//! refusal finds one or makes a group smaller. After [`MOST`] of them all that is not in use yet is put
+//! back, and tried again with the next edit of any host.
 //!
 //! A host that is put back is closed if what was in use lets pass what it would have asked about.
 

@@ -1,11 +1,11 @@
 //! What requests get whose virtual host is left out: the answer of the next wider one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fg_base::Text;
 
-use crate::routes::{ELSEWHERE, Host, Whole};
+use crate::routes::{Host, Whole};
 
 type Hosts = BTreeMap<Text, Arc<Host>>;
 
@@ -48,16 +48,6 @@ pub(super) fn keep(
     });
     let kept = kept.map(|(name, host)| (name.clone(), host.clone()));
     sent.extend(kept.collect::<Vec<_>>());
-}
-
-/// Whether a wider virtual host is among these than the one of that name, all of them resources; and the
-/// names that are not its own do not change, among which the domain may be from now on.
-pub(super) fn is_changed(name: &str, hosts: &BTreeSet<&str>) -> bool {
-    let Some((configuration, domain)) = name.rsplit_once('/') else {
-        return false;
-    };
-    let has = |domain: &str| hosts.contains(&*Whole::name(configuration, domain));
-    !has(ELSEWHERE) && covering(domain).any(|wider| has(&wider))
 }
 
 /// The host that answers for a domain that has none.

@@ -1,7 +1,8 @@
 //! Rules to virtual hosts and route configurations.
 //!
 //! - `rule.rs`: what is known of a rule, once however many hosts serve it; `write.rs`: its encoded
-//!   routes; `matches.rs` is what they ask, `answers.rs` what is answered here.
+//!   routes; `matches.rs` is what they ask, `answers.rs` what is answered here; `list.rs`: how they
+//!   stand in a virtual host.
 //! - `table.rs`: the rules by listener and hostname as written, in the order of precedence.
 //! - `sockets.rs`: which listener owns which hosts; `resources.rs`: the resources; `whole.rs`: one that
 //!   holds its virtual hosts, in parts.
@@ -38,7 +39,7 @@ use fg_ir::{BackendKey, Change, Ir, Listener, Rule, RuleKey, Socket};
 use fg_model::ObjectRef;
 use fg_policies::envoy::HttpFilter;
 
-pub(crate) use self::names::{ELSEWHERE, cluster as cluster_name, configuration};
+pub(crate) use self::names::{cluster as cluster_name, configuration};
 use self::resources::Configuration;
 use self::rule::{CompiledRule, Facts, Needs};
 use self::sockets::Owners;

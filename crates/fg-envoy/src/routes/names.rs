@@ -8,7 +8,7 @@ use super::Speech;
 use super::answers;
 
 /// The virtual host of all hosts that another listener owns. Its name is no hostname.
-pub(crate) const ELSEWHERE: &str = "~misdirected";
+pub(super) const ELSEWHERE: &str = "~misdirected";
 
 /// The route configuration that serves a listener on a socket. Those of clear text share one; each
 /// with TLS has its own, since the connection has chosen the listener.

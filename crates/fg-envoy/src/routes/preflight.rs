@@ -65,7 +65,7 @@ fn asking(shape: RouteShape, routes: Bytes, method: &str) -> Option<Bytes> {
             matches::is_there("origin"),
             matches::is("access-control-request-method", method),
         ]);
-        encode::field(list::field(shape), &encode::route(route), &mut fields);
+        encode::field(list::number(shape), &encode::route(route), &mut fields);
     }
     Some(fields.into())
 }

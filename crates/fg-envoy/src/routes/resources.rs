@@ -247,7 +247,7 @@ impl Configuration {
         };
         let mut fields = routes.concat();
         let last = encode::route(answers::to_all(settings, otherwise));
-        encode::field(list::field(self.shape), &last, &mut fields);
+        encode::field(list::number(self.shape), &last, &mut fields);
         Host {
             body: list::host(self.shape, head, fields),
             about,

@@ -194,7 +194,7 @@ impl<'a> Writer<'a> {
             {
                 forward.retry_policy = None;
             }
-            let number = list::field(self.settings.routes);
+            let number = list::number(self.settings.routes);
             encode::field(number, &encode::route(route), fields);
         }
     }

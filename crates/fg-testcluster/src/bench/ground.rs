@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use kube::Client;
 use serde_json::Value;
 
+use super::http::{Connection, Target};
 use super::looking::{self, Looker};
 use super::objects::{self, HOME, Object, Route};
 use super::plan::Plan;
@@ -80,6 +81,7 @@ impl<'a> Ground<'a> {
         let address = address.and_then(Value::as_str);
         let address: IpAddr = address.context("the Gateway has no address")?.parse()?;
         let address = SocketAddr::new(address, 80);
+        answers(address).await?;
         Ok(Self {
             cluster,
             control: pod_address(&client, plane.control_pod()).await?,
@@ -299,6 +301,22 @@ async fn apply_all(
         if done.is_multiple_of(STEP) && !what.is_empty() {
             println!("    {done} {what} after {:.0?}", begin.elapsed());
         }
+    }
+    Ok(())
+}
+
+/// Waits until there is an answer at a Gateway's address, whatever it is: its pods count as endpoints of its Service
+/// once their readiness is known, which may be after they have confirmed everything.
+async fn answers(address: SocketAddr) -> anyhow::Result<()> {
+    const GLANCE: Duration = Duration::from_millis(10);
+    let until = Instant::now() + PATIENCE;
+    let nothing = Target {
+        host: "nothing.bench.example".to_owned(),
+        path: "/".to_owned(),
+    };
+    while let Err(error) = Connection::to(address).get(&nothing) {
+        ensure!(Instant::now() < until, "no answer at {address}: {error:#}");
+        tokio::time::sleep(GLANCE).await;
     }
     Ok(())
 }

@@ -258,7 +258,7 @@ fn spawn(launch: &Launch, program: &Program) -> io::Result<Process> {
         // The access log is for somebody who looks on.
         .args(["--file-flush-interval-msec", "200"])
         .arg("--disable-hot-restart")
-        // What we send has no other fields; looking for them takes longer than building what it says.
+        // Nothing that is sent has fields unknown to it; to look for them takes longer than to build the rest.
         .arg("--ignore-unknown-dynamic-fields")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

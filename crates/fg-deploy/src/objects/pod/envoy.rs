@@ -189,7 +189,7 @@ fn arguments(wish: &Deployment) -> Vec<String> {
         "--config-yaml".to_owned(),
         node.to_string(),
         "--disable-hot-restart".to_owned(),
-        // What we send has no other fields; looking for them takes longer than building what it says.
+        // Nothing that is sent has fields unknown to it; to look for them takes longer than to build the rest.
         "--ignore-unknown-dynamic-fields".to_owned(),
         "--log-level".to_owned(),
         bootstrap.log_level.as_deref().unwrap_or("info").to_owned(),

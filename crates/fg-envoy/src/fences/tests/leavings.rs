@@ -60,55 +60,6 @@ fn what_the_last_good_version_names_stays_with_it() {
     }
 }
 
-/// Its requests would get what the wider one was until now, which may let everything pass.
-#[test]
-fn a_host_stays_until_the_wider_one_is_in_use_or_replaced() {
-    const NARROW: (Kind, &str) = (Kind::VirtualHost, "http/80/x.a");
-    const ELSEWHERE: (Kind, &str) = (Kind::VirtualHost, "http/80/~misdirected");
-    let gone = (NARROW.0, NARROW.1.into());
-    for wider in ["http/80/*.a", "http/80/*"] {
-        for is_refused in [false, true] {
-            let wider = (Kind::VirtualHost, wider);
-            let mut fences = fences();
-            let first = Update {
-                upserts: vec![resource(wider, "1"), resource(NARROW, "1")],
-                ..Update::default()
-            };
-            fences.sent(&first, 1);
-            fences.confirmed(ONE, 1, &NOTHING);
-            let edit = Update {
-                upserts: vec![naming(wider, "2", "external_auth/asked/a")],
-                removed: vec![gone.clone()],
-                ..Update::default()
-            };
-            let sent = fences.mended(edit);
-            assert_eq!((sent.removed.len(), &*sent.left), (0, &[gone.clone()][..]));
-            fences.sent(&sent, 2);
-            assert!(fences.released().is_empty(), "nobody has the edit");
-            if is_refused {
-                assert!(known(fences.refuse(ONE, wider, "2", "no")).is_some());
-            }
-            fences.confirmed(ONE, 2, &NOTHING);
-            assert_eq!(fences.released().removed, [gone.clone()]);
-        }
-    }
-    // Beside others it goes at once; and where its name may be another listener's from now on.
-    for (upserts, goes) in [
-        (vec![HOST], true),
-        (vec![(Kind::VirtualHost, "http/81/*")], true),
-        (vec![(Kind::VirtualHost, "http/80/*")], false),
-        (vec![(Kind::VirtualHost, "http/80/*"), ELSEWHERE], true),
-    ] {
-        let mut fences = fences();
-        let edit = Update {
-            upserts: upserts.iter().map(|one| resource(*one, "2")).collect(),
-            removed: vec![gone.clone()],
-            ..Update::default()
-        };
-        assert_eq!(fences.mended(edit).left.is_empty(), goes, "{upserts:?}");
-    }
-}
-
 #[test]
 fn what_is_used_again_is_not_removed_later() {
     let mut fences = fences();
