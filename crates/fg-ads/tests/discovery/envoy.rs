@@ -252,10 +252,11 @@ async fn what_is_refused_without_a_name_is_found() {
     ground.apply(&["a=2", "b=2", "c=2", "d=2", "-gone"], 0);
     let all = format!("{TYPE} 2: a=2 b=2 c=2 d=2 -gone");
     assert_eq!(raw.refuse("something").await, all);
-    assert_eq!(raw.refuse("something").await, format!("{TYPE} 2+: a=2 b=2"));
-    assert_eq!(raw.take().await, format!("{TYPE} 2+: a=2"));
-    assert_eq!(raw.refuse("not b").await, format!("{TYPE} 2+: b=2"));
+    // What is named later is tried first: a wildcard is named before the names under it.
     assert_eq!(raw.take().await, format!("{TYPE} 2+: c=2 d=2"));
+    assert_eq!(raw.refuse("something").await, format!("{TYPE} 2+: a=2 b=2"));
+    assert_eq!(raw.refuse("not b").await, format!("{TYPE} 2+: b=2"));
+    assert_eq!(raw.take().await, format!("{TYPE} 2+: a=2"));
     assert_eq!(raw.take().await, format!("{TYPE} 2: -gone"));
     running.answer().await;
     let event = running.answer().await;

@@ -117,7 +117,9 @@ impl Subscription {
 }
 
 /// Fewer than there were, in each group. What the client's words name is suspicious: it comes alone and
-/// last. If they name none of it, or all, it is halved.
+/// last. If they name none of it, or all, it is halved, the later names first: a virtual host of a wildcard
+/// is named before those of the hosts under it, and these may be there to protect what it lets pass from
+/// now on.
 fn split(entries: &[Arc<Entry>], words: &str) -> Vec<Vec<Arc<Entry>>> {
     let (suspects, others): (Vec<_>, Vec<_>) = entries
         .iter()
@@ -125,7 +127,7 @@ fn split(entries: &[Arc<Entry>], words: &str) -> Vec<Vec<Arc<Entry>>> {
         .partition(|entry| mentions(words, &entry.name));
     if suspects.is_empty() || others.is_empty() {
         let (left, right) = entries.split_at(entries.len() / 2);
-        return vec![left.to_vec(), right.to_vec()];
+        return vec![right.to_vec(), left.to_vec()];
     }
     let mut groups = vec![others];
     groups.extend(suspects.into_iter().map(|one| vec![one]));
