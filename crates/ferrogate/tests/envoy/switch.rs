@@ -79,7 +79,8 @@ fn the_port_is_never_without_a_listener() {
         until("Envoy alone", || (!is_native(&gateway)).then_some(()));
         let programmed = condition(&gateway, "Gateway", "web", "Programmed");
         assert_eq!(programmed, "True/Programmed", "round {round}");
-        assert_eq!(gateway.get("/").echo().as_deref(), Some("shop"));
+        let reply = gateway.get("/");
+        assert_eq!(reply.echo().as_deref(), Some("shop"), "{round}: {reply:?}");
         class("ferrogate");
     }
     until("our own proxy", || is_native(&gateway).then_some(()));

@@ -7,7 +7,9 @@
 //! themselves, and before the first one that would not.
 //!
 //! One difference stays: a preflight whose method belongs to a rule without CORS goes to that rule,
-//! when such a second route of another rule comes behind it.
+//! when a rule with CORS for the same method comes behind it, whose second route would answer else.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -45,13 +47,16 @@ fn flush(shape: RouteShape, pending: &mut Vec<(&Entry, Written, &str)>, all: &mu
     let Some(last) = last else {
         return;
     };
-    let asked = pending.drain(..=last);
-    all.extend(
-        asked.filter_map(|(entry, written, method)| match entry.has_cors() {
-            true => Some(written.preflights),
-            false => asking(shape, written.routes, method),
-        }),
-    );
+    let mut asked = pending.drain(..=last).collect::<VecDeque<_>>();
+    while let Some((entry, written, method)) = asked.pop_front() {
+        let would_answer =
+            |(entry, _, other): &(&Entry, Written, &str)| entry.has_cors() && *other == method;
+        if entry.has_cors() {
+            all.push(written.preflights);
+        } else if asked.iter().any(would_answer) {
+            all.extend(asking(shape, written.routes, method));
+        }
+    }
 }
 
 /// Routes without a CORS policy, for preflights that ask about this method.
