@@ -9,7 +9,7 @@
 //! One difference stays: a preflight whose method belongs to a rule without CORS goes to that rule,
 //! when a rule with CORS for the same method comes behind it, whose second route would answer else.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -47,13 +47,16 @@ fn flush(shape: RouteShape, pending: &mut Vec<(&Entry, Written, &str)>, all: &mu
     let Some(last) = last else {
         return;
     };
-    let mut asked = pending.drain(..=last).collect::<VecDeque<_>>();
-    while let Some((entry, written, method)) = asked.pop_front() {
-        let would_answer =
-            |(entry, _, other): &(&Entry, Written, &str)| entry.has_cors() && *other == method;
+    let answering = pending.iter().enumerate();
+    let answering = answering.filter(|(_, (entry, ..))| entry.has_cors());
+    // The last one of each method.
+    let answering: BTreeMap<&str, usize> = answering
+        .map(|(at, (_, _, method))| (*method, at))
+        .collect();
+    for (at, (entry, written, method)) in pending.drain(..=last).enumerate() {
         if entry.has_cors() {
             all.push(written.preflights);
-        } else if asked.iter().any(would_answer) {
+        } else if answering.get(method).is_some_and(|later| *later > at) {
             all.extend(asking(shape, written.routes, method));
         }
     }
