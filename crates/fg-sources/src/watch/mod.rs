@@ -98,17 +98,7 @@ impl Watch {
         let given = std::path::absolute(path)?;
         let is_dir = std::fs::metadata(&given)?.is_dir();
         let (messages, inbox) = channel();
-        let mut watcher = Watched {
-            given,
-            is_dir,
-            canonical: PathBuf::new(),
-            lost: true,
-            system: None,
-            outside: BTreeSet::new(),
-            wanted: Arc::default(),
-            warning: None,
-            messages: messages.clone(),
-        };
+        let mut watcher = Watched::new(given, is_dir, messages.clone());
         watcher.begin();
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
@@ -156,6 +146,21 @@ struct Watched {
 }
 
 impl Watched {
+    /// Of a path as it was given, of which nothing is watched yet.
+    fn new(given: PathBuf, is_dir: bool, messages: Sender<Message>) -> Self {
+        Self {
+            given,
+            is_dir,
+            canonical: PathBuf::new(),
+            lost: true,
+            system: None,
+            outside: BTreeSet::new(),
+            wanted: Arc::default(),
+            warning: None,
+            messages,
+        }
+    }
+
     fn begin(&mut self) {
         let messages = self.messages.clone();
         let wanted = self.wanted.clone();

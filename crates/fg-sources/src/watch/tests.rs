@@ -239,17 +239,7 @@ fn the_folder_around_is_watched_when_no_link_leads_there_any_more() {
     create_dir_all(around.join("v1")).unwrap();
     symlink("v1", around.join("conf")).unwrap();
     let (sender, events) = channel();
-    let mut watcher = Watched {
-        given: around.join("conf"),
-        is_dir: true,
-        canonical: PathBuf::new(),
-        lost: true,
-        system: None,
-        outside: BTreeSet::new(),
-        wanted: Arc::default(),
-        warning: None,
-        messages: sender,
-    };
+    let mut watcher = Watched::new(around.join("conf"), true, sender);
     watcher.begin();
     watcher.follow(Links {
         folders: [around.clone()].into(),
@@ -280,15 +270,10 @@ fn without_the_system_everything_is_looked_at_now_and_then() {
     let (messages, inbox) = channel();
     let (sender, changes) = channel();
     let watcher = Watched {
-        given: dir.path().to_path_buf(),
-        is_dir: true,
         canonical: dir.path().to_path_buf(),
         lost: false,
-        system: None,
-        outside: BTreeSet::new(),
-        wanted: Arc::default(),
         warning: Some("no watches left".to_owned()),
-        messages: messages.clone(),
+        ..Watched::new(dir.path().to_path_buf(), true, messages.clone())
     };
     let send = move |changes| sender.send(changes).is_ok();
     let thread = std::thread::spawn(move || run(watcher, &inbox, Duration::from_millis(1), send));
@@ -353,15 +338,8 @@ fn beside_one_file_only_that_file_matters() {
     let (sender, events) = channel();
     let wanted: Arc<Mutex<Wanted>> = Arc::default();
     let mut watcher = Watched {
-        given: at("conf"),
-        is_dir: false,
-        canonical: PathBuf::new(),
-        lost: true,
-        system: None,
-        outside: BTreeSet::new(),
         wanted: wanted.clone(),
-        warning: None,
-        messages: sender,
+        ..Watched::new(at("conf"), false, sender)
     };
     watcher.begin();
     write(at("other.yaml"), config("y")).unwrap();
